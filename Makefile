@@ -1,0 +1,53 @@
+# What people type. `make help` lists it.
+PYTHON ?= python3
+BIN := .venv/bin
+INSTALLED := .venv/.installed
+# the stages' commands say `python`: the environment's
+export PATH := $(CURDIR)/$(BIN):$(PATH)
+export PYTHONPATH := src
+export MLFLOW_DISABLE_TELEMETRY ?= true
+export BENTOML_DO_NOT_TRACK ?= True
+export DVC_NO_ANALYTICS ?= 1
+
+.DEFAULT_GOAL := help
+.PHONY: help install quickstart repro test test-real lint ui serve lock
+
+help:  ## list these commands
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
+
+install: $(INSTALLED)  ## make the environment in .venv, from locked and hashed dependencies
+
+$(INSTALLED): requirements/bootstrap.lock requirements/dev.lock
+	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, {sys.executable} is {v[0]}.{v[1]}: make install PYTHON=python3.12")'
+	$(PYTHON) -m venv --clear .venv
+	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.lock
+	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/dev.lock
+	@touch $@
+
+quickstart: install  ## every stage on the digits, in a scratch copy: the first look
+	@python -m darkroom.quickstart
+
+repro: install  ## the whole pipeline with params.yaml: CIFAR-10
+	dvc repro
+
+test: install  ## the whole test suite
+	python -m pytest
+
+test-real: install  ## download, preprocess and a few steps of training on the archive in DARKROOM_MIRROR
+	python -m pytest -m real_data
+
+lint: install  ## format, lint and types
+	ruff format --check .
+	ruff check .
+	mypy
+
+ui: install  ## MLflow's page with the runs and the registry, at http://127.0.0.1:5000
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
+
+serve: install  ## the page and the API with the champion, at http://127.0.0.1:3000
+	python -m darkroom.serving $(if $(BENTO),--bento $(BENTO))
+
+lock: install  ## resolve the dependencies of pyproject.toml anew (writes requirements/*.lock)
+	uv lock --upgrade
+	uv export -q --no-header --no-annotate --no-emit-project -o requirements/dev.lock
+	awk '/^[^ ]/ {uv = /^uv==/} uv' requirements/dev.lock > requirements/bootstrap.lock

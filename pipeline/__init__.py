@@ -1,0 +1,41 @@
+"""The stages of dvc.yaml, one script each. Here is what all of them share: places and parameters."""
+
+import json
+import logging
+import os
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+# The library beside these scripts is the one to run: in a scratch copy, that copy's.
+sys.path.insert(0, str(ROOT / "src"))
+
+# nothing here phones home unless its user asks for it
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("DO_NOT_TRACK", "true")
+os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+
+logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+logging.getLogger("darkroom").setLevel(logging.INFO)
+
+from darkroom.params import Params, ParamsError, load_params  # noqa: E402  needs the path set above
+
+DATA = ROOT / "data"
+MODELS = ROOT / "models"
+REPORTS = ROOT / "reports"
+CHECKPOINTS = ROOT / ".checkpoints"
+TUNED = MODELS / "tuned.json"
+
+
+def read_params(*, tuned: bool = False) -> Params:
+    """Read params.yaml, with what the tuner found laid over it if `tuned`; ends the stage on an error."""
+    try:
+        return load_params(ROOT / "params.yaml", json.loads(TUNED.read_text()) if tuned else None)
+    except ParamsError as error:
+        raise SystemExit(str(error)) from error
+
+
+def tracking_uri() -> str:
+    """Return where runs are logged: MLFLOW_TRACKING_URI, else sqlite in the project's folder."""
+    return os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{ROOT / 'mlflow.db'}"

@@ -1,0 +1,55 @@
+"""Export the graph that is served and compare it with torch on validation pictures."""
+
+from darkroom import tracking
+from darkroom.exporting import export_onnx, parity
+from darkroom.files import read_json, sha256_file, write_json
+from darkroom.models import load_classifier
+from darkroom.splits import open_split, read_meta
+from pipeline import DATA, MODELS, REPORTS, read_params, tracking_uri
+
+PARITY_PICTURES = 256
+
+
+def main() -> None:
+    """Run the stage."""
+    params = read_params()
+    meta = read_meta(DATA / "meta.json")
+    config = read_json(MODELS / "model_config.json")
+    classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json")
+    graph = MODELS / "exported" / "model.onnx"
+    export_onnx(classifier, graph, height=meta.height, width=meta.width, channels=meta.channels)
+    validation = open_split(DATA / "validation").first(PARITY_PICTURES)
+    report = parity(classifier, graph, validation, tolerance=params.export.tolerance)
+    write_json(REPORTS / "parity.json", report)
+    test = read_json(REPORTS / "metrics.json")["test"]
+    write_json(
+        MODELS / "exported" / "model.json",
+        {
+            "name": meta.name,
+            "classes": list(meta.classes),
+            "height": meta.height,
+            "width": meta.width,
+            "channels": meta.channels,
+            "architecture": config["architecture"],
+            "views": config["views"],
+            "sha256": sha256_file(graph),
+            "parameters": sum(weight.numel() for weight in classifier.parameters()),
+            "test": {
+                "accuracy": test["accuracy"],
+                "interval": [test["accuracy_low"], test["accuracy_high"]],
+                "pictures": test["pictures"],
+            },
+        },
+    )
+    run_id = read_json(MODELS / "run.json")["run_id"]
+    with tracking.open_run(tracking_uri(), params.data.name, name="train", run_id=run_id):
+        tracking.log_metrics(report, prefix="parity.")
+        tracking.log_files(REPORTS / "parity.json")
+    print(
+        f"exported {graph.stat().st_size / 1e6:.1f} MB; probabilities within "
+        f"{report['worst_difference']:.1e} of torch's on {report['pictures']} pictures"
+    )
+
+
+if __name__ == "__main__":
+    main()

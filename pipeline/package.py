@@ -1,0 +1,30 @@
+"""Package: the champion and the service in one Bento."""
+
+import os
+from pathlib import Path
+
+from darkroom.files import read_json, write_json
+from darkroom.serving.bento import bento_version, build_bento
+from pipeline import MODELS, REPORTS, ROOT
+
+
+def main() -> None:
+    """Build the Bento of models/champion and say its tag."""
+    home = Path(os.environ.get("BENTOML_HOME", ROOT / ".bentoml"))
+    champion = read_json(MODELS / "champion" / "model.json")
+    built = build_bento(
+        ROOT,
+        name=f"darkroom-{champion['name']}",
+        version=bento_version(ROOT, str(champion["version"])),
+        archive=MODELS / "darkroom.bento",
+        home=home,
+    )
+    write_json(
+        REPORTS / "bento.json",
+        {"tag": built["tag"], "model_version": str(champion["version"]), "bytes": built["bytes"]},
+    )
+    print(f"package: {built['tag']} ({built['bytes'] / 1e6:.1f} MB in models/darkroom.bento)")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""Train the classifier with params.yaml and what the tuner found; keep the best epoch."""
+
+import shutil
+from dataclasses import asdict
+
+import numpy as np
+import pandas as pd
+import torch
+from safetensors.torch import save
+
+from darkroom import lineage, tracking
+from darkroom.checkpoints import fingerprint
+from darkroom.files import atomic_write, read_json, write_json
+from darkroom.inference import choose_device, choose_precision, predict
+from darkroom.splits import open_split, read_meta, split_sha256
+from darkroom.training import Epoch, fit, model_config, new_classifier
+from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, TUNED, read_params, tracking_uri
+
+
+def main() -> None:
+    """Run the stage."""
+    params = read_params(tuned=True)
+    if params.train.threads:
+        torch.set_num_threads(params.train.threads)
+    device, device_reason = choose_device(params.train.device)
+    precision, precision_reason = choose_precision(params.train.precision, device)
+    print(f"device {device_reason}; precision {precision_reason}")
+    meta = read_meta(DATA / "meta.json")
+    train, validation = (
+        open_split(DATA / "train").first(params.train.pictures),
+        open_split(DATA / "validation"),
+    )
+    settings = params.model_dump(mode="json", exclude={"tune", "evaluate", "export"})
+    data = [split_sha256(DATA / part) for part in ("train", "validation")]
+    # outside DVC's outs, which it deletes before the stage runs
+    folder = CHECKPOINTS / f"train-{fingerprint(settings, data)}"
+    known = read_json(folder / "run.json")["run_id"] if (folder / "run.json").is_file() else None
+    tags = {
+        "stage": "train",
+        "commit": lineage.commit(ROOT) or "none",
+        "data.train_sha256": data[0],
+        "data.validation_sha256": data[1],
+        "device": device_reason,
+        "precision": precision_reason,
+    }
+    config = model_config(params, meta)
+    classifier = new_classifier(config, train, seed=params.seed)
+    with tracking.open_run(tracking_uri(), params.data.name, name="train", run_id=known, tags=tags) as run_id:
+        write_json(folder / "run.json", {"run_id": run_id})
+        tracking.log_params(settings)
+        tracking.log_text(lineage.uncommitted_diff(ROOT), "uncommitted.diff")
+        result = fit(
+            classifier,
+            train,
+            validation,
+            params=params,
+            device=device,
+            precision=precision,
+            checkpoints=folder,
+            on_epoch=lambda epoch: show(epoch, params.train.epochs),
+        )
+        probabilities = predict(classifier, validation, device=device)
+        with_views = float(np.mean(probabilities.argmax(1) == validation.labels))
+        write_outputs(classifier, config, run_id)
+        history = pd.DataFrame([asdict(epoch) for epoch in result.history])
+        with atomic_write(REPORTS / "curve.csv") as file:
+            history.to_csv(file, index=False)
+        summary = {
+            "best_epoch": result.best.epoch,
+            "epochs": len(result.history),
+            "stopped_early": result.stopped_early,
+            "validation": {
+                "loss": result.best.validation_loss,
+                "accuracy": result.best.validation_accuracy,
+                "accuracy_with_views": with_views,
+            },
+            "seconds": float(history["seconds"].sum()),
+            "parameters": sum(weight.numel() for weight in classifier.parameters()),
+            "device": device.type,
+            "precision": str(precision).removeprefix("torch."),
+        }
+        write_json(REPORTS / "train.json", summary)
+        tracking.log_metrics({"best_epoch": summary["best_epoch"], "validation": summary["validation"]})
+        tracking.log_files(REPORTS / "curve.csv", REPORTS / "train.json", TUNED, DATA / "source.json")
+        tracking.log_files(MODELS / "model.safetensors", MODELS / "model_config.json", folder="weights")
+    shutil.rmtree(folder)
+    print(
+        f"best epoch {result.best.epoch} of {len(history)}: {result.best.validation_accuracy:.2%} validation "
+        f"accuracy, {with_views:.2%} with {params.model.views} views"
+    )
+
+
+def show(epoch: Epoch, epochs: int) -> None:
+    """Log an epoch, and print it with the time that is left."""
+    values = asdict(epoch)
+    tracking.log_metrics({key: value for key, value in values.items() if key != "epoch"}, step=epoch.epoch)
+    left = (epochs - epoch.epoch) * epoch.seconds
+    print(
+        f"epoch {epoch.epoch:2d}/{epochs}  loss {epoch.train_loss:.3f}  "
+        f"train {epoch.train_accuracy:.2%}  validation {epoch.validation_accuracy:.2%}  "
+        f"{epoch.pictures_per_second:.0f} pictures/s  {epoch.seconds:.0f} s, about {left:.0f} s left",
+        flush=True,
+    )
+
+
+def write_outputs(classifier: torch.nn.Module, config: dict[str, object], run_id: str) -> None:
+    """Write the weights, what they belong to, and the run that made them."""
+    weights = {key: value.detach().cpu().contiguous() for key, value in classifier.state_dict().items()}
+    with atomic_write(MODELS / "model.safetensors") as file:
+        file.write(save(weights))
+    write_json(MODELS / "model_config.json", config)
+    write_json(MODELS / "run.json", {"run_id": run_id})
+
+
+if __name__ == "__main__":
+    main()

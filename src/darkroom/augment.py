@@ -1,0 +1,49 @@
+"""Augmentation of a whole batch at once, on the device where training runs."""
+
+import torch
+from torch import Tensor
+
+
+def augment(
+    pictures: Tensor,
+    mirrored: Tensor,
+    *,
+    translate: int,
+    cutout: int,
+    fill: Tensor,
+    generator: torch.Generator,
+) -> Tensor:
+    """Mirror, translate and cut out.
+
+    `pictures` uint8 [B,H,W,C] and `mirrored` bool [B], on one device; `translate` and `cutout` in
+    pixels; `fill` uint8 [C], the colour of what is cut out (DeVries & Taylor 2017, arXiv:1708.04552);
+    `generator` on the CPU, so that every device sees the same pictures. Returns uint8 [B,H,W,C].
+    """
+    batch, height, width, _ = pictures.shape
+    device = pictures.device
+    rows = torch.arange(height, device=device).expand(batch, height)
+    columns = torch.arange(width, device=device).expand(batch, width)
+    if translate:
+        shift = torch.randint(-translate, translate + 1, (2, batch, 1), generator=generator).to(device)
+        rows, columns = _reflect(rows + shift[0], height), _reflect(columns + shift[1], width)
+    columns = torch.where(mirrored[:, None], columns.flip(1), columns)
+    # one gather does both: reading NHWC rows keeps the channels of a pixel together
+    moved = pictures[torch.arange(batch, device=device)[:, None, None], rows[:, :, None], columns[:, None, :]]
+    if cutout:
+        top = torch.randint(0, height, (batch, 1), generator=generator).to(device) - cutout // 2
+        left = torch.randint(0, width, (batch, 1), generator=generator).to(device) - cutout // 2
+        y, x = torch.arange(height, device=device), torch.arange(width, device=device)
+        inside = ((y >= top) & (y < top + cutout))[:, :, None] & ((x >= left) & (x < left + cutout))[
+            :, None, :
+        ]
+        moved = torch.where(inside[..., None], fill, moved)
+    return moved
+
+
+def _reflect(index: Tensor, size: int) -> Tensor:
+    """Fold indices beyond an edge back into 0 … size-1, not repeating the edge itself."""
+    if size == 1:
+        return torch.zeros_like(index)
+    period = 2 * (size - 1)
+    index = index.remainder(period)
+    return torch.minimum(index, period - index)

@@ -1,0 +1,262 @@
+"""The model card: what the model is, how well it does and where it ends, in one page of Markdown.
+
+The card tells only what it is given. A part that is None or empty is left out, and no sentence claims
+more than the pipeline does by construction.
+"""
+
+import string
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import pandas as pd
+
+_SPECIAL = {ord(mark): f"\\{mark}" for mark in string.punctuation if mark in "\\`*_{}[]<>#|~$&!"}
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardInputs:
+    """What a model card is written from.
+
+    Attributes:
+        meta: as in `data/meta.json`: `name`, `classes`, `height`, `width`, `channels`, and the counts
+            `train`, `validation` and `test`; `test_sha256` and further hashes where present.
+        metrics: as `darkroom.metrics.classification_metrics` returns.
+        per_class: as `darkroom.metrics.per_class_table` returns.
+        architecture: what describes the net, as in `models/model_config.json`.
+        parameters: how many weights the net has.
+        source: as in `data/source.json`: where the data came from. `official: false` is pointed out.
+        training: the parameters the model was trained with; may be nested.
+        tuned: those of them that the tuner found; may be nested.
+        pictures: caption to relative link of each figure, in the order to show them.
+        commit: of the code, in hexadecimal.
+        dirty: whether there were changes that the commit lacks; None where nobody looked.
+        command: makes the model again.
+        environment: versions, device, precision, …
+        intended_use: a paragraph of Markdown instead of the general one.
+        limits: further limits, one sentence of Markdown each.
+    """
+
+    meta: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    per_class: pd.DataFrame
+    architecture: Mapping[str, Any] | None = None
+    parameters: int | None = None
+    source: Mapping[str, Any] | None = None
+    training: Mapping[str, Any] | None = None
+    tuned: Mapping[str, Any] | None = None
+    pictures: Mapping[str, str] = field(default_factory=dict)
+    commit: str | None = None
+    dirty: bool | None = None
+    command: str | None = None
+    environment: Mapping[str, Any] | None = None
+    intended_use: str | None = None
+    limits: Sequence[str] = ()
+
+
+def model_card(inputs: CardInputs) -> str:
+    """Return the card as Markdown (GitHub's flavour), ending with a line break.
+
+    Raises:
+        KeyError: `meta` or `metrics` lacks something that `CardInputs` says it holds.
+    """
+    meta, metrics = inputs.meta, inputs.metrics
+    parts = [
+        f"# Model card: {_text(meta['name'])}",
+        f"Test accuracy **{_percent(metrics['accuracy'])}** "
+        f"(95 % interval {_interval(metrics['accuracy_low'], metrics['accuracy_high'])}) "
+        f"on {metrics['pictures']:,} pictures in {len(meta['classes'])} classes.",
+        "## Intended use",
+        inputs.intended_use or _general_use(meta),
+        "## Limits",
+        _limits(inputs),
+        "## Results on the test set",
+        _results(metrics),
+        "### Per class",
+        _per_class(inputs.per_class),
+    ]
+    for caption, link in inputs.pictures.items():
+        parts += [f"### {_text(caption)}", f"![{_text(caption)}](<{_link(link)}>)"]
+    parts += ["## Data", _data(meta)]
+    if inputs.source:
+        parts += ["### Source", _flat_table(inputs.source)]
+    parts += _model(inputs)
+    if inputs.training:
+        parts += ["## Training", _flat_table(inputs.training, heads=("parameter", "value"))]
+    if inputs.tuned:
+        parts += [
+            "### Found by the tuner",
+            "Chosen by the accuracy on the validation pictures:",
+            _flat_table(inputs.tuned, heads=("parameter", "value")),
+        ]
+    parts += _again(inputs)
+    if inputs.environment:
+        parts += ["## Environment", _flat_table(inputs.environment)]
+    return "\n\n".join(parts) + "\n"
+
+
+def _general_use(meta: Mapping[str, Any]) -> str:
+    colour = {1: "grey", 3: "colour"}.get(meta["channels"], f"{meta['channels']}-channel")
+    names = ", ".join(_text(name) for name in meta["classes"])
+    return (
+        f"Tells to which of {len(meta['classes'])} classes a {colour} picture of "
+        f"{meta['width']} by {meta['height']} pixels belongs: {names}."
+    )
+
+
+def _limits(inputs: CardInputs) -> str:
+    table, metrics = inputs.per_class, inputs.metrics
+    lines = [
+        "Every picture gets one of these classes, also one that shows none of them.",
+        "The numbers hold for pictures like those of the test set; other cameras, crops or sizes were "
+        "not measured.",
+        f"The intervals tell how far chance in the choice of {metrics['pictures']:,} test pictures reaches, "
+        "not how much another training run would differ.",
+        "Whether a probability is as reliable as it says was not measured: it ranks, it guarantees nothing.",
+    ]
+    seen = table[table["support"] > 0]
+    if not seen.empty and seen["recall"].min() < 1:
+        worst = seen.iloc[int(seen["recall"].argmin())]
+        lines.append(
+            f"Weakest class: {_text(worst['class'])}, of which {_percent(worst['recall'])} are recognised "
+            f"(95 % interval {_interval(worst['recall_low'], worst['recall_high'])})."
+        )
+    unseen = table.loc[table["support"] == 0, "class"]
+    if len(unseen):
+        names = ", ".join(_text(name) for name in unseen)
+        lines.append(f"No test picture shows: {names}. Their recall and F1 count as 0 in the averages.")
+    if inputs.source and inputs.source.get("official") is False:
+        lines.append(
+            "**The data is not the official release**, so the numbers do not compare with published ones "
+            "without a check."
+        )
+    return "\n".join(f"- {line}" for line in [*lines, *inputs.limits])
+
+
+def _results(metrics: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            "accuracy",
+            f"{_percent(metrics['accuracy'])} "
+            f"({_interval(metrics['accuracy_low'], metrics['accuracy_high'])}, 95 % Wilson)",
+        )
+    ]
+    for key, value in metrics.items():
+        if key.startswith("top_") and key.endswith("_accuracy"):
+            rows.append((f"class among the first {key[4:-9]}", _percent(value)))
+    rows.append(("loss (cross-entropy)", f"{metrics['loss']:.4f}"))
+    rows.append(("pictures", f"{metrics['pictures']:,}"))
+    averages = [
+        [name, *(_percent(metrics[average][key]) for key in ("precision", "recall", "f1"))]
+        for average, name in (("macro", "every class alike"), ("weighted", "by its pictures"))
+        if average in metrics
+    ]
+    table = _table(("", "value"), rows)
+    if averages:
+        table += "\n\n" + _table(("average over the classes", "precision", "recall", "F1"), averages)
+    return table
+
+
+def _per_class(table: pd.DataFrame) -> str:
+    rows = [
+        (
+            _text(row["class"]),
+            _percent(row["precision"]),
+            f"{_percent(row['recall'])} ({_interval(row['recall_low'], row['recall_high'])})"
+            if row["support"]
+            else "no pictures",
+            _percent(row["f1"]),
+            f"{row['support']:,}",
+        )
+        for row in table.to_dict("records")
+    ]
+    return _table(("class", "precision", "recall (95 % interval)", "F1", "pictures"), rows)
+
+
+def _data(meta: Mapping[str, Any]) -> str:
+    rows = [
+        ("name", _text(meta["name"])),
+        ("classes", ", ".join(_text(name) for name in meta["classes"])),
+        ("picture", f"{meta['width']} by {meta['height']} pixels, channels: {meta['channels']}"),
+        ("training pictures", f"{meta['train']:,}"),
+        ("validation pictures", f"{meta['validation']:,}"),
+        ("test pictures", f"{meta['test']:,}"),
+    ]
+    rows += [(_text(key), _value(value)) for key, value in meta.items() if "sha256" in key and value]
+    return _table(("", "value"), rows)
+
+
+def _model(inputs: CardInputs) -> list[str]:
+    rows = []
+    if inputs.architecture:
+        rows += _flat(inputs.architecture)
+    if inputs.parameters is not None and not (inputs.architecture and "parameters" in inputs.architecture):
+        rows.append(("parameters", f"{inputs.parameters:,}"))
+    return ["## Model", _table(("", "value"), rows)] if rows else []
+
+
+def _again(inputs: CardInputs) -> list[str]:
+    lines = []
+    if inputs.commit:
+        lines.append(f"- code: commit {_code(inputs.commit)}")
+        if inputs.dirty:
+            lines[-1] += ", **with changes that are not in it**"
+    if inputs.command:
+        lines.append(f"- command: {_code(inputs.command)}")
+    return ["## Make it again", "\n".join(lines)] if lines else []
+
+
+def _flat_table(values: Mapping[str, Any], heads: tuple[str, str] = ("", "value")) -> str:
+    return _table(heads, _flat(values))
+
+
+def _flat(values: Mapping[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    """Return a row a leaf of nested values, named by its path with dots; None is left out."""
+    rows: list[tuple[str, str]] = []
+    for key, value in values.items():
+        if isinstance(value, Mapping):
+            rows += _flat(value, f"{prefix}{key}.")
+        elif value is not None:
+            rows.append((_text(f"{prefix}{key}"), _value(value)))
+    return rows
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """Return a Markdown table of cells that are Markdown already."""
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join("| " + " | ".join(cells) + " |" for cells in lines)
+
+
+def _value(value: Any) -> str:
+    """Return a value as Markdown for a cell; numbers keep every digit."""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return _code(value) if len(value) >= 32 and set(value) <= set(string.hexdigits) else _text(value)
+    if isinstance(value, Iterable):
+        return ", ".join(_value(part) for part in value)
+    return _text(value)
+
+
+def _text(value: object) -> str:
+    """Return `value` in one line that Markdown shows as it is, in a table too."""
+    return " ".join(str(value).split()).translate(_SPECIAL)
+
+
+def _code(text: str) -> str:
+    """Return `text` as code, or as plain text where a backtick or pipe would break it."""
+    text = " ".join(text.split())
+    return _text(text) if set(text) & {"`", "|"} else f"`{text}`"
+
+
+def _link(link: str) -> str:
+    """Return `link` fit to stand between < and >."""
+    return link.replace("\\", "/").replace("<", "%3C").replace(">", "%3E").replace("\n", "%0A")
+
+
+def _percent(share: float) -> str:
+    return f"{100 * share:.2f} %"
+
+
+def _interval(low: float, high: float) -> str:
+    return f"{100 * low:.2f} to {100 * high:.2f} %"

@@ -1,0 +1,62 @@
+"""Where arithmetic runs and in which precision, and predictions over a whole split."""
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from tqdm import tqdm
+
+from darkroom.models import Classifier
+from darkroom.splits import Split
+
+PREDICTION_BATCH = 500
+
+
+def choose_device(name: str) -> tuple[torch.device, str]:
+    """Return the device for `auto`, `cuda`, `mps` or `cpu`, and why.
+
+    Raises ValueError when the named device is not there.
+    """
+    there = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        chosen = next(device for device, is_there in there.items() if is_there)
+        return torch.device(chosen), f"{chosen}: the first of cuda, mps, cpu that is there"
+    if not there[name]:
+        raise ValueError(f"train.device is {name}, which torch does not find here: set train.device=auto")
+    return torch.device(name), f"{name}: as params.yaml says"
+
+
+def choose_precision(name: str, device: torch.device) -> tuple[torch.dtype, str]:
+    """Return the dtype of convolutions and matrix products for `auto`, `bf16` or `fp32`, and why."""
+    if name != "auto":
+        return {"bf16": torch.bfloat16, "fp32": torch.float32}[name], f"{name}: as params.yaml says"
+    if device.type == "cuda":
+        computes = torch.cuda.is_bf16_supported(including_emulation=False)
+        what = torch.cuda.get_device_name(device)
+    elif device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        computes = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+        what = "the CPU (AVX-512 BF16 or AMX)" if computes else "the CPU (neither AVX-512 BF16 nor AMX)"
+    else:
+        computes, what = False, device.type
+    if computes:
+        return torch.bfloat16, f"bf16: {what} computes in it"
+    return torch.float32, f"fp32: {what} does not compute in bf16"
+
+
+def to_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
+    """Copy pictures uint8 [B,H,W,C] out of a (memory-mapped) array to `device`."""
+    return torch.from_numpy(np.array(images)).to(device)
+
+
+@torch.inference_mode()
+def predict(classifier: Classifier, split: Split, *, device: torch.device) -> NDArray[np.float32]:
+    """Return the probabilities float32 [N,classes] of a split, computed in fp32, with all views."""
+    classifier.to(device).eval()
+    parts = []
+    with tqdm(total=len(split), desc="predict", unit="pictures", disable=None) as bar:
+        for start in range(0, len(split), PREDICTION_BATCH):
+            pictures = to_device(split.images[start : start + PREDICTION_BATCH], device)
+            parts.append(classifier(pictures).cpu().numpy())
+            bar.update(len(pictures))
+    return np.concatenate(parts)

@@ -1,0 +1,203 @@
+"""Numbers on a test set: from probabilities and labels to metrics, tables and the worst mistakes.
+
+The predicted class is the most probable one, the first of them on a tie. A share without anything to
+share (the precision of a class never predicted, the recall and F1 of a class without pictures) is 0,
+as is scikit-learn's custom, and counts as 0 in the macro averages.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+from sklearn.metrics import precision_recall_fscore_support
+
+SUM_TOLERANCE = 1e-3  # float32 rows of a thousand classes stay well within it; logits do not
+
+
+def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
+    """Return the Wilson score interval (low, high) of a share, each within 0..1.
+
+    No trials tell nothing: their interval is (0, 1).
+
+    Raises:
+        ValueError: `successes` is outside 0..`trials`, or `confidence` outside 0..1.
+    """
+    if not 0 <= successes <= trials:
+        raise ValueError(f"successes must be 0 to {trials} (the trials), got {successes}")
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
+    if trials == 0:
+        return 0.0, 1.0
+    interval = binomtest(int(successes), int(trials)).proportion_ci(confidence, method="wilson")
+    return float(interval.low), float(interval.high)
+
+
+def classification_metrics(
+    probabilities: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    classes: Sequence[str],
+    top_k: int,
+) -> dict[str, Any]:
+    """Return the headline numbers of a test set, ready for JSON; shares lie within 0..1.
+
+    Keys: `loss` (mean cross-entropy in nats), `accuracy` with `accuracy_low` and `accuracy_high` (its
+    95 % Wilson interval), `pictures`, `top_<top_k>_accuracy`, and `macro` and `weighted` (by pictures),
+    each with `precision`, `recall` and `f1`. The module says what undefined shares count as.
+
+    Args:
+        probabilities: float [N, K], each row summing to 1.
+        labels: integers [N] within 0..K-1.
+        classes: the K names.
+        top_k: a picture counts as right when its class is among this many most probable ones (of
+            equal probabilities the first come first); more than K is as good as K.
+
+    Raises:
+        ValueError: the arrays do not fit together or hold impossible values, or `top_k` is below 1.
+    """
+    if top_k < 1:
+        raise ValueError(f"top_k must be 1 or more, got {top_k}")
+    sure, labels = _checked(probabilities, labels, classes)
+    predictions = sure.argmax(axis=1)
+    pictures = len(labels)
+    right = int((predictions == labels).sum())
+    low, high = wilson_interval(right, pictures)
+
+    own = sure[np.arange(pictures), labels]
+    # A float32 softmax underflows to 0, whose logarithm is not finite.
+    loss = -np.log(np.maximum(own, np.finfo(np.float32).tiny)).mean()
+
+    # The place of the true class: how many classes are more probable, or equal and earlier.
+    earlier = np.arange(len(classes)) < labels[:, None]
+    ahead = (sure > own[:, None]) | ((sure == own[:, None]) & earlier)
+    top = (ahead.sum(axis=1) < top_k).mean()
+
+    averages = {}
+    for average in ("macro", "weighted"):
+        precision, recall, f1, _ = precision_recall_fscore_support(
+            labels, predictions, labels=range(len(classes)), average=average, zero_division=0
+        )
+        averages[average] = {"precision": float(precision), "recall": float(recall), "f1": float(f1)}
+    return {
+        "loss": float(loss),
+        "accuracy": right / pictures,
+        "accuracy_low": low,
+        "accuracy_high": high,
+        "pictures": pictures,
+        f"top_{top_k}_accuracy": float(top),
+        **averages,
+    }
+
+
+def per_class_table(
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64], *, classes: Sequence[str]
+) -> pd.DataFrame:
+    """Return one row a class, in the order of `classes`.
+
+    Columns: `class`, `precision`, `recall`, `f1` (0..1), `support` (pictures of the class), and
+    `recall_low` and `recall_high` (95 % Wilson interval; 0 and 1 for a class without pictures).
+
+    Raises:
+        ValueError: as `classification_metrics`.
+    """
+    sure, labels = _checked(probabilities, labels, classes)
+    predictions = sure.argmax(axis=1)
+    precision, recall, f1, support = precision_recall_fscore_support(
+        labels, predictions, labels=range(len(classes)), average=None, zero_division=0
+    )
+    found = np.bincount(labels[predictions == labels], minlength=len(classes))
+    intervals = [wilson_interval(int(hits), int(of)) for hits, of in zip(found, support, strict=True)]
+    return pd.DataFrame(
+        {
+            "class": list(classes),
+            "precision": precision,
+            "recall": recall,
+            "f1": f1,
+            "support": support.astype(np.int64),
+            "recall_low": [low for low, _ in intervals],
+            "recall_high": [high for _, high in intervals],
+        }
+    )
+
+
+def confusion_table(
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64], *, classes: Sequence[str]
+) -> pd.DataFrame:
+    """Return one row a picture, `actual` and `predicted` class name: what DVC's confusion plot reads.
+
+    Raises:
+        ValueError: as `classification_metrics`.
+    """
+    sure, labels = _checked(probabilities, labels, classes)
+    names = np.asarray(classes, dtype=object)
+    return pd.DataFrame({"actual": names[labels], "predicted": names[sure.argmax(axis=1)]})
+
+
+def worst_mistakes(
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64], *, count: int
+) -> NDArray[np.int64]:
+    """Return the indices (int64, at most `count`) of wrong predictions, the most confident first.
+
+    Equal confidence keeps the order of the pictures.
+
+    Raises:
+        ValueError: as `classification_metrics`, or `count` is negative.
+    """
+    if count < 0:
+        raise ValueError(f"count must be 0 or more, got {count}")
+    sure, labels = _checked(probabilities, labels)
+    wrong = np.flatnonzero(sure.argmax(axis=1) != labels)
+    confidence = sure[wrong].max(axis=1)
+    return wrong[np.argsort(-confidence, kind="stable")][:count].astype(np.int64)
+
+
+def _checked(
+    probabilities: NDArray[Any], labels: NDArray[Any], classes: Sequence[str] | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+    """Return both as float64 and int64 arrays; raise ValueError on what cannot be true."""
+    probabilities, labels = np.asarray(probabilities), np.asarray(labels)
+    if probabilities.ndim != 2 or labels.ndim != 1 or len(probabilities) != len(labels):
+        raise ValueError(
+            "probabilities must have the shape [pictures, classes] and labels [pictures], "
+            f"got {list(probabilities.shape)} and {list(labels.shape)}"
+        )
+    if probabilities.size == 0:
+        raise ValueError(f"there is nothing to measure: the probabilities are {list(probabilities.shape)}")
+    if not np.issubdtype(labels.dtype, np.integer):
+        raise ValueError(f"labels must be integers, got {labels.dtype}")
+    columns = probabilities.shape[1]
+    if classes is not None:
+        if len(classes) != columns:
+            raise ValueError(f"{len(classes)} class names do not fit probabilities of {columns} classes")
+        twice = sorted({name for name in classes if list(classes).count(name) > 1})
+        if twice:
+            raise ValueError(f"class names must differ, got more than once: {', '.join(twice)}")
+    bad = np.flatnonzero((labels < 0) | (labels >= columns))
+    if bad.size:
+        raise ValueError(
+            f"labels must be 0 to {columns - 1}, got {labels[bad[0]]} at {bad[0]} ({bad.size} such)"
+        )
+
+    wide = probabilities.astype(np.float64)
+    bad = np.flatnonzero(~np.isfinite(wide).all(axis=1))
+    if bad.size:
+        raise ValueError(f"row {bad[0]} of the probabilities is not finite: {_row(wide[bad[0]])}")
+    bad = np.flatnonzero((wide < 0).any(axis=1))
+    if bad.size:
+        raise ValueError(
+            f"row {bad[0]} of the probabilities holds {wide[bad[0]].min():g}: none may be negative "
+            "(are these logits?)"
+        )
+    sums = wide.sum(axis=1)
+    bad = np.flatnonzero(np.abs(sums - 1) > SUM_TOLERANCE)
+    if bad.size:
+        raise ValueError(f"row {bad[0]} of the probabilities sums to {sums[bad[0]]:g} instead of 1")
+    return wide, labels.astype(np.int64)
+
+
+def _row(row: NDArray[np.float64]) -> str:
+    """Return the first values of a row, for a message."""
+    return "[" + ", ".join(f"{value:g}" for value in row[:8]) + (", …]" if len(row) > 8 else "]")

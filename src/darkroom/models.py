@@ -1,0 +1,232 @@
+"""The networks, and the classifier around them that takes pictures as they are."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from darkroom.files import read_json
+
+WHITENING_KERNEL = 2
+WHITENING_PICTURES = 5000
+WHITENING_EPSILON = 5e-4
+
+
+class ConvolutionBlock(nn.Module):
+    """Two 3x3 convolutions with batch norm and GELU, a max-pool after the first."""
+
+    def __init__(self, channels_in: int, channels_out: int) -> None:
+        super().__init__()
+        self.conv1 = _dirac_convolution(channels_in, channels_out)
+        self.norm1 = _batch_norm(channels_out)
+        self.conv2 = _dirac_convolution(channels_out, channels_out)
+        self.norm2 = _batch_norm(channels_out)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B,channels_in,H,W] to [B,channels_out,H/2,W/2]; a map one pixel wide is not pooled."""
+        x = self.conv1(x)
+        if min(x.shape[2:]) >= 2:
+            x = F.max_pool2d(x, 2)
+        x = F.gelu(self.norm1(x))
+        return F.gelu(self.norm2(self.conv2(x)))
+
+
+class FastNet(nn.Module):
+    """The net of airbench94 (Jordan 2024, arXiv:2404.00498): whitening stem, blocks, one linear layer.
+
+    `whiten` must see training pictures before the first step.
+    """
+
+    def __init__(self, *, channels: int, classes: int, widths: Sequence[int], dropout: float) -> None:
+        super().__init__()
+        filters = 2 * channels * WHITENING_KERNEL**2
+        self.whitening = nn.Conv2d(channels, filters, WHITENING_KERNEL)
+        self.whitening.weight.requires_grad_(False)
+        nn.init.zeros_(self.whitening.bias)  # type: ignore[arg-type]  # it has one
+        self.blocks = nn.Sequential(
+            *[ConvolutionBlock(a, b) for a, b in zip([filters, *widths[:-1]], widths, strict=True)]
+        )
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(widths[-1], classes, bias=False)
+        with torch.no_grad():
+            self.head.weight.div_(self.head.weight.std())
+
+    @torch.no_grad()
+    def whiten(self, x: Tensor) -> None:
+        """Set the stem to the eigenvectors of the 2x2 patches of float [N,C,H,W], and their negatives."""
+        size, channels = WHITENING_KERNEL, x.shape[1]
+        patches = x.float().unfold(2, size, 1).unfold(3, size, 1).permute(0, 2, 3, 1, 4, 5)
+        flat = patches.reshape(-1, channels * size * size)
+        values, vectors = torch.linalg.eigh(flat.T @ flat / len(flat))
+        filters = vectors.T.reshape(-1, channels, size, size) / (values + WHITENING_EPSILON).sqrt().view(
+            -1, 1, 1, 1
+        )
+        self.whitening.weight.copy_(torch.cat([filters, -filters]))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardised pictures float [B,C,H,W] to logits [B,classes]; any H and W of at least 2."""
+        x = self.blocks(F.gelu(self.whitening(x)))
+        x = F.max_pool2d(x, x.shape[2:]).flatten(1)
+        logits: Tensor = self.head(self.dropout(x)) / self.head.in_features
+        return logits
+
+
+class ClassicNet(nn.Module):
+    """The textbook CNN: convolutions with ReLU and max-pooling, then fully connected layers with dropout."""
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        classes: int,
+        widths: Sequence[int],
+        dropout: float,
+        hidden: int,
+        height: int,
+        width: int,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for channels_in, channels_out in zip([channels, *widths[:-1]], widths, strict=True):
+            layers += [nn.Conv2d(channels_in, channels_out, 3, padding=1), nn.ReLU()]
+            layers += [nn.Conv2d(channels_out, channels_out, 3, padding=1), nn.ReLU()]
+            if min(height, width) >= 2:
+                layers += [nn.MaxPool2d(2)]
+                height, width = height // 2, width // 2
+        self.features = nn.Sequential(*layers)
+        self.grid = (height, width)
+        self.hidden = nn.Linear(widths[-1] * height * width, hidden)
+        self.dropout = nn.Dropout(dropout)
+        self.head = nn.Linear(hidden, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardised pictures float [B,C,H,W] to logits [B,classes]."""
+        x = self.features(x)
+        if tuple(x.shape[2:]) != self.grid:  # the low-resolution epochs; the layers behind want one size
+            x = F.adaptive_avg_pool2d(x, self.grid)
+        x = self.dropout(F.relu(self.hidden(x.flatten(1))))
+        logits: Tensor = self.head(x)
+        return logits
+
+
+def build_net(
+    architecture: str,
+    *,
+    height: int,
+    width: int,
+    channels: int,
+    classes: int,
+    widths: Sequence[int],
+    dropout: float,
+    hidden: int,
+) -> FastNet | ClassicNet:
+    """Build `fast` or `classic` for pictures of this shape, its weights by torch's global seed."""
+    if architecture == "fast":
+        return FastNet(channels=channels, classes=classes, widths=widths, dropout=dropout)
+    if architecture == "classic":
+        return ClassicNet(
+            channels=channels,
+            classes=classes,
+            widths=widths,
+            dropout=dropout,
+            hidden=hidden,
+            height=height,
+            width=width,
+        )
+    raise ValueError(f"architecture {architecture!r} is unknown: fast or classic")
+
+
+class Classifier(nn.Module):
+    """A net with what surrounds it at prediction: standardisation before, views and softmax around."""
+
+    mean: Tensor
+    std: Tensor
+
+    def __init__(
+        self, net: FastNet | ClassicNet, *, mean: Sequence[float], std: Sequence[float], views: int
+    ) -> None:
+        super().__init__()
+        if views not in (1, 2, 6):
+            raise ValueError(f"views is {views}: 1 (as it is), 2 (and mirrored) or 6 (and shifted)")
+        self.net = net
+        self.views = views
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
+
+    def standardise(self, pictures: Tensor) -> Tensor:
+        """uint8 [B,H,W,C] to float32 [B,C,H,W], mean 0 and deviation 1 over the training pictures."""
+        # the permuted view of NHWC is what torch calls channels-last, the layout convolutions like
+        return (pictures.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+
+    def logits(self, pictures: Tensor) -> Tensor:
+        """Logits [B,classes] of uint8 [B,H,W,C], averaged over the views.
+
+        Six views are the published test-time augmentation of airbench94: both mirrorings of the
+        picture (half of the weight) and of its shifts by one pixel along the diagonal.
+        """
+        x = self.standardise(pictures)
+        if self.views == 1:
+            logits: Tensor = self.net(x)
+            return logits
+        centre = self._mirrored(x)
+        if self.views == 2:
+            return centre
+        height, width = x.shape[2:]
+        padded = F.pad(x, (1, 1, 1, 1), mode="reflect")
+        shifted = self._mirrored(padded[:, :, :height, :width]) + self._mirrored(padded[:, :, 2:, 2:])
+        return centre / 2 + shifted / 4
+
+    def _mirrored(self, x: Tensor) -> Tensor:
+        logits: Tensor = (self.net(x) + self.net(x.flip(3))) / 2
+        return logits
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Probabilities float32 [B,classes] of uint8 [B,H,W,C]: the graph that is served."""
+        return F.softmax(self.logits(pictures).float(), dim=1)
+
+
+def _dirac_convolution(channels_in: int, channels_out: int) -> nn.Conv2d:
+    """Return a 3x3 convolution that starts by passing its input on, as far as it has filters."""
+    convolution = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
+    with torch.no_grad():
+        nn.init.dirac_(convolution.weight[:channels_in])
+    return convolution
+
+
+def _batch_norm(channels: int) -> nn.BatchNorm2d:
+    # quick running statistics, for few epochs; the scale is left to the next layer
+    norm = nn.BatchNorm2d(channels, eps=1e-12, momentum=0.4)
+    norm.weight.requires_grad_(False)
+    return norm
+
+
+def build_classifier(config: Mapping[str, Any]) -> Classifier:
+    """Build the classifier that models/model_config.json describes, its weights by torch's global seed."""
+    net = build_net(
+        config["architecture"],
+        height=config["height"],
+        width=config["width"],
+        channels=config["channels"],
+        classes=len(config["classes"]),
+        widths=config["widths"],
+        dropout=config["dropout"],
+        hidden=config["hidden"],
+    )
+    return Classifier(net, mean=config["mean"], std=config["std"], views=config["views"])
+
+
+def load_classifier(weights: Path, config: Path) -> Classifier:
+    """Load a trained classifier, in evaluation mode, on the CPU.
+
+    Raises FileNotFoundError that names the stage to run.
+    """
+    for path in (weights, config):
+        if not path.is_file():
+            raise FileNotFoundError(f"{path} is missing: run `dvc repro train` first")
+    classifier = build_classifier(read_json(config))
+    classifier.load_state_dict(load_file(weights))
+    return classifier.eval()

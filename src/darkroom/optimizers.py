@@ -1,0 +1,117 @@
+"""The optimizers, with one meaning for the learning rate's schedule and for weight decay."""
+
+from collections.abc import Iterable
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+# The rates a picture of airbench94 with Muon (Jordan 2024), for what is not a convolution, at its
+# Muon rate of 0.24. They keep that ratio to the Muon rate over batch sizes.
+HEAD_RATE = 0.67
+BIAS_RATE = 0.053
+SGD_MOMENTUM = 0.85
+MUON_MOMENTUM = 0.6
+
+
+class Muon(Optimizer):
+    """Momentum whose step is made orthogonal (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon).
+
+    For convolution filters, each seen as a matrix [out, in*height*width]; they are kept at a norm of
+    sqrt(out) as in airbench94. torch.optim.Muon takes matrices alone and keeps no norm.
+    """
+
+    def __init__(self, params: Iterable[Tensor], *, lr: float, momentum: float = MUON_MOMENTUM) -> None:
+        super().__init__(params, {"lr": lr, "momentum": momentum})
+
+    @torch.no_grad()
+    def step(self, closure: None = None) -> None:  # type: ignore[override]  # none re-evaluates the loss
+        """Take one step along the orthogonalised Nesterov momentum."""
+        for group in self.param_groups:
+            for weight in group["params"]:
+                if weight.grad is None:
+                    continue
+                state = self.state[weight]
+                if not state:
+                    state["momentum_buffer"] = torch.zeros_like(weight)
+                momentum = state["momentum_buffer"].mul_(group["momentum"]).add_(weight.grad)
+                direction = weight.grad.add(momentum, alpha=group["momentum"])
+                weight.mul_(len(weight) ** 0.5 / weight.norm())
+                step = orthogonalise(direction.reshape(len(direction), -1)).view_as(weight)
+                weight.add_(step, alpha=-group["lr"])
+
+
+def orthogonalise(matrix: Tensor, steps: int = 3) -> Tensor:
+    """Bring the singular values of `matrix` [m,n] near 1 by quintic Newton-Schulz steps, in bf16.
+
+    The coefficients are those of the Muon page: steep at zero, so that few steps are enough.
+    """
+    a, b, c = 3.4445, -4.7750, 2.0315
+    x: Tensor = matrix.bfloat16()
+    x = x / (x.norm() + 1e-7)
+    tall = x.shape[0] > x.shape[1]
+    if tall:
+        x = x.T
+    for _ in range(steps):
+        gram = x @ x.T
+        x = a * x + (b * gram + c * gram @ gram) @ x
+    result: Tensor = (x.T if tall else x).to(matrix.dtype)
+    return result
+
+
+def build_optimizers(
+    net: nn.Module, *, name: str, learning_rate: float, weight_decay: float, batch_size: int
+) -> list[Optimizer]:
+    """Return the optimizers that together train `net`; each group keeps its peak rate in `peak_lr`.
+
+    `weight_decay` is the share of a weight removed per picture seen at the peak rate, whatever the
+    optimizer. `muon` is for nets whose matrices are convolutions and a linear `head`.
+    """
+    trained = {key: weight for key, weight in net.named_parameters() if weight.requires_grad}
+    optimizers: list[Optimizer]
+    if name == "muon":
+        filters = [weight for weight in trained.values() if weight.ndim == 4]
+        stem = [weight for key, weight in trained.items() if key == "whitening.bias"]
+        head = [weight for weight in trained.values() if weight.ndim == 2]
+        biases = [weight for key, weight in trained.items() if weight.ndim == 1 and key != "whitening.bias"]
+        groups = []
+        for weights, rate, stops in (
+            (stem, BIAS_RATE, 3 / 8),
+            (biases, BIAS_RATE, 1.0),
+            (head, HEAD_RATE, 1.0),
+        ):
+            groups.append(
+                {
+                    "params": weights,
+                    # the published rates are for a loss summed over the batch; ours is its mean
+                    "lr": rate * batch_size,
+                    "weight_decay": weight_decay / rate,
+                    "stops": stops,  # the share of training after which the rate is 0
+                }
+            )
+        sgd = torch.optim.SGD(groups, lr=HEAD_RATE, momentum=SGD_MOMENTUM, nesterov=True)
+        optimizers = [sgd, Muon(filters, lr=learning_rate)]
+    elif name == "adam":
+        # decoupled: Adam's second moment would scale the decay away (Loshchilov & Hutter, arXiv:1711.05101)
+        decay = weight_decay * batch_size / learning_rate
+        optimizers = [torch.optim.AdamW(trained.values(), lr=learning_rate, weight_decay=decay)]
+    elif name == "rmsprop":
+        decay = weight_decay * batch_size / learning_rate
+        optimizers = [torch.optim.RMSprop(trained.values(), lr=learning_rate, weight_decay=decay)]
+    else:
+        raise ValueError(f"optimizer {name!r} is unknown: muon, adam or rmsprop")
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            group["peak_lr"] = group["lr"]
+            group.setdefault("stops", 1.0)
+    return optimizers
+
+
+def set_rates(optimizers: Iterable[Optimizer], *, done: float, warmup: float) -> None:
+    """Set every rate for the share `done` of training: up in a line during `warmup`, then down to 0."""
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            share = done / group["stops"]
+            rise = share / warmup if warmup else 1.0
+            fall = (1 - share) / (1 - warmup)
+            group["lr"] = group["peak_lr"] * max(0.0, min(rise, fall))

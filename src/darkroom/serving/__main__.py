@@ -1,0 +1,54 @@
+"""Serve a Bento with its page: `python -m darkroom.serving [--bento TAG] [--host H] [--port N]`."""
+
+import argparse
+import os
+import socket
+import sys
+from pathlib import Path
+
+PROJECT = Path(__file__).resolve().parents[3]
+
+
+def main() -> None:
+    """Become `bentoml serve` for the newest Bento of the store, or the one named."""
+    parser = argparse.ArgumentParser(
+        prog="python -m darkroom.serving", description="Serve a Bento and its page."
+    )
+    parser.add_argument("--bento", metavar="TAG", help="which one (default: the one built last)")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
+    parser.add_argument("--port", type=int, default=3000, help="port to listen on (default: %(default)s)")
+    options = parser.parse_args()
+
+    os.environ.setdefault("BENTOML_HOME", str(PROJECT / ".bentoml"))
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # tracing nobody collects is a fifth of a request
+    home = Path(os.environ["BENTOML_HOME"]).resolve()
+    home.mkdir(parents=True, exist_ok=True)
+    os.environ["BENTOML_HOME"] = str(home)
+
+    import bentoml  # reads BENTOML_HOME once, when imported
+
+    stored = sorted(bentoml.bentos.list(), key=lambda bento: bento.info.creation_time)
+    tags = [str(bento.tag) for bento in stored]
+    if not tags:
+        sys.exit(f"There is no Bento in {home} yet: run `make quickstart` or `dvc repro`.")
+    if options.bento and options.bento not in tags:
+        sys.exit(f"There is no Bento {options.bento} in {home}; there is {', '.join(tags)}.")
+    tag = options.bento or tags[-1]
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((options.host, options.port))
+        except OSError as error:
+            sys.exit(f"Cannot listen on {options.host}:{options.port} ({error}): give another --port.")
+    print(
+        f"{tag}: the page will be at http://{options.host}:{options.port} in a few seconds; Ctrl+C stops it."
+    )
+    sys.stdout.flush()
+    command = ["-m", "bentoml", "serve", tag, "--host", options.host, "--port", str(options.port)]
+    # in place of this process, so that Ctrl+C and signals reach the server itself
+    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  no shell is the point
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,12 @@
+"""What the service counts beyond BentoML's own figures; both appear at /metrics."""
+
+from prometheus_client import Counter, Histogram
+
+PREDICTIONS = Counter("darkroom_predictions", "Pictures classified, by the most probable class", ["class"])
+REJECTED = Counter("darkroom_rejected", "Requests refused, by reason", ["reason"])
+SECONDS = Histogram(
+    "darkroom_prediction_seconds",
+    "From the received bytes to the probabilities, by route",
+    ["route"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+)

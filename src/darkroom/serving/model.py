@@ -1,0 +1,90 @@
+"""The exported graph, run by ONNX Runtime."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime as ort
+from numpy.typing import NDArray
+
+
+class Classifier:
+    """An exported graph with its description, checked against each other and warmed up.
+
+    Attributes:
+        about: what `model.json` says.
+        classes: names, in the order of the probabilities.
+        height, width, channels: of the pictures it takes.
+    """
+
+    def __init__(self, folder: Path, *, threads: int = 0) -> None:
+        """Load `folder`'s model.onnx and model.json.
+
+        Args:
+            folder: where the two files lie.
+            threads: of the CPU for one prediction; 0 takes every core.
+
+        Raises:
+            FileNotFoundError: one of the files is missing.
+            ValueError: the files do not belong together.
+        """
+        graph, description = folder / "model.onnx", folder / "model.json"
+        for path in (graph, description):
+            if not path.is_file():
+                raise FileNotFoundError(f"{path} is missing: run `dvc repro register`, which writes it")
+        self.about: dict[str, Any] = json.loads(description.read_text(encoding="utf-8"))
+        keys = ("name", "version", "classes", "height", "width", "channels", "sha256")
+        if missing := [key for key in keys if key not in self.about]:
+            raise ValueError(f"{description} lacks {', '.join(missing)}: run `dvc repro register` again")
+        content = graph.read_bytes()
+        sha256 = hashlib.sha256(content).hexdigest()
+        if sha256 != self.about["sha256"]:
+            raise ValueError(
+                f"{graph} has the SHA-256 {sha256}, but {description.name} beside it describes "
+                f"{self.about['sha256']}: the two come from different runs; run `dvc repro register` again"
+            )
+        self.name: str = self.about["name"]
+        self.version = str(self.about["version"])
+        self.classes: list[str] = list(self.about["classes"])
+        self.height, self.width, self.channels = (
+            int(self.about[key]) for key in ("height", "width", "channels")
+        )
+        options = ort.SessionOptions()
+        options.intra_op_num_threads = threads
+        self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
+        self._check_inputs(graph)
+        # The first run allocates; better now than in somebody's request. It also shows the true shape.
+        answer = self.predict(np.zeros((2, *self.shape), np.uint8))
+        if answer.shape != (2, len(self.classes)):
+            raise ValueError(
+                f"{graph} answers two pictures with the shape {answer.shape}, but {description.name} "
+                f"names {len(self.classes)} classes"
+            )
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of one picture."""
+        return self.height, self.width, self.channels
+
+    def _check_inputs(self, graph: Path) -> None:
+        inputs = [(node.name, node.type, tuple(node.shape)) for node in self._session.get_inputs()]
+        if len(inputs) != 1 or inputs[0][1] != "tensor(uint8)" or inputs[0][2][1:] != self.shape:
+            raise ValueError(
+                f"{graph} takes {inputs}; model.json promises one uint8 input of [batch, "
+                f"{self.height}, {self.width}, {self.channels}]"
+            )
+        if isinstance(inputs[0][2][0], int):
+            raise ValueError(f"{graph} has a fixed batch of {inputs[0][2][0]}: export it with any batch size")
+        self._input: str = inputs[0][0]
+
+    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probabilities, float32 `[N, classes]`, of uint8 `[N,H,W,C]` pictures."""
+        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != self.shape:
+            raise ValueError(
+                f"pictures are {pictures.dtype} {pictures.shape}; needed: uint8 [N, "
+                f"{self.height}, {self.width}, {self.channels}]"
+            )
+        (probabilities,) = self._session.run(None, {self._input: np.ascontiguousarray(pictures)})
+        return np.asarray(probabilities, dtype=np.float32)

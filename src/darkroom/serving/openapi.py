@@ -1,0 +1,132 @@
+"""The OpenAPI description of the routes, with the model's own names and sizes in it."""
+
+from typing import Any
+
+from .model import Classifier
+from .pictures import FORMATS, MAX_PIXELS
+from .uploads import MAX_BATCH_BYTES, MAX_BATCH_PICTURES, MAX_PICTURE_BYTES
+
+ERRORS = {
+    "400": "The form, a field or k is not as described.",
+    "408": "The upload took too long.",
+    "413": "Too many bytes, pixels or pictures.",
+    "415": "The body is not multipart/form-data.",
+    "422": "Empty, not a picture, or cut short.",
+}
+
+
+def describe(classifier: Classifier, *, default_k: int) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document for `classifier`'s service."""
+    count = len(classifier.classes)
+    k = {
+        "name": "k",
+        "in": "query",
+        "description": "How many classes to answer, most probable first. May also be a field of the form.",
+        "schema": {"type": "integer", "minimum": 1, "maximum": count, "default": min(default_k, count)},
+    }
+    one = f"{', '.join(FORMATS)}; at most {MAX_PICTURE_BYTES:,} bytes and {MAX_PIXELS:,} pixels"
+    several = f"at most {MAX_BATCH_PICTURES} pictures and {MAX_BATCH_BYTES:,} bytes together"
+    binary = {"type": "string", "format": "binary"}
+    size = f"{classifier.width} × {classifier.height}"
+    return {
+        "openapi": "3.1.0",
+        "info": {
+            "title": f"Darkroom: {classifier.name}",
+            "version": classifier.version,
+            "description": "Classifies pictures. Nothing is fetched or opened for a client: send the bytes.",
+        },
+        "paths": {
+            "/predict": {
+                "post": {
+                    "summary": "Classify one picture",
+                    "description": f"Turned upright, cut to the model's shape and resized to {size} here.",
+                    "parameters": [k],
+                    "requestBody": _form({"picture": {**binary, "description": one}}, "picture"),
+                    "responses": {
+                        "200": _json("The classes, most probable first", "Prediction"),
+                        **_errors(),
+                    },
+                }
+            },
+            "/predict_batch": {
+                "post": {
+                    "summary": "Classify several pictures",
+                    "description": "All or none: the error for a bad picture says which one it is.",
+                    "parameters": [k],
+                    "requestBody": _form(
+                        {"pictures": {"type": "array", "items": binary, "description": f"{one}; {several}"}},
+                        "pictures",
+                    ),
+                    "responses": {
+                        "200": _json("One prediction a picture, in order", "Predictions"),
+                        **_errors(),
+                    },
+                }
+            },
+            "/model": {
+                "get": {
+                    "summary": "What the model is",
+                    "responses": {"200": _json("Its description", "Model")},
+                }
+            },
+            "/livez": {
+                "get": {"summary": "Is the service alive", "responses": {"200": {"description": "Yes"}}}
+            },
+            "/readyz": {
+                "get": {"summary": "Is the model loaded", "responses": {"200": {"description": "Yes"}}}
+            },
+            "/metrics": {
+                "get": {"summary": "Figures for Prometheus", "responses": {"200": {"description": "Text"}}}
+            },
+        },
+        "components": {"schemas": _schemas(classifier)},
+    }
+
+
+def _form(properties: dict[str, Any], required: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": properties, "required": [required]}
+    return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
+
+
+def _json(description: str, schema: str) -> dict[str, Any]:
+    content = {"application/json": {"schema": {"$ref": f"#/components/schemas/{schema}"}}}
+    return {"description": description, "content": content}
+
+
+def _errors() -> dict[str, Any]:
+    return {status: _json(description, "Error") for status, description in ERRORS.items()}
+
+
+def _object(**properties: Any) -> dict[str, Any]:
+    return {"type": "object", "properties": properties, "required": list(properties)}
+
+
+def _schemas(classifier: Classifier) -> dict[str, Any]:
+    text, number, integer = {"type": "string"}, {"type": "number"}, {"type": "integer"}
+    probability = {"type": "number", "minimum": 0, "maximum": 1}
+    ranked = {
+        "type": "array",
+        "items": _object(
+            **{"class": {"type": "string", "enum": classifier.classes}, "probability": probability}
+        ),
+    }
+    model = _object(name=text, version=text)
+    seen = {"type": "string", "description": "The picture as the model sees it, as a data: URL of a PNG"}
+    return {
+        "Prediction": _object(classes=ranked, model=model, milliseconds=number, input=seen),
+        "Predictions": _object(
+            predictions={"type": "array", "items": _object(classes=ranked)}, model=model, milliseconds=number
+        ),
+        "Model": _object(
+            name=text,
+            version=text,
+            classes={"type": "array", "items": text},
+            height=integer,
+            width=integer,
+            channels=integer,
+            limits=_object(
+                picture_bytes=integer, picture_pixels=integer, batch_pictures=integer, batch_bytes=integer
+            ),
+        ),
+        "Error": _object(error=_object(code=text, message=text)),
+    }

@@ -1,0 +1,80 @@
+"""The door to MLflow's runs: each stage shows there what it did. The registry is in `registry`."""
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import mlflow
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+
+from darkroom.params import flatten
+
+
+@contextmanager
+def open_run(
+    uri: str,
+    experiment: str,
+    *,
+    name: str,
+    run_id: str | None = None,
+    nested: bool = False,
+    tags: Mapping[str, str] | None = None,
+) -> Iterator[str]:
+    """Open a run and yield its id: run `run_id` again where the store at `uri` has it, else a new one.
+
+    The run ends as FINISHED, as FAILED when the block raises.
+    """
+    mlflow.set_tracking_uri(uri)
+    mlflow.set_experiment(experiment)
+    known = run_id if run_id and has_run(uri, run_id) else None
+    with mlflow.start_run(run_id=known, run_name=None if known else name, nested=nested) as run:
+        mlflow.set_tags({key: str(value) for key, value in (tags or {}).items()})
+        yield run.info.run_id
+
+
+def has_run(uri: str, run_id: str) -> bool:
+    """Say whether the store at `uri` has this run and it is not deleted."""
+    try:
+        return MlflowClient(uri).get_run(run_id).info.lifecycle_stage == "active"
+    except MlflowException as error:
+        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+            return False
+        raise
+
+
+def end_run_as(status: str) -> None:
+    """End the open run as `status`, one of MLflow's: FINISHED, FAILED or KILLED."""
+    mlflow.end_run(status)
+
+
+def log_params(params: Mapping[str, Any]) -> None:
+    """Log a tree of parameters under dotted names."""
+    mlflow.log_params(flatten(params))
+
+
+def log_metrics(metrics: Mapping[str, Any], *, step: int | None = None, prefix: str = "") -> None:
+    """Log the numbers of a tree of metrics under dotted names; what is no number is passed over."""
+    numbers = {
+        prefix + key: float(value)
+        for key, value in flatten(metrics).items()
+        if isinstance(value, int | float) and not isinstance(value, bool)
+    }
+    mlflow.log_metrics(numbers, step=step)
+
+
+def log_files(*paths: Path, folder: str | None = None) -> None:
+    """Copy files to the open run's artifacts."""
+    for path in paths:
+        mlflow.log_artifact(str(path), folder)
+
+
+def log_text(text: str, name: str) -> None:
+    """Keep a text as an artifact of the open run."""
+    mlflow.log_text(text, name)
+
+
+def set_tags(tags: Mapping[str, Any]) -> None:
+    """Tag the open run."""
+    mlflow.set_tags({key: str(value) for key, value in tags.items()})

@@ -1,0 +1,190 @@
+"""For tests of the service: small models that need no training, real Bentos, real servers."""
+
+import atexit
+import functools
+import hashlib
+import io
+import json
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import requests
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from darkroom.serving.bento import bento_version, build_bento
+
+PROJECT = Path(__file__).resolve().parent.parent
+CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
+DIGITS = tuple("0123456789")
+
+
+def linear_graph(height: int, width: int, channels: int, classes: int, *, seed: int = 0) -> onnx.ModelProto:
+    """Return uint8 [batch,H,W,C] -> softmax of a random linear map, float32 [batch,classes]."""
+    weights = np.random.default_rng(seed).normal(0, 0.6, (height * width * channels, classes))
+    # opinions of whole areas, so that different pictures get different, not too certain answers
+    weights = (weights / np.sqrt(len(weights)) * 6).astype(np.float32)
+    nodes = [
+        helper.make_node("Cast", ["pictures"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Div", ["floats", "scale"], ["scaled"]),
+        helper.make_node("Flatten", ["scaled"], ["flat"], axis=1),
+        helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
+        helper.make_node("Softmax", ["logits"], ["probabilities"], axis=1),
+    ]
+    graph = helper.make_graph(
+        nodes,
+        "linear",
+        [helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["batch", height, width, channels])],
+        [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", classes])],
+        [
+            numpy_helper.from_array(weights, "weights"),
+            numpy_helper.from_array(np.asarray(255, dtype=np.float32), "scale"),
+        ],
+    )
+    return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def write_champion(
+    folder: Path, *, name: str, classes: tuple[str, ...], height: int, width: int, channels: int, **extra: Any
+) -> None:
+    """Write a model.onnx and model.json as the register stage does."""
+    content = linear_graph(height, width, channels, len(classes)).SerializeToString()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / "model.onnx").write_bytes(content)
+    about = {
+        "name": name,
+        "version": "3",
+        "classes": list(classes),
+        "height": height,
+        "width": width,
+        "channels": channels,
+        "architecture": "fast",
+        "views": 1,
+        "sha256": hashlib.sha256(content).hexdigest(),
+        "parameters": height * width * channels * len(classes),
+        "test": {"accuracy": 0.9371, "interval": [0.9322, 0.9417], "pictures": 10000},
+        "run_id": "0" * 32,
+    } | extra
+    (folder / "model.json").write_text(json.dumps(about), encoding="utf-8")
+
+
+def write_project(folder: Path) -> None:
+    """Copy what a Bento is built from, without a model."""
+    ignore = shutil.ignore_patterns("__pycache__")
+    shutil.copytree(PROJECT / "src", folder / "src", ignore=ignore)
+    (folder / "requirements").mkdir()
+    for name in ("bentofile.yaml", "requirements/serve.txt"):
+        shutil.copy(PROJECT / name, folder / name)
+
+
+@functools.cache
+def bento_of(kind: str) -> tuple[Path, str, Path]:
+    """Return the store, tag and archive of a Bento with a small `cifar10` or `digits` model."""
+    root = Path(tempfile.mkdtemp(prefix=f"darkroom-{kind}-"))
+    atexit.register(shutil.rmtree, root, ignore_errors=True)
+    project, home, archive = root / "project", root / "home", root / "darkroom.bento"
+    write_project(project)
+    if kind == "cifar10":
+        shape: dict[str, Any] = {"classes": CIFAR, "height": 32, "width": 32, "channels": 3}
+    else:
+        shape = {"classes": DIGITS, "height": 8, "width": 8, "channels": 1}
+    write_champion(project / "models/champion", name=kind, **shape)
+    version = bento_version(project, "3")
+    built = build_bento(project, name=f"darkroom-{kind}", version=version, archive=archive, home=home)
+    return home, built["tag"], archive
+
+
+def free_port() -> int:
+    """Return a port nobody listens on now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+@contextmanager
+def serve_bento(home: Path, target: str, *, cwd: Path | None = None, wait: float = 90) -> Iterator[str]:
+    """Serve the Bento `target` of the store `home` with the real `bentoml serve`; yield its address."""
+    port = free_port()
+    environment = {
+        **os.environ,
+        "BENTOML_HOME": str(home),
+        "BENTOML_DO_NOT_TRACK": "True",
+        "OTEL_SDK_DISABLED": "true",
+    }
+    environment.pop("PYTHONPATH", None)  # the Bento must find everything in itself
+    url = f"http://127.0.0.1:{port}"
+    with tempfile.TemporaryFile("w+") as log:
+        command = [
+            sys.executable,
+            "-m",
+            "bentoml",
+            "serve",
+            target,
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+        ]
+        server = subprocess.Popen(
+            command,
+            env=environment,
+            cwd=cwd or home,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            deadline = time.monotonic() + wait
+            while not _is_ready(url):
+                if server.poll() is not None or time.monotonic() > deadline:
+                    log.seek(0)
+                    raise AssertionError(f"`bentoml serve {target}` is not ready:\n{log.read()[-6000:]}")
+                time.sleep(0.05)
+            yield url
+        finally:
+            server.terminate()
+            try:
+                server.wait(timeout=15)
+            except subprocess.TimeoutExpired:
+                server.kill()
+                server.wait()
+
+
+def _is_ready(url: str) -> bool:
+    try:
+        return requests.get(url + "/readyz", timeout=5).status_code == 200
+    except requests.RequestException:
+        return False
+
+
+def picture(height: int = 32, width: int = 32, channels: int = 3, *, seed: int = 1) -> NDArray[np.uint8]:
+    """Return smooth, lopsided pixels: no turn, mirror image or crop of them looks the same."""
+    random = np.random.default_rng(seed)
+    y, x = np.mgrid[0 : 1 : 1j * height, 0 : 1 : 1j * width]
+    planes = []
+    for _ in range(channels):
+        a, b, c = random.uniform(40, 110, 3)
+        planes.append(a * x + b * y * y + c * x * y)
+    pixels: NDArray[np.uint8] = np.clip(np.stack(planes, axis=-1), 0, 255).astype(np.uint8)
+    return pixels
+
+
+def encoded(image: Image.Image | NDArray[np.uint8], kind: str = "PNG", **options: Any) -> bytes:
+    """Return the bytes of a file."""
+    if not isinstance(image, Image.Image):
+        image = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
+    file = io.BytesIO()
+    image.save(file, kind, **options)
+    return file.getvalue()

@@ -1,0 +1,51 @@
+"""The README's commands exist."""
+
+import re
+import subprocess
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).resolve().parent.parent
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+MAKEFILE = (PROJECT / "Makefile").read_text(encoding="utf-8")
+
+
+def mentioned(pattern: str) -> list[str]:
+    return sorted(set(re.findall(pattern, README)))
+
+
+@pytest.mark.parametrize("target", mentioned(r"\bmake ([a-z-]+)"))
+def test_a_make_target_exists(target: str) -> None:
+    assert re.search(rf"^{target}:", MAKEFILE, re.MULTILINE)
+    done = subprocess.run(["make", "-n", target], cwd=PROJECT, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.parametrize("command", mentioned(r"\bdvc ((?:exp |metrics |plots |queue )?[a-z]+)"))
+def test_a_dvc_command_exists(command: str) -> None:
+    from dvc.cli import parse_args
+
+    with pytest.raises(SystemExit) as end:
+        parse_args([*command.split(), "--help"])
+    assert end.value.code == 0
+
+
+@pytest.mark.parametrize("module", mentioned(r"\bpython -m ([a-z_.]+)"))
+def test_a_module_exists(module: str) -> None:
+    assert find_spec(module)
+
+
+def test_params_named_by_the_readme_exist() -> None:
+    tree = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
+    for name in mentioned(r"-S '?([a-z_.]+)="):
+        below = tree
+        for key in name.split("."):
+            below = below[key]
+
+
+@pytest.mark.parametrize("link", mentioned(r"\]\(([^)#:]+)\)"))
+def test_a_linked_file_exists(link: str) -> None:
+    assert (PROJECT / link).exists()
