@@ -9,6 +9,7 @@ from darkroom.files import atomic_write, read_json, write_json, write_text
 from darkroom.inference import choose_device, predict
 from darkroom.metrics import classification_metrics, confusion_table, per_class_table, worst_mistakes
 from darkroom.models import load_classifier
+from darkroom.registry import trained_run
 from darkroom.splits import open_split, read_meta
 from pipeline import DATA, MODELS, REPORTS, ROOT, TUNED, read_params, tracking_uri
 
@@ -72,7 +73,7 @@ def main() -> None:
     )
     write_text(REPORTS / "model_card.md", card)
     run_id = read_json(MODELS / "run.json")["run_id"]
-    with tracking.open_run(tracking_uri(), params.data.name, name="train", run_id=run_id):
+    with trained_run(tracking_uri(), params.data.name, run_id):
         tracking.log_metrics(metrics, prefix="test.")
         tracking.log_files(REPORTS / "metrics.json", REPORTS / "per_class.csv", REPORTS / "model_card.md")
         tracking.log_files(*[REPORTS / name for name in FIGURES.values()], folder="figures")

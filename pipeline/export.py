@@ -4,6 +4,7 @@ from darkroom import tracking
 from darkroom.exporting import export_onnx, parity
 from darkroom.files import read_json, sha256_file, write_json
 from darkroom.models import load_classifier
+from darkroom.registry import trained_run
 from darkroom.splits import open_split, read_meta
 from pipeline import DATA, MODELS, REPORTS, read_params, tracking_uri
 
@@ -42,7 +43,7 @@ def main() -> None:
         },
     )
     run_id = read_json(MODELS / "run.json")["run_id"]
-    with tracking.open_run(tracking_uri(), params.data.name, name="train", run_id=run_id):
+    with trained_run(tracking_uri(), params.data.name, run_id):
         tracking.log_metrics(report, prefix="parity.")
         tracking.log_files(REPORTS / "parity.json")
     print(

@@ -1,12 +1,13 @@
 """Register the exported model with its lineage; the better one on the same test pictures is champion."""
 
+import json
 from dataclasses import asdict
 
 import pandas as pd
 
 from darkroom import lineage, tracking
 from darkroom.files import read_json, write_json
-from darkroom.registry import register, registered_name, write_champion
+from darkroom.registry import register, registered_name, trained_run, write_champion
 from darkroom.splits import read_meta
 from pipeline import DATA, MODELS, REPORTS, ROOT, TUNED, read_params, tracking_uri
 
@@ -19,11 +20,11 @@ def main() -> None:
     data, test = read_json(REPORTS / "data.json"), read_json(REPORTS / "metrics.json")["test"]
     diff = lineage.uncommitted_diff(ROOT)
     restored = not tracking.has_run(uri, run_id)
-    with tracking.open_run(uri, params.data.name, name="train", run_id=run_id) as run:
+    with trained_run(uri, params.data.name, run_id) as run:
         if restored:
             restore_run(params.model_dump(mode="json", exclude={"tune", "evaluate", "export"}), test)
         tracking.log_text(diff, "register/uncommitted.diff")
-        tracking.log_dict(lineage.environment(), "register/environment.json")
+        tracking.log_text(json.dumps(lineage.environment(), indent=2), "register/environment.json")
         tracking.log_files(TUNED, REPORTS / "data.json", folder="register")
         verdict = register(
             uri,

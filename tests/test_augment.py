@@ -1,5 +1,7 @@
 """Augmentation: each transformation against what torch's own operations give."""
 
+from itertools import pairwise
+
 import pytest
 import torch
 import torch.nn.functional as F
@@ -90,7 +92,7 @@ def test_shape_and_dtype_stay(height: int, width: int, channels: int) -> None:
 
 def test_each_picture_is_seen_both_ways_in_two_epochs() -> None:
     epochs = [_mirrored(1000, epoch, seed=5, flip=True) for epoch in range(4)]
-    for one, other in zip(epochs, epochs[1:], strict=False):
+    for one, other in pairwise(epochs):
         assert torch.equal(one, ~other)
     assert 400 < int(epochs[0].sum()) < 600, "the first time by chance"
     assert not torch.equal(epochs[0], _mirrored(1000, 0, seed=6, flip=True))

@@ -57,7 +57,7 @@ class Handler(BaseHTTPRequestHandler):
         (answers.pop(0) if len(answers) > 1 else answers[0])(self)
         self.close_connection = True
 
-    def log_message(self, format: str, *args: object) -> None:
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002  its name in the standard library
         pass
 
 
@@ -94,7 +94,8 @@ def serve(content: bytes, *, etag: str = '"one"', until: int | None = None) -> A
         if asked and handler.headers.get("If-Range") in (None, etag):
             start = int(asked.removeprefix("bytes=").removesuffix("-"))
         if start and start >= len(content):
-            return answer(416, Content_Range=f"bytes */{len(content)}", ETag=etag)(handler)
+            answer(416, Content_Range=f"bytes */{len(content)}", ETag=etag)(handler)
+            return
         rest = {"Content_Range": f"bytes {start}-{len(content) - 1}/{len(content)}"} if start else {}
         length = len(content) - start
         answer(206 if start else 200, content[start:until], Content_Length=length, ETag=etag, **rest)(handler)

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 import yaml
 from pydantic import ValidationError
-from training_helpers import PARAMS
 
 from darkroom.params import ParamsError, flatten, load_params, merge, override, parse_params
+from tests.training_helpers import PARAMS
 
 TREE: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
 
@@ -112,6 +112,16 @@ def test_a_bad_space_is_refused_with_what_is_wrong_and_nothing_else(
         assert f"{key} is unknown" not in message, "a key that is right is not called unknown"
 
 
+@pytest.mark.parametrize(
+    ("leaf", "value"), [({"low": 0.0, "high": 1.5}, "1.5"), ({"choices": [0.1, "half"]}, "'half'")]
+)
+def test_a_space_that_leads_to_impossible_values_is_refused(leaf: dict[str, Any], value: str) -> None:
+    tree = merge(TREE, {"tune": {"space": {}}})
+    tree["tune"]["space"] = {"model": {"dropout": leaf}}
+    with pytest.raises(ParamsError, match=rf"tune\.space\.model\.dropout has {value}: "):
+        parse_params(tree)
+
+
 def test_classic_does_not_train_with_muon() -> None:
     message = refusal({"model": {"architecture": "classic"}})
     assert "muon" in message
@@ -143,9 +153,9 @@ def test_override_makes_another_and_checks_it() -> None:
 def test_parameters_are_frozen() -> None:
     params = load_params(PARAMS)
     with pytest.raises(ValidationError, match="frozen"):
-        params.train.epochs = 1  # type: ignore[misc]
+        params.train.epochs = 1
     with pytest.raises(ValidationError, match="frozen"):
-        params.seed = 1  # type: ignore[misc]
+        params.seed = 1
 
 
 @pytest.mark.parametrize(

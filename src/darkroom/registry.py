@@ -1,7 +1,8 @@
 """The door to MLflow's model registry: versions looked up by content, and the alias `champion`."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from mlflow.models import ModelSignature
 from mlflow.tracking import MlflowClient
 from mlflow.types import Schema, TensorSpec
 
+from darkroom import tracking
 from darkroom.files import read_json, write_json
 
 CHAMPION = "champion"
@@ -35,6 +37,30 @@ class Verdict:
 def registered_name(data_name: str) -> str:
     """Return the name of a data set's registered model."""
     return f"darkroom-{data_name}"
+
+
+@contextmanager
+def trained_run(uri: str, experiment: str, run_id: str) -> Iterator[str]:
+    """Open again the run that trained a model, and yield its id.
+
+    A store that lacks it (a fresh clone's) gets one run that stands in for it, however often it is
+    asked for.
+    """
+    tags = {}
+    known: str | None = run_id
+    if not tracking.has_run(uri, run_id):
+        tags = {"stage": "train", "stands_in_for": run_id}
+        known = _stand_in(MlflowClient(uri), experiment, run_id)
+    with tracking.open_run(uri, experiment, name="train", run_id=known, tags=tags) as run:
+        yield run
+
+
+def _stand_in(client: MlflowClient, experiment: str, run_id: str) -> str | None:
+    known = client.get_experiment_by_name(experiment)
+    if known is None:
+        return None
+    found = client.search_runs([known.experiment_id], f"tags.stands_in_for = '{run_id}'", max_results=1)
+    return str(found[0].info.run_id) if found else None
 
 
 def log_exported(folder: Path, info: Mapping[str, Any]) -> str:

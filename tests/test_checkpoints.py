@@ -1,0 +1,142 @@
+"""Checkpoints: what is loaded goes on exactly; what is damaged is reported."""
+
+import logging
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+import torch
+from safetensors.torch import save
+from torch import Tensor, nn
+from torch.nn.functional import cross_entropy
+from torch.optim import Optimizer
+
+from darkroom.checkpoints import fingerprint, load_checkpoint, save_checkpoint
+from darkroom.models import build_net
+from darkroom.optimizers import build_optimizers
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small nets are quicker on one thread."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def start(name: str, seed: int = 0) -> tuple[nn.Module, list[Optimizer]]:
+    torch.manual_seed(seed)
+    net: nn.Module = build_net(
+        "fast", height=8, width=8, channels=1, classes=3, widths=[4, 6], dropout=0.0, hidden=4
+    ).to(memory_format=torch.channels_last)
+    optimizers = build_optimizers(net, name=name, learning_rate=0.01, weight_decay=1e-5, batch_size=16)
+    return net, optimizers
+
+
+def step(net: nn.Module, optimizers: list[Optimizer], number: int) -> None:
+    generator = torch.Generator().manual_seed(number)
+    x = torch.randn(16, 1, 8, 8, generator=generator)
+    labels = torch.randint(0, 3, (16,), generator=generator)
+    cross_entropy(net(x), labels).backward()  # type: ignore[no-untyped-call]
+    for optimizer in optimizers:
+        optimizer.step()
+        optimizer.zero_grad()
+
+
+def weights(net: nn.Module) -> dict[str, Tensor]:
+    return {key: value.detach().clone() for key, value in net.state_dict().items()}
+
+
+@pytest.mark.parametrize("name", ["muon", "adam", "rmsprop"])
+def test_a_loaded_checkpoint_goes_on_to_the_bit(tmp_path: Path, name: str) -> None:
+    path = tmp_path / "made" / "last.safetensors"
+    net, optimizers = start(name)
+    for number in range(3):
+        step(net, optimizers, number)
+    save_checkpoint(path, net, optimizers, {"history": [{"epoch": 1}], "note": "é"})
+    assert list(path.parent.iterdir()) == [path]
+    other, others = start(name, seed=1)
+    assert load_checkpoint(path, other, others) == {"history": [{"epoch": 1}], "note": "é"}
+    for one, two in zip(optimizers, others, strict=True):
+        for a, b in zip(one.state.values(), two.state.values(), strict=True):
+            for key, value in a.items():
+                if value is not None:
+                    assert torch.equal(value, b[key])
+                    assert value.stride() == b[key].stride(), "another layout rounds otherwise"
+    for number in range(3, 6):
+        step(net, optimizers, number)
+        step(other, others, number)
+    after = weights(other)
+    assert all(torch.equal(value, after[key]) for key, value in weights(net).items())
+
+
+def test_without_a_file_there_is_nothing_to_load(tmp_path: Path) -> None:
+    net, optimizers = start("adam")
+    before = weights(net)
+    assert load_checkpoint(tmp_path / "last.safetensors", net, optimizers) is None
+    assert all(torch.equal(value, before[key]) for key, value in weights(net).items())
+
+
+@pytest.mark.parametrize("damage", ["empty", "torn", "short", "garbage", "no meta", "meta of another kind"])
+def test_a_damaged_file_is_reported_and_passed_over(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture, damage: str
+) -> None:
+    path = tmp_path / "last.safetensors"
+    net, optimizers = start("adam")
+    save_checkpoint(path, net, optimizers, {"history": []})
+    whole = path.read_bytes()
+    path.write_bytes(
+        {
+            "empty": b"",
+            "torn": whole[: len(whole) // 2],
+            "short": whole[:-1],
+            "garbage": b"\x93" * 1000,
+            "no meta": save({"net.x": torch.zeros(1)}),
+            "meta of another kind": save({"net.x": torch.zeros(1)}, metadata={"meta": "{"}),
+        }[damage]
+    )
+    before = weights(net)
+    with caplog.at_level(logging.WARNING):
+        assert load_checkpoint(path, net, optimizers) is None
+    assert str(path) in caplog.text
+    assert "starting afresh" in caplog.text
+    assert all(torch.equal(value, before[key]) for key, value in weights(net).items())
+
+
+def test_a_fingerprint_is_of_settings_data_and_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    name = fingerprint({"a": 1, "b": {"c": 2}}, ["x", "y"])
+    assert fingerprint({"b": {"c": 2}, "a": 1}, ["x", "y"]) == name, "the order of keys says nothing"
+    assert fingerprint({"a": 1, "b": {"c": 3}}, ["x", "y"]) != name
+    assert fingerprint({"a": 1, "b": {"c": 2}}, ["x", "z"]) != name
+    assert fingerprint({"a": 1, "b": {"c": 2}}, ["y", "x"]) != name, "training and validation part"
+
+
+@pytest.mark.parametrize("module", ["darkroom.fresh", "pipeline.fresh", "__main__"])
+def test_a_fingerprint_changes_with_the_code(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
+) -> None:
+    # python -m pipeline.tune runs the stage under the name __main__, and the trial's training is in there
+    code = tmp_path / "fresh.py"
+    code.write_text("a = 1\n")
+    fresh = ModuleType(module)
+    fresh.__file__ = str(code)
+    monkeypatch.setitem(sys.modules, module, fresh)
+    before = fingerprint({}, [])
+    assert fingerprint({}, []) == before
+    code.write_text("a = 2\n")
+    assert fingerprint({}, []) != before
+
+
+def test_other_modules_are_no_part_of_the_fingerprint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = fingerprint({}, [])
+    code = tmp_path / "other.py"
+    code.write_text("")
+    other = ModuleType("darkroomy")
+    other.__file__ = str(code)
+    monkeypatch.setitem(sys.modules, "darkroomy", other)
+    assert fingerprint({}, []) == before

@@ -1,0 +1,393 @@
+"""Training on the digits: it learns, repeats itself, keeps the best and goes on after a kill."""
+
+import logging
+import math
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from torch import Tensor
+
+from darkroom import training
+from darkroom.inference import choose_device, choose_precision, predict
+from darkroom.models import Classifier
+from darkroom.splits import Split
+from darkroom.training import (
+    Epoch,
+    Fit,
+    TrainingError,
+    evaluate,
+    fit,
+    model_config,
+    new_classifier,
+    shrink_split,
+)
+from tests.training_helpers import ADAM, PARAMS, digits_splits, tiny_params
+
+CPU = torch.device("cpu")
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    """Small nets are quicker on one thread, and another number of threads may round otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)
+
+
+def train(
+    changes: Mapping[str, Any] | None = None, *, pictures: int = 0, validation: int = 0, **options: Any
+) -> tuple[Classifier, Fit]:
+    """Train a fresh classifier on the first pictures of the digits."""
+    params = tiny_params(changes)
+    parts = digits_splits()
+    learning, validating = parts[0].first(pictures), parts[1].first(validation)
+    classifier = new_classifier(model_config(params, parts[2]), learning, seed=params.seed)
+    result = fit(
+        classifier, learning, validating, params=params, device=CPU, precision=torch.float32, **options
+    )
+    return classifier, result
+
+
+def weights(classifier: Classifier) -> dict[str, Tensor]:
+    return {key: value.detach().clone() for key, value in classifier.state_dict().items()}
+
+
+def same(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[key], other[key]) for key in one)
+
+
+CLASSIC = {"architecture": "classic"}
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"train": {"learning_rate": 0.24}},
+        {"model": CLASSIC, "train": {**ADAM, "epochs": 6, "warmup": 0.2}},
+        {"model": CLASSIC, "train": {"optimizer": "rmsprop", "learning_rate": 0.002, "epochs": 6}},
+        {"train": {**ADAM, "learning_rate": 0.01, "epochs": 6}},
+    ],
+    ids=["fast/muon", "classic/adam", "classic/rmsprop", "fast/adam"],
+)
+def test_it_learns(changes: dict[str, Any]) -> None:
+    classifier, result = train(changes)
+    assert result.best.validation_accuracy > 0.5, "chance is 0.1"
+    assert result.history[-1].train_loss < result.history[0].train_loss
+    assert [epoch.epoch for epoch in result.history] == list(range(1, len(result.history) + 1))
+    assert not classifier.training
+    validation = digits_splits()[1]
+    right = predict(classifier, validation, device=CPU).argmax(1) == validation.labels
+    assert right.mean() == pytest.approx(result.history[-1].validation_accuracy)
+
+
+def test_rmsprop_learns_with_the_weight_decay_of_the_defaults_and_large_batches() -> None:
+    # weight_decay is per picture: an L2 term inside RMSprop would grow with the batch and shrink all weights
+    changes = {
+        "model": CLASSIC,
+        "train": {"optimizer": "rmsprop", "learning_rate": 0.001, "epochs": 10, "batch_size": 250},
+    }
+    _, result = train(changes)
+    assert result.best.validation_accuracy > 0.4
+
+
+def test_the_same_seed_gives_the_same_weights() -> None:
+    changes = {"train": {"epochs": 2}, "augment": {"flip": True, "cutout": 2}}
+    one, same_again, other = (
+        weights(train({**changes, "seed": seed}, pictures=256)[0]) for seed in (3, 3, 4)
+    )
+    assert same(one, same_again)
+    assert not same(one, other)
+
+
+def script(monkeypatch: pytest.MonkeyPatch, accuracies: list[float]) -> list[dict[str, Tensor]]:
+    """Let validation answer these accuracies; return the list that gets the weights it saw."""
+    seen: list[dict[str, Tensor]] = []
+
+    def answer(classifier: Classifier, *_: object, **__: object) -> tuple[float, float]:
+        seen.append(weights(classifier))
+        return 1.0, accuracies[len(seen) - 1]
+
+    monkeypatch.setattr(training, "evaluate", answer)
+    return seen
+
+
+def test_the_best_epochs_weights_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = script(monkeypatch, [0.2, 0.7, 0.7, 0.4])
+    classifier, result = train({"train": {"epochs": 4}}, pictures=128, checkpoints=tmp_path)
+    assert result.best.epoch == 2, "the first of equals"
+    assert not result.stopped_early
+    assert same(weights(classifier), seen[1])
+    assert not same(seen[1], seen[3])
+
+
+def test_it_stops_when_validation_no_longer_gains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    seen = script(monkeypatch, [0.2, 0.5, 0.4, 0.5, 0.9])
+    changes = {"train": {"epochs": 5, "patience": 2}}
+    classifier, result = train(changes, pictures=128, checkpoints=tmp_path)
+    assert result.stopped_early
+    assert len(result.history) == 4
+    assert result.best.epoch == 2
+    assert same(weights(classifier), seen[1])
+    again, repeated = train(changes, pictures=128, checkpoints=tmp_path)
+    assert len(seen) == 4, "nothing is trained again"
+    assert repeated == result
+    assert same(weights(again), weights(classifier))
+
+
+def test_pictures_reach_the_net_as_they_should(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In training the same standardisation as in prediction; in validation nothing but it."""
+    parts = digits_splits()
+    learning, validating = parts[0].first(100), parts[1].first(60)
+    params = tiny_params(
+        {"augment": {"translate": 0}, "train": {"epochs": 2, "batch_size": 50}},
+    )
+    classifier = new_classifier(model_config(params, parts[2]), learning, seed=0)
+    seen: dict[bool, list[Tensor]] = {True: [], False: []}
+    classifier.net.register_forward_pre_hook(
+        lambda net, inputs: seen[net.training].append(inputs[0].detach().clone())
+    )
+    fit(classifier, learning, validating, params=params, device=CPU, precision=torch.float32)
+
+    def rows(batch: Tensor) -> list[bytes]:
+        return [row.contiguous().numpy().tobytes() for row in batch]
+
+    standard = {
+        training: rows(classifier.standardise(torch.from_numpy(np.array(split.images))))
+        for training, split in ((True, learning), (False, validating))
+    }
+    for epoch in (0, 1):
+        trained = rows(torch.cat(seen[True][2 * epoch : 2 * epoch + 2]))
+        assert sorted(trained) == sorted(standard[True]), "each picture once an epoch"
+        assert trained != standard[True], "in another order"
+        assert rows(seen[False][epoch]) == standard[False]
+    assert rows(torch.cat(seen[True][:2])) != rows(torch.cat(seen[True][2:])), "in another order each epoch"
+
+
+def test_augmentation_is_for_training_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    validating = digits_splits()[1]
+    seen: dict[bool, list[Tensor]] = {True: [], False: []}
+    params = tiny_params({"augment": {"flip": True, "translate": 2, "cutout": 3}, "train": {"epochs": 1}})
+    learning = digits_splits()[0].first(128)
+    classifier = new_classifier(model_config(params, digits_splits()[2]), learning, seed=0)
+    classifier.net.register_forward_pre_hook(
+        lambda net, inputs: seen[net.training].append(inputs[0].detach().clone())
+    )
+    fit(classifier, learning, validating, params=params, device=CPU, precision=torch.float32)
+    pictures = classifier.standardise(torch.from_numpy(np.array(validating.images)))
+    assert torch.equal(torch.cat(seen[False]), pictures)
+    plain = classifier.standardise(torch.from_numpy(np.array(learning.images)))
+    known = {row.contiguous().numpy().tobytes() for row in plain}
+    changed = [row.contiguous().numpy().tobytes() not in known for row in torch.cat(seen[True])]
+    assert sum(changed) > 100
+
+
+@pytest.mark.parametrize("architecture", ["fast", "classic"])
+def test_the_first_epochs_are_of_low_resolution(architecture: str) -> None:
+    params = tiny_params(
+        {
+            "model": {"architecture": architecture},
+            "train": {**ADAM, "epochs": 3, "low_resolution": 6, "low_resolution_epochs": 2},
+        }
+    )
+    parts = digits_splits()
+    learning = parts[0].first(64)
+    classifier = new_classifier(model_config(params, parts[2]), learning, seed=0)
+    sides: list[tuple[bool, int]] = []
+    classifier.net.register_forward_pre_hook(
+        lambda net, inputs: sides.append((net.training, inputs[0].shape[2]))
+    )
+    fit(classifier, learning, parts[1].first(64), params=params, device=CPU, precision=torch.float32)
+    assert sides == [(True, 6), (False, 8), (True, 6), (False, 8), (True, 8), (False, 8)]
+
+
+def test_a_loss_that_is_not_finite_names_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = digits_splits()
+    params = tiny_params({"train": {"batch_size": 50, "learning_rate": 0.07}})
+    learning = parts[0].first(100)
+    classifier = new_classifier(model_config(params, parts[2]), learning, seed=0)
+    calls = []
+
+    def spoil(net: torch.nn.Module, _: object, logits: Tensor) -> Tensor:
+        if net.training:
+            calls.append(1)
+        return logits * math.nan if len(calls) == 4 else logits
+
+    classifier.net.register_forward_hook(spoil)
+    with pytest.raises(TrainingError, match=r"nan at step 2 of epoch 2.*train\.learning_rate \(now 0\.07\)"):
+        fit(classifier, learning, parts[1], params=params, device=CPU, precision=torch.float32)
+
+
+# --- kill and resume ---
+
+RESUMED: dict[str, dict[str, Any]] = {
+    "model": {"dropout": 0.3},
+    "augment": {"flip": True, "translate": 1, "cutout": 2},
+    "train": {"epochs": 4, "low_resolution": 6, "low_resolution_epochs": 1},
+}
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from tests.test_training import train
+torch.set_num_threads(1)
+changes = {changes!r}
+def die(epoch):
+    if epoch.epoch == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+train(changes, pictures=256, checkpoints=Path(sys.argv[1]), on_epoch=die)
+"""
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [RESUMED, {**RESUMED, "model": {**CLASSIC, "dropout": 0.3}, "train": {**RESUMED["train"], **ADAM}}],
+    ids=["fast/muon", "classic/adam"],
+)
+def test_a_killed_training_ends_like_one_that_was_not(tmp_path: Path, changes: dict[str, Any]) -> None:
+    root = PARAMS.parent
+    killed = subprocess.run(
+        [sys.executable, "-c", KILLED.format(changes=changes), str(tmp_path / "killed")],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"},
+        capture_output=True,
+        text=True,
+    )
+    assert killed.returncode == -signal.SIGKILL, killed.stderr
+    assert (tmp_path / "killed" / "last.safetensors").is_file()
+    epochs: list[int] = []
+    resumed, result = train(
+        changes,
+        pictures=256,
+        checkpoints=tmp_path / "killed",
+        on_epoch=lambda epoch: epochs.append(epoch.epoch),
+    )
+    assert epochs == [2, 3, 4]
+    whole, uninterrupted = train(changes, pictures=256, checkpoints=tmp_path / "whole")
+    assert same(weights(resumed), weights(whole))
+
+    def figures(epoch: Epoch) -> tuple[float, ...]:
+        return epoch.train_loss, epoch.train_accuracy, epoch.validation_loss, epoch.validation_accuracy
+
+    assert [figures(epoch) for epoch in result.history] == [figures(e) for e in uninterrupted.history]
+    last = [(tmp_path / name / "last.safetensors").stat().st_size for name in ("killed", "whole")]
+    assert min(last) > 0
+
+
+def test_a_damaged_checkpoint_is_reported_and_training_starts_afresh(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    changes = {"train": {"epochs": 2}}
+    first, _ = train(changes, pictures=128, checkpoints=tmp_path)
+    path = tmp_path / "last.safetensors"
+    path.write_bytes(path.read_bytes()[:-100])
+    epochs: list[int] = []
+    with caplog.at_level(logging.WARNING):
+        again, _ = train(
+            changes,
+            pictures=128,
+            checkpoints=tmp_path,
+            on_epoch=lambda epoch: epochs.append(epoch.epoch),
+        )
+    assert "damaged" in caplog.text
+    assert epochs == [1, 2]
+    assert same(weights(first), weights(again))
+
+
+def test_a_best_epoch_that_is_gone_is_an_error(tmp_path: Path) -> None:
+    changes = {"train": {"epochs": 1}}
+    train(changes, pictures=128, checkpoints=tmp_path)
+    (tmp_path / "best.safetensors").write_bytes(b"")
+    with pytest.raises(TrainingError, match=r"best epoch's checkpoint.*delete it and train again"):
+        train(changes, pictures=128, checkpoints=tmp_path)
+
+
+def test_an_error_of_on_epoch_ends_the_training(tmp_path: Path) -> None:
+    def stop(epoch: Epoch) -> None:
+        raise KeyError("enough")
+
+    with pytest.raises(KeyError, match="enough"):
+        train(pictures=128, checkpoints=tmp_path, on_epoch=stop)
+    assert not tmp_path.joinpath("last.safetensors").exists(), "the epoch is made again"
+
+
+# --- evaluation, devices, smaller pictures ---
+
+
+def test_evaluate_is_the_formula_over_more_than_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = digits_splits()
+    classifier = new_classifier(model_config(tiny_params(), parts[2]), parts[0], seed=0)
+    split = Split(parts[0].images[:1100], parts[0].labels[:1100])
+    loss, accuracy = evaluate(classifier, split, device=CPU, precision=torch.float32)
+    probabilities = predict(classifier, split, device=CPU)
+    assert probabilities.shape == (1100, 10)
+    picked = probabilities[np.arange(1100), split.labels]
+    assert loss == pytest.approx(float(-np.log(picked).mean()), rel=1e-4)
+    assert accuracy == pytest.approx(float((probabilities.argmax(1) == split.labels).mean()))
+
+
+def test_bf16_is_close_to_fp32() -> None:
+    parts = digits_splits()
+    classifier, _ = train(pictures=256)
+    results = [
+        evaluate(classifier, parts[1], device=CPU, precision=precision)[0]
+        for precision in (torch.float32, torch.bfloat16)
+    ]
+    assert results[0] != results[1], "bf16 is used where it is asked for"
+    assert results[0] == pytest.approx(results[1], rel=0.05)
+
+
+def test_a_smaller_split() -> None:
+    split = digits_splits()[1].first(5)
+    small = shrink_split(split, 4)
+    assert small.images.shape == (5, 4, 4, 1)
+    assert small.images.dtype == np.uint8
+    np.testing.assert_array_equal(small.labels, split.labels)
+    means = small.images.mean((1, 2, 3)), split.images.mean((1, 2, 3))
+    np.testing.assert_allclose(means[0], means[1], atol=12)
+    for side in (0, 8, 9):
+        np.testing.assert_array_equal(shrink_split(split, side).images, split.images)
+
+
+def test_the_device_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
+    assert choose_device("auto") == (CPU, "cpu: the first of cuda, mps, cpu that is there")
+    assert choose_device("cpu") == (CPU, "cpu: as params.yaml says")
+    for name in ("cuda", "mps"):
+        with pytest.raises(ValueError, match=rf"train\.device is {name}.*set train\.device=auto"):
+            choose_device(name)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    assert choose_device("auto")[0] == torch.device("mps")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    assert choose_device("auto")[0] == torch.device("cuda")
+
+
+@pytest.mark.parametrize(
+    ("capabilities", "dtype", "reason"),
+    [
+        ({"avx512_bf16": True}, torch.bfloat16, "bf16: the CPU (AVX-512 BF16 or AMX) computes in it"),
+        ({"amx_bf16": True}, torch.bfloat16, "bf16: the CPU (AVX-512 BF16 or AMX) computes in it"),
+        (
+            {"avx2": True},
+            torch.float32,
+            "fp32: the CPU (neither AVX-512 BF16 nor AMX) does not compute in bf16",
+        ),
+    ],
+)
+def test_the_precision_and_why(
+    monkeypatch: pytest.MonkeyPatch, capabilities: dict[str, bool], dtype: torch.dtype, reason: str
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
+    assert choose_precision("auto", CPU) == (dtype, reason)
+    assert choose_precision("bf16", CPU) == (torch.bfloat16, "bf16: as params.yaml says")
+    assert choose_precision("fp32", CPU) == (torch.float32, "fp32: as params.yaml says")
+    assert choose_precision("auto", torch.device("mps"))[0] is torch.float32
