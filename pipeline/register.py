@@ -7,7 +7,7 @@ import pandas as pd
 
 from darkroom import lineage, tracking
 from darkroom.files import read_json, write_json
-from darkroom.registry import register, registered_name, trained_run, write_champion
+from darkroom.registry import lacks_training, register, registered_name, trained_run, write_champion
 from darkroom.splits import read_meta
 from pipeline import DATA, MODELS, REPORTS, ROOT, TUNED, read_params, tracking_uri
 
@@ -18,10 +18,9 @@ def main() -> None:
     uri, name = tracking_uri(), registered_name(params.data.name)
     run_id = read_json(MODELS / "run.json")["run_id"]
     data, test = read_json(REPORTS / "data.json"), read_json(REPORTS / "metrics.json")["test"]
-    diff = lineage.uncommitted_diff(ROOT)
-    restored = not tracking.has_run(uri, run_id)
+    tune, diff = read_json(REPORTS / "tune.json"), lineage.uncommitted_diff(ROOT)
     with trained_run(uri, params.data.name, run_id) as run:
-        if restored:
+        if lacks_training(uri, run):
             restore_run(params.model_dump(mode="json", exclude={"tune", "evaluate", "export"}), test)
         tracking.log_text(diff, "register/uncommitted.diff")
         tracking.log_text(json.dumps(lineage.environment(), indent=2), "register/environment.json")
@@ -38,6 +37,7 @@ def main() -> None:
                 "data_source": data["source"]["source"],
                 "commit": lineage.commit(ROOT) or "none",
                 "uncommitted_changes": bool(diff),
+                "study": tune.get("study", "none"),
                 "trained_run": run_id,
                 **{f"env.{key}": value for key, value in lineage.environment().items()},
             },

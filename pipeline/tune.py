@@ -39,7 +39,7 @@ def main() -> None:
     validation = open_split(DATA / "validation")
     if params.tune.resolution:
         train, validation = (shrink_split(split, params.tune.resolution) for split in (train, validation))
-    settings = params.model_dump(mode="json")
+    settings = params.model_dump(mode="json", exclude={"evaluate", "export"})
     del settings["tune"]["trials"]  # a study goes on to another total
     name = fingerprint(settings, [split_sha256(DATA / part) for part in ("train", "validation")])
     study = open_study(
@@ -75,6 +75,7 @@ def main() -> None:
         write_json(
             REPORTS / "tune.json",
             {
+                "study": name,
                 "trials": len(table),
                 "pruned": int((table["state"] == "pruned").sum()),
                 "failed": int((table["state"] == "fail").sum()),

@@ -25,9 +25,11 @@ def fingerprint(settings: Mapping[str, Any], data: Sequence[str]) -> str:
     A checkpoint is resumed under the same name alone.
     """
     code = {
-        name: sha256_file(Path(module.__file__))
+        name: sha256_file(Path(file))
         for name, module in sorted(sys.modules.items())
-        if name.partition(".")[0] in ("darkroom", "pipeline") and module.__file__
+        # a stage's own script runs under the name __main__
+        if name.partition(".")[0] in ("darkroom", "pipeline", "__main__")
+        and (file := getattr(module, "__file__", None))
     }
     rests_on = {"settings": settings, "data": list(data), "code": code, "torch": str(torch.__version__)}
     return hashlib.sha256(json.dumps(rests_on, sort_keys=True).encode()).hexdigest()[:16]
@@ -59,7 +61,7 @@ def load_checkpoint(path: Path, net: nn.Module, optimizers: Sequence[Optimizer])
         with safe_open(path, framework="pt") as file:
             tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
             meta: dict[str, Any] = json.loads(file.metadata()["meta"])
-    except (SafetensorError, OSError, KeyError, ValueError) as error:
+    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
         log.warning("checkpoint %s is damaged (%s): starting afresh", path, error)
         return None
     net.load_state_dict({key[4:]: value for key, value in tensors.items() if key.startswith("net.")})

@@ -56,7 +56,7 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
             for start in range(0, len(split), batch)
         ]
         answers = np.concatenate(parts)
-        worst = max(worst, float(np.abs(answers - expected).max()))
+        worst = float(np.maximum(worst, np.abs(answers - expected).max()))  # max() would pass NaN over
         agree = min(agree, float(np.mean(answers.argmax(1) == expected.argmax(1))))
     if not worst <= tolerance:
         raise ValueError(

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Discriminator, Field, Tag, ValidationError, model_validator
 
 Share = Annotated[float, Field(ge=0, lt=1)]
 Count = Annotated[int, Field(ge=0)]
@@ -19,7 +19,7 @@ class ParamsError(ValueError):
 
 
 class _Tree(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class Data(_Tree):
@@ -88,7 +88,14 @@ class Choices(_Tree):
     choices: Annotated[tuple[Scalar, ...], Field(min_length=1)]
 
 
-Space = dict[str, dict[str, Range | Choices]]
+def _kind(leaf: Any) -> str:
+    # one of the two is meant, so only its errors are told
+    listed = isinstance(leaf, Choices) or (isinstance(leaf, Mapping) and "choices" in leaf)
+    return "Choices" if listed else "Range"
+
+
+Leaf = Annotated[Annotated[Range, Tag("Range")] | Annotated[Choices, Tag("Choices")], Discriminator(_kind)]
+Space = dict[str, dict[str, Leaf]]
 
 
 class Tune(_Tree):
@@ -138,12 +145,23 @@ class Params(_Tree):
             fields = _SEARCHABLE.get(group)
             if fields is None:
                 raise ValueError(_unknown(f"tune.space.{group}", group, _SEARCHABLE))
-            for name in leaves:
+            for name, leaf in leaves.items():
                 if name not in fields.model_fields:
                     raise ValueError(_unknown(f"tune.space.{group}.{name}", name, fields.model_fields))
+                if f"{group}.{name}" in _TRIAL_BUDGET:
+                    raise ValueError(
+                        f"tune.space.{group}.{name} cannot be searched: trials take it from tune"
+                    )
+                for value in leaf.choices if isinstance(leaf, Choices) else (leaf.low, leaf.high):
+                    try:
+                        fields.model_validate({**getattr(self, group).model_dump(), name: value})
+                    except ValidationError as error:
+                        message = f"tune.space.{group}.{name} has {value!r}: {error.errors()[0]['msg']}"
+                        raise ValueError(message) from error
         return self
 
 
+_TRIAL_BUDGET = {"train.epochs", "train.patience", "train.low_resolution", "train.low_resolution_epochs"}
 _SEARCHABLE: dict[str, type[_Tree]] = {"model": Model, "augment": Augment, "train": Train}
 
 

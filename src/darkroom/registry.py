@@ -55,6 +55,11 @@ def trained_run(uri: str, experiment: str, run_id: str) -> Iterator[str]:
         yield run
 
 
+def lacks_training(uri: str, run_id: str) -> bool:
+    """Say whether a run has no epochs: it stands in for one that another store saw."""
+    return "validation_accuracy" not in MlflowClient(uri).get_run(run_id).data.metrics
+
+
 def _stand_in(client: MlflowClient, experiment: str, run_id: str) -> str | None:
     known = client.get_experiment_by_name(experiment)
     if known is None:

@@ -27,11 +27,25 @@ def open_run(
     The run ends as FINISHED, as FAILED when the block raises.
     """
     mlflow.set_tracking_uri(uri)
-    mlflow.set_experiment(experiment)
+    mlflow.set_experiment(experiment_id=_experiment_id(uri, experiment))
     known = run_id if run_id and has_run(uri, run_id) else None
     with mlflow.start_run(run_id=known, run_name=None if known else name, nested=nested) as run:
         mlflow.set_tags({key: str(value) for key, value in (tags or {}).items()})
         yield run.info.run_id
+
+
+def _experiment_id(uri: str, name: str) -> str:
+    """Return the experiment's id; a new one in a sqlite file keeps its artifacts beside that file.
+
+    MLflow's default is below the current folder, which for a scratch copy goes with the copy.
+    """
+    client = MlflowClient(uri)
+    known = client.get_experiment_by_name(name)
+    if known is not None:
+        return str(known.experiment_id)
+    database = uri.removeprefix("sqlite:///")
+    location = None if database == uri else (Path(database).resolve().parent / "mlruns" / name).as_uri()
+    return str(client.create_experiment(name, artifact_location=location))
 
 
 def has_run(uri: str, run_id: str) -> bool:

@@ -125,6 +125,11 @@ def fit(
         validation_loss, validation_accuracy = evaluate(
             classifier, validation, device=device, precision=precision
         )
+        if not math.isfinite(validation_loss):
+            raise TrainingError(
+                f"the validation loss is {validation_loss} after epoch {len(history) + 1}: try a smaller "
+                f"train.learning_rate (now {settings.learning_rate:g}) or train.precision=fp32"
+            )
         epoch = Epoch(
             epoch=len(history) + 1,
             train_loss=loss,

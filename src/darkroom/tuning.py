@@ -11,7 +11,7 @@ import pandas as pd
 from optuna.trial import FrozenTrial, TrialState
 
 from darkroom.params import Choices, Params, Range, Space, flatten, override
-from darkroom.training import Epoch
+from darkroom.training import Epoch, TrainingError
 
 log = logging.getLogger(__name__)
 
@@ -48,12 +48,14 @@ def run_study(
 ) -> None:
     """Run the study up to `trials` finished ones in all; the first tries `params` as they are.
 
-    `open_trial(number, values)` surrounds each trial; `on_pruned` is called inside it. Raises
-    ValueError when not one trial of the study came to its end.
+    A value of `params` outside of the space is left to the sampler. A trial that diverges is marked as
+    failed, and another one made for it, up to as many as `trials`. `open_trial(number, values)` surrounds
+    each trial; `on_pruned` is called inside it. Raises ValueError when not one trial of the study came to
+    its end.
     """
-    if not study.trials:
-        defaults = {name: flatten(params.model_dump())[name] for name in _leaves(params.tune.space)}
-        study.enqueue_trial(defaults)
+    begun = (TrialState.COMPLETE, TrialState.PRUNED, TrialState.WAITING)
+    if not study.get_trials(deepcopy=False, states=begun):  # also after a kill in the first
+        study.enqueue_trial(_defaults(params))
 
     def run(trial: optuna.Trial) -> float:
         changes = suggest(trial, params.tune.space)
@@ -67,7 +69,10 @@ def run_study(
 
             return objective(override(params, changes), report)
 
-    study.optimize(run, n_trials=max(0, trials - finished_trials(study)), show_progress_bar=False)
+    for _ in range(2 * trials):
+        if finished_trials(study) >= trials:
+            break
+        study.optimize(run, n_trials=1, catch=(TrainingError,))
     if trials and not study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,)):
         raise ValueError(
             f"none of {len(study.trials)} trials came to its end: widen tune.space or raise tune.trials"
@@ -112,6 +117,18 @@ def _trial_row(trial: FrozenTrial) -> dict[str, Any]:
         "seconds": round(trial.duration.total_seconds(), 1) if trial.duration else None,
         **trial.params,
     }
+
+
+def _defaults(params: Params) -> dict[str, Any]:
+    """Return the values of `params` that lie in the space; Optuna refuses a choice that is none."""
+    values, defaults = flatten(params.model_dump()), {}
+    for name, leaf in _leaves(params.tune.space).items():
+        value = values[name]
+        if value in leaf.choices if isinstance(leaf, Choices) else leaf.low <= value <= leaf.high:
+            defaults[name] = value
+        else:
+            log.warning("%s=%s is outside of tune.space: the first trial takes another", name, value)
+    return defaults
 
 
 def _leaves(space: Space) -> dict[str, Range | Choices]:
