@@ -1,5 +1,6 @@
 """The stages of dvc.yaml, one script each. Here is what all of them share: places and parameters."""
 
+import importlib.util
 import json
 import logging
 import os
@@ -7,6 +8,12 @@ import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+if importlib.util.find_spec("torch") is None:
+    raise SystemExit(
+        f"{sys.executable} has no torch: activate the environment first (`. .venv/bin/activate`), "
+        "which `make install` makes"
+    )
 
 # The library beside these scripts is the one to run: in a scratch copy, that copy's.
 sys.path.insert(0, str(ROOT / "src"))
