@@ -10,7 +10,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart repro test test-real lint ui serve lock
+.PHONY: help install quickstart repro test test-real bench-train lint ui serve lock
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -35,6 +35,9 @@ test: install  ## the whole test suite
 
 test-real: install  ## download, preprocess and a few steps of training on the archive in DARKROOM_MIRROR
 	python -m pytest -m real_data
+
+bench-train: install  ## time and accuracy of the published recipe, ours and the usual ResNet-18 (hours); SEEDS=5
+	python -m benchmarks.training --resume $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
 lint: install  ## format, lint and types
 	ruff format --check .

@@ -52,7 +52,7 @@ def restore_run(params: dict[str, object], test: dict[str, object]) -> None:
     """Log to the open run, from the stages' files, what a database that never saw the training lacks."""
     tracking.log_params(params)
     for row in pd.read_csv(REPORTS / "curve.csv").to_dict("records"):
-        values = {str(key): value for key, value in row.items() if key != "epoch"}
+        values = {str(key): value for key, value in row.items() if key != "epoch" and pd.notna(value)}
         tracking.log_metrics(values, step=int(row["epoch"]))
     tracking.log_metrics(test, prefix="test.")
     tracking.log_files(REPORTS / "curve.csv", REPORTS / "train.json", REPORTS / "metrics.json")

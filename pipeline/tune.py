@@ -11,7 +11,7 @@ from tqdm import tqdm
 from darkroom import tracking
 from darkroom.checkpoints import fingerprint
 from darkroom.files import atomic_write, write_json
-from darkroom.inference import choose_device, choose_precision
+from darkroom.inference import choose_device, choose_precision, set_threads
 from darkroom.params import Params, override
 from darkroom.splits import Meta, Split, open_split, read_meta, split_sha256
 from darkroom.training import Epoch, fit, model_config, new_classifier, shrink_split
@@ -29,8 +29,7 @@ def main() -> None:
             file.write(b"trial,state,validation_accuracy,epochs,seconds\n")
         print("tune.trials is 0: training takes params.yaml as it is")
         return
-    if params.train.threads:
-        torch.set_num_threads(params.train.threads)
+    set_threads(params.train.threads)
     device, device_reason = choose_device(params.train.device)
     precision, precision_reason = choose_precision(params.train.precision, device)
     print(f"device {device_reason}; precision {precision_reason}")
@@ -110,7 +109,13 @@ def train_trial(
     precision: torch.dtype,
 ) -> float:
     """Train a trial's net on small pictures and return its best validation accuracy."""
-    budget = {"epochs": params.tune.epochs, "low_resolution": 0, "patience": params.tune.epochs}
+    budget = {
+        "epochs": params.tune.epochs,
+        "patience": params.tune.epochs,
+        "low_resolution": 0,
+        "use_validation": False,
+        "processes": 1,
+    }
     params = override(params, {"train": budget})
     config = model_config(params, meta) | {"height": train.images.shape[1], "width": train.images.shape[2]}
 
@@ -122,6 +127,7 @@ def train_trial(
     result = fit(
         classifier, train, validation, params=params, device=device, precision=precision, on_epoch=on_epoch
     )
+    assert result.best.validation_accuracy is not None, "there is a validation split"
     return result.best.validation_accuracy
 
 

@@ -76,6 +76,19 @@ def new_checkout(folder: Path) -> Checkout:
     return checkout
 
 
+def copy_for_training(checkout: Checkout, folder: Path) -> Checkout:
+    """Copy code, params and what `train` may read: no test pictures."""
+    for name in ("src", "pipeline", "params.yaml", "data/train", "data/validation", "data/meta.json"):
+        source, target = checkout.root / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        copy = shutil.copytree if source.is_dir() else shutil.copyfile
+        copy(source, target)
+    shutil.copyfile(checkout.root / "data/source.json", folder / "data/source.json")
+    (folder / "models").mkdir()
+    shutil.copyfile(checkout.root / "models/tuned.json", folder / "models/tuned.json")
+    return Checkout(folder, checkout.environment)
+
+
 @dataclass(frozen=True)
 class Quickstart:
     """What `make quickstart` left: its words, and the checkout with the experiment applied."""

@@ -91,12 +91,12 @@ def test_shape_and_dtype_stay(height: int, width: int, channels: int) -> None:
 
 
 def test_each_picture_is_seen_both_ways_in_two_epochs() -> None:
-    epochs = [_mirrored(1000, epoch, seed=5, flip=True) for epoch in range(4)]
+    epochs = [_mirrored(1000, epoch, seed=5, flip="alternating") for epoch in range(4)]
     for one, other in pairwise(epochs):
         assert torch.equal(one, ~other)
     assert 400 < int(epochs[0].sum()) < 600, "the first time by chance"
-    assert not torch.equal(epochs[0], _mirrored(1000, 0, seed=6, flip=True))
+    assert not torch.equal(epochs[0], _mirrored(1000, 0, seed=6, flip="alternating"))
 
 
 def test_no_flip_mirrors_nothing() -> None:
-    assert not any(_mirrored(100, epoch, seed=0, flip=False).any() for epoch in range(3))
+    assert not any(_mirrored(100, epoch, seed=0, flip="none").any() for epoch in range(3))

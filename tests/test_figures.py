@@ -109,6 +109,14 @@ def test_learning_curve(tmp_path: Path, epochs: int) -> None:
     assert _close_to(pixels, (0xD5, 0x5E, 0x00)) > 50, "training is orange"
 
 
+def test_learning_curve_without_validation_pictures(tmp_path: Path) -> None:
+    curve = _curve(4).assign(validation_loss=np.nan, validation_accuracy=np.nan)
+    learning_curve_figure(tmp_path / "curve.png", curve, 4)
+    pixels = _pixels(tmp_path / "curve.png")
+    assert _close_to(pixels, (0x00, 0x72, 0xB2)) == 0, "nothing was validated"
+    assert _close_to(pixels, (0xD5, 0x5E, 0x00)) > 50, "training is orange"
+
+
 def test_learning_curve_refuses(tmp_path: Path) -> None:
     path = tmp_path / "curve.png"
     with pytest.raises(ValueError, match=r"best_epoch is 7, the curve has 1 to 3"):

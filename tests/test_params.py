@@ -65,7 +65,11 @@ def test_unknown_keys_are_refused_with_a_hint(name: str, hint: str) -> None:
         ("augment.translate", -1),
         ("train.epochs", 0),
         ("train.learning_rate", "quick"),
-        ("train.optimizer", "sgd"),
+        ("train.optimizer", "lion"),
+        ("train.average", "polyak"),
+        ("train.compile", "sometimes"),
+        ("train.processes", 0),
+        ("model.convolutions", 4),
         ("train.warmup", 1.0),
         ("seed", None),
     ],
@@ -174,3 +178,8 @@ def test_merge_and_flatten() -> None:
     assert merge(base, {"a": {"b": 5}, "e": 6}) == {"a": {"b": 5, "c": 2}, "d": 3, "e": 6}
     assert base == {"a": {"b": 1, "c": 2}, "d": 3}
     assert flatten(base) == {"a.b": 1, "a.c": 2, "d": 3}
+
+
+def test_views_that_mirror_need_training_that_does() -> None:
+    assert "set model.views=1" in refusal({"augment": {"flip": "none"}})
+    parse_params(merge(TREE, {"augment": {"flip": "none"}, "model": {"views": 1}}))

@@ -23,7 +23,7 @@ from darkroom.inference import predict
 from darkroom.models import load_classifier
 from darkroom.splits import open_split
 from pipeline import ROOT
-from tests.checkouts import Checkout, Quickstart
+from tests.checkouts import Checkout, Quickstart, copy_for_training
 from tests.serving_helpers import encoded, serve_bento
 
 REPORTED = {
@@ -35,19 +35,6 @@ REPORTED = {
 
 def client(checkout: Checkout) -> MlflowClient:
     return MlflowClient(f"sqlite:///{checkout.root / 'mlflow.db'}")
-
-
-def copy_for_training(checkout: Checkout, folder: Path) -> Checkout:
-    """Copy code, params and what `train` may read: no test pictures."""
-    for name in ("src", "pipeline", "params.yaml", "data/train", "data/validation", "data/meta.json"):
-        source, target = checkout.root / name, folder / name
-        target.parent.mkdir(parents=True, exist_ok=True)
-        copy = shutil.copytree if source.is_dir() else shutil.copyfile
-        copy(source, target)
-    shutil.copyfile(checkout.root / "data/source.json", folder / "data/source.json")
-    (folder / "models").mkdir()
-    shutil.copyfile(checkout.root / "models/tuned.json", folder / "models/tuned.json")
-    return Checkout(folder, checkout.environment)
 
 
 def test_quickstart_says_what_was_made_and_leaves_the_checkout_clean(quickstart: Quickstart) -> None:

@@ -3,6 +3,8 @@
 import logging
 import math
 import os
+import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,6 +18,8 @@ import torch
 from torch import Tensor
 
 from darkroom import training
+from darkroom.averaging import Average
+from darkroom.checkpoints import load_checkpoint
 from darkroom.inference import choose_device, choose_precision, predict
 from darkroom.models import Classifier
 from darkroom.splits import Split
@@ -44,12 +48,15 @@ def _one_thread() -> Iterator[None]:
 
 
 def train(
-    changes: Mapping[str, Any] | None = None, *, pictures: int = 0, validation: int = 0, **options: Any
+    changes: Mapping[str, Any] | None = None, *, pictures: int = 0, validation: int | None = 0, **options: Any
 ) -> tuple[Classifier, Fit]:
     """Train a fresh classifier on the first pictures of the digits."""
     params = tiny_params(changes)
     parts = digits_splits()
-    learning, validating = parts[0].first(pictures), parts[1].first(validation)
+    learning, validating = (
+        parts[0].first(pictures),
+        None if validation is None else parts[1].first(validation),
+    )
     classifier = new_classifier(model_config(params, parts[2]), learning, seed=params.seed)
     result = fit(
         classifier, learning, validating, params=params, device=CPU, precision=torch.float32, **options
@@ -75,18 +82,34 @@ CLASSIC = {"architecture": "classic"}
         {"model": CLASSIC, "train": {**ADAM, "epochs": 6, "warmup": 0.2}},
         {"model": CLASSIC, "train": {"optimizer": "rmsprop", "learning_rate": 0.002, "epochs": 6}},
         {"train": {**ADAM, "learning_rate": 0.01, "epochs": 6}},
+        {"train": {"optimizer": "sgd", "learning_rate": 0.3, "epochs": 6}},
+        {"model": {"convolutions": 3, "whitening": False, "dirac": False}, "train": {"learning_rate": 0.24}},
+        {"model": {"architecture": "resnet18"}, "train": {"optimizer": "sgd", "learning_rate": 0.05}},
+        {"train": {"learning_rate": 0.24, "average": "ema", "average_memory": 0.3}},
+        {"train": {"learning_rate": 0.24, "average": "lookahead"}},
     ],
-    ids=["fast/muon", "classic/adam", "classic/rmsprop", "fast/adam"],
+    ids=[
+        "fast/muon",
+        "classic/adam",
+        "classic/rmsprop",
+        "fast/adam",
+        "fast/sgd",
+        "deep fast/muon, learned stem",
+        "resnet18/sgd",
+        "fast/muon/ema",
+        "fast/muon/lookahead",
+    ],
 )
 def test_it_learns(changes: dict[str, Any]) -> None:
     classifier, result = train(changes)
+    assert result.best.validation_accuracy is not None
     assert result.best.validation_accuracy > 0.5, "chance is 0.1"
     assert result.history[-1].train_loss < result.history[0].train_loss
     assert [epoch.epoch for epoch in result.history] == list(range(1, len(result.history) + 1))
     assert not classifier.training
     validation = digits_splits()[1]
     right = predict(classifier, validation, device=CPU).argmax(1) == validation.labels
-    assert right.mean() == pytest.approx(result.history[-1].validation_accuracy)
+    assert right.mean() == pytest.approx(result.best.validation_accuracy)
 
 
 def test_rmsprop_learns_with_the_weight_decay_of_the_defaults_and_large_batches() -> None:
@@ -96,11 +119,12 @@ def test_rmsprop_learns_with_the_weight_decay_of_the_defaults_and_large_batches(
         "train": {"optimizer": "rmsprop", "learning_rate": 0.001, "epochs": 10, "batch_size": 250},
     }
     _, result = train(changes)
+    assert result.best.validation_accuracy is not None
     assert result.best.validation_accuracy > 0.4
 
 
 def test_the_same_seed_gives_the_same_weights() -> None:
-    changes = {"train": {"epochs": 2}, "augment": {"flip": True, "cutout": 2}}
+    changes = {"train": {"epochs": 2}, "augment": {"flip": "alternating", "cutout": 2}}
     one, same_again, other = (
         weights(train({**changes, "seed": seed}, pictures=256)[0]) for seed in (3, 3, 4)
     )
@@ -175,7 +199,9 @@ def test_pictures_reach_the_net_as_they_should(monkeypatch: pytest.MonkeyPatch) 
 def test_augmentation_is_for_training_alone(monkeypatch: pytest.MonkeyPatch) -> None:
     validating = digits_splits()[1]
     seen: dict[bool, list[Tensor]] = {True: [], False: []}
-    params = tiny_params({"augment": {"flip": True, "translate": 2, "cutout": 3}, "train": {"epochs": 1}})
+    params = tiny_params(
+        {"augment": {"flip": "alternating", "translate": 2, "cutout": 3}, "train": {"epochs": 1}}
+    )
     learning = digits_splits()[0].first(128)
     classifier = new_classifier(model_config(params, digits_splits()[2]), learning, seed=0)
     classifier.net.register_forward_pre_hook(
@@ -222,7 +248,10 @@ def test_a_loss_that_is_not_finite_names_the_step(monkeypatch: pytest.MonkeyPatc
         return logits * math.nan if len(calls) == 4 else logits
 
     classifier.net.register_forward_hook(spoil)
-    with pytest.raises(TrainingError, match=r"nan at step 2 of epoch 2.*train\.learning_rate \(now 0\.07\)"):
+    message = (
+        r"nan at step 2 of epoch 2, a batch of 50 \(rows (\d+, ){5}… .*train\.learning_rate \(now 0\.07\)"
+    )
+    with pytest.raises(TrainingError, match=message):
         fit(classifier, learning, parts[1], params=params, device=CPU, precision=torch.float32)
 
 
@@ -230,7 +259,7 @@ def test_a_loss_that_is_not_finite_names_the_step(monkeypatch: pytest.MonkeyPatc
 
 RESUMED: dict[str, dict[str, Any]] = {
     "model": {"dropout": 0.3},
-    "augment": {"flip": True, "translate": 1, "cutout": 2},
+    "augment": {"flip": "alternating", "translate": 1, "cutout": 2},
     "train": {"epochs": 4, "low_resolution": 6, "low_resolution_epochs": 1},
 }
 KILLED = """
@@ -249,20 +278,18 @@ train(changes, pictures=256, checkpoints=Path(sys.argv[1]), on_epoch=die)
 
 @pytest.mark.parametrize(
     "changes",
-    [RESUMED, {**RESUMED, "model": {**CLASSIC, "dropout": 0.3}, "train": {**RESUMED["train"], **ADAM}}],
-    ids=["fast/muon", "classic/adam"],
+    [
+        RESUMED,
+        {**RESUMED, "model": {**CLASSIC, "dropout": 0.3}, "train": {**RESUMED["train"], **ADAM}},
+        {**RESUMED, "train": {**RESUMED["train"], "average": "ema"}},
+        {**RESUMED, "augment": {"flip": "random"}, "train": {**RESUMED["train"], "average": "lookahead"}},
+    ],
+    ids=["fast/muon", "classic/adam", "fast/muon/ema", "fast/muon/lookahead"],
 )
 def test_a_killed_training_ends_like_one_that_was_not(tmp_path: Path, changes: dict[str, Any]) -> None:
-    root = PARAMS.parent
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED.format(changes=changes), str(tmp_path / "killed")],
-        cwd=root,
-        env={**os.environ, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"},
-        capture_output=True,
-        text=True,
-    )
+    killed = in_another_process(KILLED.format(changes=changes), str(tmp_path / "killed"))
     assert killed.returncode == -signal.SIGKILL, killed.stderr
-    assert (tmp_path / "killed" / "last.safetensors").is_file()
+    assert [path.name for path in (tmp_path / "killed").iterdir()] == ["epoch-00001.safetensors"]
     epochs: list[int] = []
     resumed, result = train(
         changes,
@@ -274,20 +301,20 @@ def test_a_killed_training_ends_like_one_that_was_not(tmp_path: Path, changes: d
     whole, uninterrupted = train(changes, pictures=256, checkpoints=tmp_path / "whole")
     assert same(weights(resumed), weights(whole))
 
-    def figures(epoch: Epoch) -> tuple[float, ...]:
+    def figures(epoch: Epoch) -> tuple[float | None, ...]:
         return epoch.train_loss, epoch.train_accuracy, epoch.validation_loss, epoch.validation_accuracy
 
     assert [figures(epoch) for epoch in result.history] == [figures(e) for e in uninterrupted.history]
-    last = [(tmp_path / name / "last.safetensors").stat().st_size for name in ("killed", "whole")]
-    assert min(last) > 0
+    last = [(tmp_path / name / "epoch-00004.safetensors").read_bytes() for name in ("killed", "whole")]
+    assert len(last[0]) == pytest.approx(len(last[1]), rel=0.01)
 
 
-def test_a_damaged_checkpoint_is_reported_and_training_starts_afresh(
+def test_after_a_damaged_checkpoint_training_goes_on_from_the_one_before(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    changes = {"train": {"epochs": 2}}
+    changes = {"train": {"epochs": 3}}
     first, _ = train(changes, pictures=128, checkpoints=tmp_path)
-    path = tmp_path / "last.safetensors"
+    path = tmp_path / "epoch-00003.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
     epochs: list[int] = []
     with caplog.at_level(logging.WARNING):
@@ -298,16 +325,51 @@ def test_a_damaged_checkpoint_is_reported_and_training_starts_afresh(
             on_epoch=lambda epoch: epochs.append(epoch.epoch),
         )
     assert "damaged" in caplog.text
-    assert epochs == [1, 2]
+    assert epochs == [3]
     assert same(weights(first), weights(again))
 
 
-def test_a_best_epoch_that_is_gone_is_an_error(tmp_path: Path) -> None:
-    changes = {"train": {"epochs": 1}}
-    train(changes, pictures=128, checkpoints=tmp_path)
-    (tmp_path / "best.safetensors").write_bytes(b"")
-    with pytest.raises(TrainingError, match=r"best epoch's checkpoint.*delete it and train again"):
-        train(changes, pictures=128, checkpoints=tmp_path)
+FULL_DISK = """
+import resource, sys
+from pathlib import Path
+import torch
+from tests.test_training import train
+torch.set_num_threads(1)
+folder = Path(sys.argv[1])
+def limit(epoch):
+    if epoch.epoch == 3:  # a file may grow to half a checkpoint's size, as if the disk ended there
+        size = (folder / "epoch-00002.safetensors").stat().st_size
+        resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
+train({"train": {"epochs": 4}}, pictures=128, checkpoints=folder, on_epoch=limit)
+"""
+
+
+def in_another_process(script: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    root = PARAMS.parent
+    return subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        cwd=root,
+        env={**os.environ, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"},
+        capture_output=True,
+        text=True,
+    )
+
+
+def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
+    done = in_another_process(FULL_DISK, str(tmp_path))
+    assert done.returncode == 1
+    assert re.search(r"TrainingError: the checkpoint of epoch 3 cannot be written .*free space", done.stderr)
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["epoch-00001.safetensors", "epoch-00002.safetensors"], "nothing half-written"
+    epochs: list[int] = []
+    resumed, _ = train(
+        {"train": {"epochs": 4}},
+        pictures=128,
+        checkpoints=tmp_path,
+        on_epoch=lambda epoch: epochs.append(epoch.epoch),
+    )
+    assert epochs == [3, 4]
+    assert same(weights(resumed), weights(train({"train": {"epochs": 4}}, pictures=128)[0]))
 
 
 def test_an_error_of_on_epoch_ends_the_training(tmp_path: Path) -> None:
@@ -316,7 +378,88 @@ def test_an_error_of_on_epoch_ends_the_training(tmp_path: Path) -> None:
 
     with pytest.raises(KeyError, match="enough"):
         train(pictures=128, checkpoints=tmp_path, on_epoch=stop)
-    assert not tmp_path.joinpath("last.safetensors").exists(), "the epoch is made again"
+    assert not list(tmp_path.iterdir()), "the epoch is made again"
+
+
+# --- the weights' averages, flips, a final fit ---
+
+
+def test_ema_is_the_formula() -> None:
+    trained = torch.nn.Linear(2, 1, bias=False)
+    torch.nn.init.constant_(trained.weight, 1.0)
+    average = Average(trained, kind="ema", memory=4)
+    expected = 1.0
+    for step, value in enumerate((2.0, 5.0, -1.0), start=1):
+        torch.nn.init.constant_(trained.weight, value)
+        average.step(step, 3)
+        expected = math.exp(-1 / 4) * expected + (1 - math.exp(-1 / 4)) * value
+    torch.testing.assert_close(average.module.weight, torch.full((1, 2), expected))
+    assert trained.weight.flatten()[0] == -1, "the trained weights are left alone"
+
+
+def test_lookahead_pulls_every_fifth_step_and_ends_on_the_average() -> None:
+    trained = torch.nn.Linear(1, 1, bias=False)
+    torch.nn.init.constant_(trained.weight, 0.0)
+    average = Average(trained, kind="lookahead", memory=1)
+    for step in range(1, 13):
+        before = trained.weight.item() + 1
+        torch.nn.init.constant_(trained.weight, before)  # as if trained by a step of 1
+        average.step(step, 12)
+        assert (abs(trained.weight.item() - before) > 0.01) is (step in (5, 10, 12))
+    decay = 0.95**5 * (5 / 12) ** 3
+    first = (1 - decay) * 5
+    decay = 0.95**5 * (10 / 12) ** 3
+    second = decay * first + (1 - decay) * (first + 5)
+    assert trained.weight.item() == pytest.approx(second, rel=1e-5)
+
+
+def test_what_is_validated_and_kept_with_ema_is_the_average(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen = script(monkeypatch, [0.2, 0.7, 0.4])
+    changes = {"train": {"epochs": 3, "average": "ema", "average_memory": 0.5}}
+    averaged, _ = train(changes, pictures=128, checkpoints=tmp_path)
+    assert same(weights(averaged), seen[1])
+    monkeypatch.undo()
+    seen_plain = script(monkeypatch, [0.2, 0.7, 0.4])
+    train({"train": {"epochs": 3}}, pictures=128)
+    assert not same(seen[1], seen_plain[1])
+
+
+def test_flips() -> None:
+    def mirrored(epoch: int, flip: str, seed: int = 0) -> Tensor:
+        return training._mirrored(1000, epoch, seed=seed, flip=flip)
+
+    assert not mirrored(0, "none").any()
+    for flip in ("random", "alternating"):
+        assert 400 < mirrored(0, flip).sum() < 600
+        assert not torch.equal(mirrored(0, flip), mirrored(0, flip, seed=1))
+    assert torch.equal(mirrored(1, "alternating"), ~mirrored(0, "alternating"))
+    assert torch.equal(mirrored(2, "alternating"), mirrored(0, "alternating"))
+    agreement = (mirrored(1, "random") == mirrored(0, "random")).float().mean()
+    assert 0.4 < agreement < 0.6, "by chance again"
+
+
+def test_without_validation_pictures_the_last_epoch_is_kept(tmp_path: Path) -> None:
+    changes = {"train": {"epochs": 3, "patience": 1}}
+    classifier, result = train(changes, pictures=128, validation=None, checkpoints=tmp_path)
+    assert [epoch.validation_accuracy for epoch in result.history] == [None] * 3
+    assert result.best.epoch == 3
+    assert not result.stopped_early
+    train({"train": {"epochs": 3}}, pictures=128, checkpoints=tmp_path / "watched")
+    last = load_checkpoint(tmp_path / "watched")
+    assert last
+    assert same(weights(classifier), last[0]["classifier"]), "validation changes nothing in training"
+
+
+@pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
+def test_a_compiled_net_learns_the_same() -> None:
+    plain = {"model": {"dropout": 0.0}}  # a compiled dropout draws other numbers
+    results = [
+        train({**plain, "train": {"epochs": 2, "compile": compiled}}, pictures=256)[1].history[-1].train_loss
+        for compiled in ("always", "never")
+    ]
+    assert results[0] == pytest.approx(results[1], rel=1e-3)
 
 
 # --- evaluation, devices, smaller pictures ---

@@ -16,7 +16,7 @@ PARAMS = Path(darkroom.__file__).parents[2] / "params.yaml"
 TINY = {
     "data": {"name": "digits"},
     "model": {"widths": [8, 16], "hidden": 32, "views": 1, "dropout": 0.1},
-    "augment": {"flip": False, "translate": 1, "cutout": 0},
+    "augment": {"flip": "none", "translate": 1, "cutout": 0},
     "train": {
         "epochs": 3,
         "batch_size": 64,

@@ -1,4 +1,4 @@
-"""Checkpoints: everything a training needs to go on, in one safetensors file written atomically."""
+"""Checkpoints: everything a training needs to go on, one safetensors file an epoch, written atomically."""
 
 import hashlib
 import json
@@ -11,10 +11,14 @@ from typing import Any
 import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save
-from torch import Tensor, nn
+from torch import Tensor
 from torch.optim import Optimizer
 
 from darkroom.files import atomic_write, sha256_file
+
+KEPT = 2  # checkpoints: the last, and the one before should the last be damaged
+
+State = Mapping[str, Tensor]
 
 log = logging.getLogger(__name__)
 
@@ -35,45 +39,78 @@ def fingerprint(settings: Mapping[str, Any], data: Sequence[str]) -> str:
     return hashlib.sha256(json.dumps(rests_on, sort_keys=True).encode()).hexdigest()[:16]
 
 
-def save_checkpoint(
-    path: Path, net: nn.Module, optimizers: Sequence[Optimizer], meta: Mapping[str, Any]
-) -> None:
-    """Write weights, the optimizers' state and `meta` (JSON-ready) to `path`, whole or not at all."""
-    tensors = {f"net.{key}": value for key, value in net.state_dict().items()}
-    for number, optimizer in enumerate(optimizers):
-        for index, weight in enumerate(_weights(optimizer)):
-            for key, value in optimizer.state.get(weight, {}).items():
-                if value is not None:
-                    tensors[f"optimizer.{number}.{index}.{key}"] = value
-    contiguous = {key: value.detach().cpu().contiguous() for key, value in tensors.items()}
-    with atomic_write(path) as file:
-        file.write(save(contiguous, metadata={"meta": json.dumps(meta)}))
+def save_checkpoint(folder: Path, epoch: int, states: Mapping[str, State], meta: Mapping[str, Any]) -> None:
+    """Write `states` (by name, each a dict of tensors) and `meta` (JSON-ready) as the checkpoint of `epoch`.
 
-
-def load_checkpoint(path: Path, net: nn.Module, optimizers: Sequence[Optimizer]) -> dict[str, Any] | None:
-    """Load `path` into the net and the optimizers and return its meta; None where there is none to use.
-
-    A damaged file is reported and passed over.
+    It is there whole or not at all; all but the last two are removed after. Raises OSError, with those
+    that were there untouched.
     """
-    if not path.is_file():
-        return None
-    try:
-        with safe_open(path, framework="pt") as file:
-            tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
-            meta: dict[str, Any] = json.loads(file.metadata()["meta"])
-    except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
-        log.warning("checkpoint %s is damaged (%s): starting afresh", path, error)
-        return None
-    net.load_state_dict({key[4:]: value for key, value in tensors.items() if key.startswith("net.")})
+    tensors = {
+        f"{name}/{key}": value.detach().cpu().contiguous()
+        for name, state in states.items()
+        for key, value in state.items()
+    }
+    notes = {"meta": json.dumps(meta), "sha256": _sha256(tensors)}
+    with atomic_write(folder / f"epoch-{epoch:05d}.safetensors") as file:
+        file.write(save(tensors, metadata=notes))
+    for old in _newest_first(folder)[KEPT:]:
+        old.unlink()
+
+
+def load_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
+    """Return states and meta of the newest sound checkpoint; None where there is none.
+
+    A damaged one is reported and passed over.
+    """
+    for path in _newest_first(folder):
+        try:
+            with safe_open(path, framework="pt") as file:
+                tensors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118  not a dict
+                notes = file.metadata()
+            meta: dict[str, Any] = json.loads(notes["meta"])
+            if notes["sha256"] != _sha256(tensors):
+                raise ValueError("its tensors are not those that were written")
+        except (SafetensorError, OSError, KeyError, TypeError, ValueError) as error:
+            log.warning("checkpoint %s is damaged (%s): falling back to the one before", path, error)
+            continue
+        states: dict[str, dict[str, Tensor]] = {}
+        for name, value in tensors.items():
+            state, _, key = name.partition("/")
+            states.setdefault(state, {})[key] = value
+        return states, meta
+    return None
+
+
+def optimizer_state(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
+    """Return the optimizers' tensors by optimizer, place of the weight, and name."""
+    return {
+        f"{number}.{index}.{key}": value
+        for number, optimizer in enumerate(optimizers)
+        for index, weight in enumerate(_weights(optimizer))
+        for key, value in optimizer.state.get(weight, {}).items()
+        if value is not None
+    }
+
+
+def load_optimizer_state(optimizers: Sequence[Optimizer], state: State) -> None:
+    """Put back what `optimizer_state` returned."""
     for number, optimizer in enumerate(optimizers):
         for index, weight in enumerate(_weights(optimizer)):
-            prefix = f"optimizer.{number}.{index}."
+            prefix = f"{number}.{index}."
             optimizer.state[weight] = {
                 key.removeprefix(prefix): _like(weight, value)
-                for key, value in tensors.items()
+                for key, value in state.items()
                 if key.startswith(prefix)
             }
-    return meta
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("epoch-*.safetensors"), reverse=True)
+
+
+def _sha256(tensors: State) -> str:
+    # safetensors has no checksum of its own: a flipped bit would go unnoticed
+    return hashlib.sha256(save(dict(tensors))).hexdigest()
 
 
 def _weights(optimizer: Optimizer) -> list[Tensor]:

@@ -133,7 +133,8 @@ def learning_curve_figure(path: Path, curve: pd.DataFrame, best_epoch: int) -> N
     Args:
         path: where the PNG goes.
         curve: one row an epoch: `epoch`, `train_loss`, `train_accuracy`, `validation_loss` and
-            `validation_accuracy` (shares within 0..1); other columns are not looked at.
+            `validation_accuracy` (shares within 0..1; both empty where training had no validation
+            pictures); other columns are not looked at.
         best_epoch: the epoch whose weights were kept; it is marked.
 
     Raises:
@@ -149,11 +150,19 @@ def learning_curve_figure(path: Path, curve: pd.DataFrame, best_epoch: int) -> N
     if best_epoch not in epochs:
         raise ValueError(f"best_epoch is {best_epoch}, the curve has {epochs.min()} to {epochs.max()}")
     best = curve.loc[curve["epoch"] == best_epoch].iloc[-1]
+    parts = [("train", ORANGE, "--", "s")]
+    kept = f"kept: epoch {best_epoch}, the last; there were no validation pictures"
+    if curve["validation_accuracy"].notna().any():
+        parts.append(("validation", BLUE, "-", "o"))
+        kept = (
+            f"kept: epoch {best_epoch}, with {best['validation_accuracy']:.2%} of the validation pictures"
+            f" right (loss {best['validation_loss']:.3f})"
+        )
     with _figure(path, WIDTH, 3.9) as figure:
         left, right = figure.subplots(1, 2)
         for axes, kind in ((left, "loss"), (right, "accuracy")):
             axes.axvline(best_epoch, color=SOFT, linewidth=1, linestyle=(0, (2, 2)))
-            for part, colour, line, mark in (("train", ORANGE, "--", "s"), ("validation", BLUE, "-", "o")):
+            for part, colour, line, mark in parts:
                 axes.plot(epochs, curve[f"{part}_{kind}"], line, marker=mark, color=colour, label=part)
             axes.xaxis.set_major_locator(MaxNLocator(integer=True, nbins=10, min_n_ticks=1))
             axes.set_xlabel("epoch")
@@ -163,13 +172,7 @@ def learning_curve_figure(path: Path, curve: pd.DataFrame, best_epoch: int) -> N
         left.set_title("loss")
         right.set_title("accuracy")
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
-        figure.suptitle(
-            f"kept: epoch {best_epoch}, with {best['validation_accuracy']:.2%} of the validation pictures"
-            f" right (loss {best['validation_loss']:.3f})".replace("%", " %"),
-            x=0.01,
-            ha="left",
-            fontsize=11,
-        )
+        figure.suptitle(kept.replace("%", " %"), x=0.01, ha="left", fontsize=11)
 
 
 def per_class_figure(path: Path, table: pd.DataFrame) -> None:

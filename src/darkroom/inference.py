@@ -1,5 +1,7 @@
 """Where arithmetic runs and in which precision, and predictions over a whole split."""
 
+import os
+
 import numpy as np
 import torch
 from numpy.typing import NDArray
@@ -42,6 +44,13 @@ def choose_precision(name: str, device: torch.device) -> tuple[torch.dtype, str]
     if computes:
         return torch.bfloat16, f"bf16: {what} computes in it"
     return torch.float32, f"fp32: {what} does not compute in bf16"
+
+
+def set_threads(threads: int, *, processes: int = 1) -> None:
+    """Give torch `threads` threads of the CPU; 0 shares the cores out among `processes`."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads or processes > 1:
+        torch.set_num_threads(threads or max(1, cores // processes))
 
 
 def to_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:

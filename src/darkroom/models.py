@@ -9,6 +9,7 @@ import torch.nn.functional as F
 from safetensors.torch import load_file
 from torch import Tensor, nn
 
+from darkroom import processes
 from darkroom.files import read_json
 
 WHITENING_KERNEL = 2
@@ -16,41 +17,107 @@ WHITENING_PICTURES = 5000
 WHITENING_EPSILON = 5e-4
 
 
-class ConvolutionBlock(nn.Module):
-    """Two 3x3 convolutions with batch norm and GELU, a max-pool after the first."""
+class BatchNorm(nn.BatchNorm2d):
+    """Batch norm over the whole batch, also where processes have a share of it each.
 
-    def __init__(self, channels_in: int, channels_out: int) -> None:
+    torch's SyncBatchNorm does the same on GPUs alone.
+    """
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B,C,H,W] to the same shape."""
+        if not self.training or processes.count() == 1:
+            return super().forward(x)
+        wide = x.float()
+        here = torch.tensor(float(x.numel() // x.shape[1]), device=x.device)
+        count = processes.added_up(here)
+        mean = processes.added_up(wide.sum((0, 2, 3))) / count
+        centred = wide - mean.view(1, -1, 1, 1)
+        variance = processes.added_up(centred.square().sum((0, 2, 3))) / count
+        with torch.no_grad():
+            assert self.running_mean is not None
+            assert self.running_var is not None
+            assert self.momentum is not None
+            assert self.num_batches_tracked is not None
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * count / (count - 1), self.momentum)
+            self.num_batches_tracked += 1
+        scale = (variance + self.eps).rsqrt() * self.weight
+        return (centred * scale.view(1, -1, 1, 1) + self.bias.view(1, -1, 1, 1)).to(x.dtype)
+
+
+class Dropout(nn.Dropout):
+    """Dropout of [B,F] whose mask is drawn for the whole batch, whoever has a share of it."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        """[B,F] to the same shape."""
+        if not self.training or not self.p or processes.count() == 1:
+            return super().forward(x)
+        size = torch.tensor(len(x), device=x.device)
+        processes.add_up(size)
+        ones = torch.ones(int(size), *x.shape[1:], device=x.device, dtype=x.dtype)
+        return x * processes.share(super().forward(ones))
+
+
+class ConvolutionBlock(nn.Module):
+    """Two or three 3x3 convolutions with batch norm and GELU, a max-pool after the first.
+
+    The third, with a shortcut around it and the second, is airbench96's (Jordan 2024, arXiv:2404.00498).
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, *, convolutions: int, dirac: bool) -> None:
         super().__init__()
-        self.conv1 = _dirac_convolution(channels_in, channels_out)
+        self.conv1 = _convolution(channels_in, channels_out, dirac=dirac)
         self.norm1 = _batch_norm(channels_out)
-        self.conv2 = _dirac_convolution(channels_out, channels_out)
+        self.conv2 = _convolution(channels_out, channels_out, dirac=dirac)
         self.norm2 = _batch_norm(channels_out)
+        self.deep = convolutions == 3
+        if self.deep:
+            self.conv3 = _convolution(channels_out, channels_out, dirac=dirac)
+            self.norm3 = _batch_norm(channels_out)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B,channels_in,H,W] to [B,channels_out,H/2,W/2]; a map one pixel wide is not pooled."""
         x = self.conv1(x)
         if min(x.shape[2:]) >= 2:
             x = F.max_pool2d(x, 2)
-        x = F.gelu(self.norm1(x))
-        return F.gelu(self.norm2(self.conv2(x)))
+        shortcut = x = F.gelu(self.norm1(x))
+        x = F.gelu(self.norm2(self.conv2(x)))
+        if self.deep:
+            x = F.gelu(self.norm3(self.conv3(x)) + shortcut)
+        return x
 
 
 class FastNet(nn.Module):
     """The net of airbench94 (Jordan 2024, arXiv:2404.00498): whitening stem, blocks, one linear layer.
 
-    `whiten` must see training pictures before the first step.
+    With `whitening`, `whiten` must see training pictures before the first step; without, the stem is
+    learned. With `dirac` the convolutions begin as identities (Zagoruyko & Komodakis 2017,
+    arXiv:1706.00388). `convolutions` is 2 or 3 a block.
     """
 
-    def __init__(self, *, channels: int, classes: int, widths: Sequence[int], dropout: float) -> None:
+    def __init__(
+        self,
+        *,
+        channels: int,
+        classes: int,
+        widths: Sequence[int],
+        dropout: float,
+        convolutions: int,
+        whitening: bool,
+        dirac: bool,
+    ) -> None:
         super().__init__()
         filters = 2 * channels * WHITENING_KERNEL**2
         self.whitening = nn.Conv2d(channels, filters, WHITENING_KERNEL)
-        self.whitening.weight.requires_grad_(False)
+        self.whitening.weight.requires_grad_(not whitening)
         nn.init.zeros_(self.whitening.bias)  # type: ignore[arg-type]  # it has one
         self.blocks = nn.Sequential(
-            *[ConvolutionBlock(a, b) for a, b in zip([filters, *widths[:-1]], widths, strict=True)]
+            *[
+                ConvolutionBlock(a, b, convolutions=convolutions, dirac=dirac)
+                for a, b in zip([filters, *widths[:-1]], widths, strict=True)
+            ]
         )
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(widths[-1], classes, bias=False)
         with torch.no_grad():
             self.head.weight.div_(self.head.weight.std())
@@ -100,7 +167,7 @@ class ClassicNet(nn.Module):
         self.features = nn.Sequential(*layers)
         self.grid = (height, width)
         self.hidden = nn.Linear(widths[-1] * height * width, hidden)
-        self.dropout = nn.Dropout(dropout)
+        self.dropout = Dropout(dropout)
         self.head = nn.Linear(hidden, classes)
 
     def forward(self, x: Tensor) -> Tensor:
@@ -113,31 +180,35 @@ class ClassicNet(nn.Module):
         return logits
 
 
-def build_net(
-    architecture: str,
-    *,
-    height: int,
-    width: int,
-    channels: int,
-    classes: int,
-    widths: Sequence[int],
-    dropout: float,
-    hidden: int,
-) -> FastNet | ClassicNet:
-    """Build `fast` or `classic` for pictures of this shape, its weights by torch's global seed."""
+def resnet18(*, channels: int, classes: int, dropout: float) -> nn.Module:
+    """Build torchvision's ResNet-18 (He et al. 2015, arXiv:1512.03385) for small pictures.
+
+    Its stem is the paper's for CIFAR: a 3x3 convolution of stride 1 and no pooling.
+    """
+    from torchvision.models import resnet  # takes seconds to import, and only this net needs it
+
+    net: nn.Module = resnet.resnet18(num_classes=classes, norm_layer=BatchNorm)
+    net.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
+    net.maxpool = nn.Identity()
+    net.fc = nn.Sequential(Dropout(dropout), net.get_submodule("fc"))
+    return net
+
+
+def build_net(config: Mapping[str, Any]) -> nn.Module:
+    """Build the net that models/model_config.json describes, its weights by torch's global seed.
+
+    It takes standardised pictures float [B,C,H,W] and returns logits [B,classes].
+    """
+    architecture, classes = config["architecture"], len(config["classes"])
     if architecture == "fast":
-        return FastNet(channels=channels, classes=classes, widths=widths, dropout=dropout)
+        keys = ("channels", "widths", "dropout", "convolutions", "whitening", "dirac")
+        return FastNet(classes=classes, **{key: config[key] for key in keys})
     if architecture == "classic":
-        return ClassicNet(
-            channels=channels,
-            classes=classes,
-            widths=widths,
-            dropout=dropout,
-            hidden=hidden,
-            height=height,
-            width=width,
-        )
-    raise ValueError(f"architecture {architecture!r} is unknown: fast or classic")
+        keys = ("channels", "widths", "dropout", "hidden", "height", "width")
+        return ClassicNet(classes=classes, **{key: config[key] for key in keys})
+    if architecture == "resnet18":
+        return resnet18(channels=config["channels"], classes=classes, dropout=config["dropout"])
+    raise ValueError(f"architecture {architecture!r} is unknown: fast, classic or resnet18")
 
 
 class Classifier(nn.Module):
@@ -146,9 +217,7 @@ class Classifier(nn.Module):
     mean: Tensor
     std: Tensor
 
-    def __init__(
-        self, net: FastNet | ClassicNet, *, mean: Sequence[float], std: Sequence[float], views: int
-    ) -> None:
+    def __init__(self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], views: int) -> None:
         super().__init__()
         if views not in (1, 2, 6):
             raise ValueError(f"views is {views}: 1 (as it is), 2 (and mirrored) or 6 (and shifted)")
@@ -189,34 +258,25 @@ class Classifier(nn.Module):
         return F.softmax(self.logits(pictures).float(), dim=1)
 
 
-def _dirac_convolution(channels_in: int, channels_out: int) -> nn.Conv2d:
-    """Return a 3x3 convolution that starts by passing its input on, as far as it has filters."""
+def _convolution(channels_in: int, channels_out: int, *, dirac: bool) -> nn.Conv2d:
+    """Return a 3x3 convolution; `dirac`: it starts by passing its input on, as far as it has filters."""
     convolution = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
-    with torch.no_grad():
-        nn.init.dirac_(convolution.weight[:channels_in])
+    if dirac:
+        with torch.no_grad():
+            nn.init.dirac_(convolution.weight[:channels_in])
     return convolution
 
 
-def _batch_norm(channels: int) -> nn.BatchNorm2d:
+def _batch_norm(channels: int) -> BatchNorm:
     # quick running statistics, for few epochs; the scale is left to the next layer
-    norm = nn.BatchNorm2d(channels, eps=1e-12, momentum=0.4)
+    norm = BatchNorm(channels, eps=1e-12, momentum=0.4)
     norm.weight.requires_grad_(False)
     return norm
 
 
 def build_classifier(config: Mapping[str, Any]) -> Classifier:
     """Build the classifier that models/model_config.json describes, its weights by torch's global seed."""
-    net = build_net(
-        config["architecture"],
-        height=config["height"],
-        width=config["width"],
-        channels=config["channels"],
-        classes=len(config["classes"]),
-        widths=config["widths"],
-        dropout=config["dropout"],
-        hidden=config["hidden"],
-    )
-    return Classifier(net, mean=config["mean"], std=config["std"], views=config["views"])
+    return Classifier(build_net(config), mean=config["mean"], std=config["std"], views=config["views"])
 
 
 def load_classifier(weights: Path, config: Path) -> Classifier:

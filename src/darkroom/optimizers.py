@@ -77,16 +77,25 @@ def orthogonalise(matrix: Tensor, steps: int = 3) -> Tensor:
 
 
 def build_optimizers(
-    net: nn.Module, *, name: str, learning_rate: float, weight_decay: float, batch_size: int
+    net: nn.Module,
+    *,
+    name: str,
+    learning_rate: float,
+    weight_decay: float,
+    batch_size: int,
+    stem_until: float = 1.0,
 ) -> list[Optimizer]:
     """Return the optimizers that together train `net`; each group keeps its peak rate in `peak_lr`.
 
-    `weight_decay` is the share of a weight removed per picture seen at the peak rate, with adam and
-    rmsprop; muon takes it as airbench94 does: for head and biases, before momentum.
-    `muon` is for nets whose matrices are convolutions and a linear `head`.
+    `weight_decay` is the share of a weight removed per picture seen at the peak rate, with sgd (Nesterov
+    momentum 0.9), adam and rmsprop; muon takes it as airbench94 does: for head and biases, before
+    momentum. `muon` is for nets whose matrices are convolutions and one linear layer; it leaves the biases
+    of a whitening stem as they are after the share `stem_until` of training.
     """
     trained = {key: weight for key, weight in net.named_parameters() if weight.requires_grad}
     optimizers: list[Optimizer]
+    # removed at each step is the rate times this
+    decay = weight_decay * batch_size / learning_rate
     if name == "muon":
         filters = [weight for weight in trained.values() if weight.ndim == 4]
         stem = [weight for key, weight in trained.items() if key == "whitening.bias"]
@@ -94,7 +103,7 @@ def build_optimizers(
         biases = [weight for key, weight in trained.items() if weight.ndim == 1 and key != "whitening.bias"]
         groups = []
         for weights, rate, stops in (
-            (stem, BIAS_RATE, 3 / 8),
+            (stem, BIAS_RATE, stem_until),
             (biases, BIAS_RATE, 1.0),
             (head, HEAD_RATE, 1.0),
         ):
@@ -109,15 +118,19 @@ def build_optimizers(
             )
         sgd = torch.optim.SGD(groups, lr=HEAD_RATE, momentum=SGD_MOMENTUM, nesterov=True)
         optimizers = [sgd, Muon(filters, lr=learning_rate)]
+    elif name == "sgd":
+        optimizers = [
+            torch.optim.SGD(
+                trained.values(), lr=learning_rate, momentum=0.9, nesterov=True, weight_decay=decay
+            )
+        ]
     elif name == "adam":
         # decoupled: Adam's second moment would scale the decay away (Loshchilov & Hutter, arXiv:1711.05101)
-        decay = weight_decay * batch_size / learning_rate
         optimizers = [torch.optim.AdamW(trained.values(), lr=learning_rate, weight_decay=decay)]
     elif name == "rmsprop":
-        decay = weight_decay * batch_size / learning_rate
         optimizers = [RMSprop([{"params": list(trained.values()), "decay": decay}], lr=learning_rate)]
     else:
-        raise ValueError(f"optimizer {name!r} is unknown: muon, adam or rmsprop")
+        raise ValueError(f"optimizer {name!r} is unknown: muon, sgd, adam or rmsprop")
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             group["peak_lr"] = group["lr"]

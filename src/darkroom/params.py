@@ -32,8 +32,11 @@ class Data(_Tree):
 class Model(_Tree):
     """The architecture and how it predicts."""
 
-    architecture: Literal["fast", "classic"]
+    architecture: Literal["fast", "classic", "resnet18"]
     widths: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    convolutions: Literal[2, 3]
+    whitening: bool
+    dirac: bool
     dropout: Annotated[float, Field(ge=0, le=0.9)]
     hidden: Positive
     views: Literal[1, 2, 6]
@@ -42,7 +45,7 @@ class Model(_Tree):
 class Augment(_Tree):
     """What is done to training pictures, in pixels."""
 
-    flip: bool
+    flip: Literal["none", "random", "alternating"]
     translate: Count
     cutout: Count
 
@@ -52,18 +55,24 @@ class Train(_Tree):
 
     epochs: Positive
     batch_size: Positive
-    optimizer: Literal["muon", "adam", "rmsprop"]
+    optimizer: Literal["muon", "sgd", "adam", "rmsprop"]
     learning_rate: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)]
     warmup: Share
     label_smoothing: Share
+    stem_until: Annotated[float, Field(gt=0, le=1)]
     low_resolution: Count
     low_resolution_epochs: Count
+    average: Literal["none", "ema", "lookahead"]
+    average_memory: Annotated[float, Field(gt=0)]
+    use_validation: bool
     patience: Positive
     pictures: Count
     precision: Literal["auto", "bf16", "fp32"]
     device: Literal["auto", "cuda", "mps", "cpu"]
     threads: Count
+    compile: Literal["auto", "always", "never"]
+    processes: Positive
 
 
 class Range(_Tree):
@@ -141,6 +150,11 @@ class Params(_Tree):
                 "train.optimizer is muon, which model.architecture classic does not train with: "
                 "set train.optimizer=adam and train.learning_rate=0.001"
             )
+        if self.model.views > 1 and self.augment.flip == "none":
+            raise ValueError(
+                f"model.views is {self.model.views}, which mirrors pictures at prediction, but augment.flip "
+                "is none: set model.views=1"
+            )
         for group, leaves in self.tune.space.items():
             fields = _SEARCHABLE.get(group)
             if fields is None:
@@ -161,7 +175,17 @@ class Params(_Tree):
         return self
 
 
-_TRIAL_BUDGET = {"train.epochs", "train.patience", "train.low_resolution", "train.low_resolution_epochs"}
+_TRIAL_BUDGET = {
+    f"train.{name}"
+    for name in (
+        "epochs",
+        "patience",
+        "low_resolution",
+        "low_resolution_epochs",
+        "use_validation",
+        "processes",
+    )
+}
 _SEARCHABLE: dict[str, type[_Tree]] = {"model": Model, "augment": Augment, "train": Train}
 
 

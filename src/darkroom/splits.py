@@ -1,6 +1,7 @@
 """A split of the data on disk: pictures and labels as memory-mapped arrays, with a manifest."""
 
 import shutil
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 
 from darkroom.files import read_json, sha256_files, write_array
 
-PARTS = ("images.npy", "labels.npy", "manifest.parquet")
+JOIN_CHUNK = 4096  # pictures copied at once
 
 
 @dataclass(frozen=True)
@@ -53,12 +54,31 @@ def write_split(folder: Path, split: Split, manifest: pd.DataFrame) -> None:
     manifest.to_parquet(folder / "manifest.parquet", index=False)
 
 
+def join_splits(folder: Path, splits: Sequence[Split]) -> None:
+    """Write several splits as one, chunk by chunk: together they may be larger than memory."""
+    rows = sum(len(split) for split in splits)
+    labels = np.concatenate([split.labels for split in splits])
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True)
+    images = np.lib.format.open_memmap(
+        folder / "images.npy", mode="w+", dtype=np.uint8, shape=(rows, *splits[0].images.shape[1:])
+    )
+    row = 0
+    for split in splits:
+        for start in range(0, len(split), JOIN_CHUNK):
+            chunk = split.images[start : start + JOIN_CHUNK]
+            images[row : row + len(chunk)] = chunk
+            row += len(chunk)
+    images.flush()
+    write_array(folder / "labels.npy", labels)
+
+
 def open_split(folder: Path) -> Split:
     """Open a split; the pictures stay on disk until they are used.
 
     Raises FileNotFoundError that names the stage to run, ValueError for arrays of the wrong kind.
     """
-    for part in PARTS:
+    for part in ("images.npy", "labels.npy"):
         if not (folder / part).is_file():
             raise FileNotFoundError(f"{folder / part} is missing: run `dvc repro preprocess` first")
     images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)

@@ -1,7 +1,8 @@
 """The door to MLflow's runs: each stage shows there what it did. The registry is in `registry`."""
 
+import os
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +27,30 @@ def open_run(
 
     The run ends as FINISHED, as FAILED when the block raises.
     """
+    _create_database(uri)
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(experiment_id=_experiment_id(uri, experiment))
     known = run_id if run_id and has_run(uri, run_id) else None
     with mlflow.start_run(run_id=known, run_name=None if known else name, nested=nested) as run:
         mlflow.set_tags({key: str(value) for key, value in (tags or {}).items()})
         yield run.info.run_id
+
+
+def _create_database(uri: str) -> None:
+    """Create the sqlite file of `uri`, with all its tables or not at all.
+
+    MLflow makes the tables in many steps; killed between them, it cannot open the file ever again.
+    """
+    database = uri.removeprefix("sqlite:///")
+    if database == uri or Path(database).exists():
+        return
+    aside = Path(f"{database}.{os.getpid()}.new")
+    try:
+        MlflowClient(f"sqlite:///{aside}").search_experiments()
+        with suppress(FileExistsError):  # another process was first
+            os.link(aside, database)
+    finally:
+        aside.unlink(missing_ok=True)
 
 
 def _experiment_id(uri: str, name: str) -> str:

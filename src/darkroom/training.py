@@ -10,17 +10,23 @@ from typing import Any
 import numpy as np
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from numpy.typing import NDArray
+from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
+from darkroom import processes
 from darkroom.augment import augment
-from darkroom.checkpoints import load_checkpoint, save_checkpoint
+from darkroom.averaging import Average
+from darkroom.checkpoints import load_checkpoint, load_optimizer_state, optimizer_state, save_checkpoint
 from darkroom.inference import PREDICTION_BATCH, to_device
 from darkroom.models import WHITENING_PICTURES, Classifier, FastNet, build_classifier
 from darkroom.optimizers import build_optimizers, set_rates
-from darkroom.params import Params
+from darkroom.params import Params, Train
 from darkroom.splits import Meta, Split
+
+# how often a GPU is made to wait for its losses to be looked at, in steps
+GPU_LOSS_CHECK = 50
 
 
 class TrainingError(RuntimeError):
@@ -34,8 +40,8 @@ class Epoch:
     epoch: int  # from 1
     train_loss: float
     train_accuracy: float
-    validation_loss: float
-    validation_accuracy: float  # of one view at full resolution
+    validation_loss: float | None  # None without validation pictures
+    validation_accuracy: float | None  # of one view at full resolution
     learning_rate: float  # at the epoch's last step
     seconds: float  # training and validation
     pictures_per_second: float  # training alone
@@ -43,7 +49,10 @@ class Epoch:
 
 @dataclass(frozen=True)
 class Fit:
-    """A finished training: all epochs, and the one whose weights the classifier now has."""
+    """A finished training: all epochs, and the one whose weights the classifier now has.
+
+    That is the epoch of the best validation accuracy; without validation pictures the last.
+    """
 
     history: list[Epoch]
     best: Epoch
@@ -68,7 +77,7 @@ def new_classifier(config: dict[str, Any], train: Split, *, seed: int) -> Classi
     """Build a classifier with fresh weights by `seed`; the whitening stem sees training pictures."""
     torch.manual_seed(seed)
     classifier = build_classifier(config)
-    if isinstance(classifier.net, FastNet):
+    if isinstance(classifier.net, FastNet) and config["whitening"]:
         pictures = to_device(train.images[:WHITENING_PICTURES], torch.device("cpu"))
         classifier.net.whiten(classifier.standardise(pictures))
     return classifier
@@ -77,7 +86,7 @@ def new_classifier(config: dict[str, Any], train: Split, *, seed: int) -> Classi
 def fit(
     classifier: Classifier,
     train: Split,
-    validation: Split,
+    validation: Split | None,
     *,
     params: Params,
     device: torch.device,
@@ -87,49 +96,71 @@ def fit(
 ) -> Fit:
     """Train `classifier` in place by `params.train` and `params.augment`.
 
-    With a folder for `checkpoints`, each epoch leaves one there, a training that was killed goes on
-    from the last, and the classifier ends with the weights of the epoch of the best validation
-    accuracy; without one it ends with those of the last epoch. The order of the pictures, their
-    augmentation and dropout depend on the seed and the epoch alone, so a resumed training ends like
-    one that was not interrupted. `on_epoch` is called before an epoch's checkpoint is written; what
-    it raises ends the training. Raises TrainingError when the loss is not finite.
+    It ends with the weights of the epoch of the best validation accuracy, and stops when that no longer
+    gains; without a validation split it ends with those of the last epoch. With a folder for `checkpoints`
+    each epoch leaves one there, and a training that was killed goes on from the last. The order of the
+    pictures, their augmentation and dropout depend on the seed and the epoch alone, so a resumed training
+    ends like one that was not interrupted. Where processes train together each calls this with the same
+    arguments; the first writes the checkpoints. `on_epoch` is called before an epoch's checkpoint is
+    written; what it raises ends the training.
+
+    Raises TrainingError when the loss is not finite or a checkpoint cannot be written.
     """
     settings = params.train
     classifier.to(device)
     classifier.net.to(memory_format=torch.channels_last)
+    batch = min(settings.batch_size, len(train))
     optimizers = build_optimizers(
         classifier.net,
         name=settings.optimizer,
         learning_rate=settings.learning_rate,
         weight_decay=settings.weight_decay,
-        batch_size=min(settings.batch_size, len(train)),
+        batch_size=batch,
+        stem_until=settings.stem_until,
     )
+    average: Average[Classifier] | None = None
+    if settings.average != "none":
+        memory = settings.average_memory * (len(train) // batch)
+        average = Average(classifier, kind=settings.average, memory=memory)
+    validated = average.module if average and average.kind == "ema" else classifier
+    net = _compiled(classifier.net, settings, device)
     history: list[Epoch] = []
-    if checkpoints:
-        meta = load_checkpoint(checkpoints / "last.safetensors", classifier, optimizers)
-        history = [Epoch(**epoch) for epoch in meta["history"]] if meta else []
-        if history:
+    best: dict[str, Tensor] = {}
+    saved = load_checkpoint(checkpoints) if checkpoints else None
+    if saved:
+        states, meta = saved
+        classifier.load_state_dict(states["classifier"])
+        load_optimizer_state(optimizers, states.get("optimizers", {}))
+        if average:
+            average.module.load_state_dict(states["average"])
+        best = states["best"]
+        history = [Epoch(**epoch) for epoch in meta["history"]]
+        if processes.rank() == 0:
             print(f"resuming after epoch {history[-1].epoch} of {settings.epochs}")
     while len(history) < settings.epochs and not _out_of_patience(history, settings.patience):
         started = time.perf_counter()
         loss, accuracy, rate = _train_epoch(
             classifier,
+            net,
             train,
             optimizers,
+            average,
             epoch=len(history),
             params=params,
             device=device,
             precision=precision,
         )
         trained = time.perf_counter()
-        validation_loss, validation_accuracy = evaluate(
-            classifier, validation, device=device, precision=precision
-        )
-        if not math.isfinite(validation_loss):
-            raise TrainingError(
-                f"the validation loss is {validation_loss} after epoch {len(history) + 1}: try a smaller "
-                f"train.learning_rate (now {settings.learning_rate:g}) or train.precision=fp32"
+        validation_loss, validation_accuracy = None, None
+        if validation is not None:
+            validation_loss, validation_accuracy = evaluate(
+                validated, validation, device=device, precision=precision
             )
+            if not math.isfinite(validation_loss):
+                raise TrainingError(
+                    f"the validation loss is {validation_loss} after epoch {len(history) + 1}: "
+                    f"{_calmer(settings)}"
+                )
         epoch = Epoch(
             epoch=len(history) + 1,
             train_loss=loss,
@@ -142,15 +173,25 @@ def fit(
         )
         history.append(epoch)
         on_epoch(epoch)
-        if checkpoints:
-            state = {"history": [asdict(past) for past in history]}
-            if _best(history) is epoch:
-                save_checkpoint(checkpoints / "best.safetensors", classifier, [], state)
-            save_checkpoint(checkpoints / "last.safetensors", classifier, optimizers, state)
-    if checkpoints and load_checkpoint(checkpoints / "best.safetensors", classifier, []) is None:
-        raise TrainingError(
-            f"the best epoch's checkpoint in {checkpoints} is gone or damaged: delete it and train again"
-        )
+        if _best(history) is epoch:
+            best = {key: value.detach().clone() for key, value in validated.state_dict().items()}
+        if checkpoints and processes.rank() == 0:
+            states = {
+                "classifier": classifier.state_dict(),
+                "optimizers": optimizer_state(optimizers),
+                "average": average.module.state_dict() if average else {},
+                "best": best,
+            }
+            try:
+                save_checkpoint(
+                    checkpoints, epoch.epoch, states, {"history": [asdict(past) for past in history]}
+                )
+            except OSError as error:
+                raise TrainingError(
+                    f"the checkpoint of epoch {epoch.epoch} cannot be written ({error}): free space on the "
+                    f"disk of {checkpoints}; the one before is kept, and the next run goes on from it"
+                ) from error
+    classifier.load_state_dict(best)
     classifier.eval()
     return Fit(history, _best(history), stopped_early=len(history) < settings.epochs)
 
@@ -159,88 +200,138 @@ def fit(
 def evaluate(
     classifier: Classifier, split: Split, *, device: torch.device, precision: torch.dtype
 ) -> tuple[float, float]:
-    """Return cross-entropy and accuracy of a split, each picture as it is (one view)."""
+    """Return cross-entropy and accuracy of a split, each picture as it is (one view).
+
+    Processes that train together have a share of it each, and return the same.
+    """
     classifier.eval()
-    loss, right = 0.0, 0
-    for start in range(0, len(split), PREDICTION_BATCH):
+    sums = torch.zeros(2, dtype=torch.float64)  # loss, right
+    stride = PREDICTION_BATCH * processes.count()
+    for start in range(PREDICTION_BATCH * processes.rank(), len(split), stride):
         labels = torch.from_numpy(split.labels[start : start + PREDICTION_BATCH]).to(device)
         pictures = to_device(split.images[start : start + PREDICTION_BATCH], device)
         with _autocast(device, precision):
             logits = classifier.net(classifier.standardise(pictures))
-        loss += F.cross_entropy(logits.float(), labels, reduction="sum").item()
-        right += int((logits.argmax(1) == labels).sum())
-    return loss / len(split), right / len(split)
+        sums[0] += F.cross_entropy(logits.float(), labels, reduction="sum").cpu()
+        sums[1] += (logits.argmax(1) == labels).sum().cpu()
+    processes.add_up(sums)
+    loss, right = (sums / len(split)).tolist()
+    return loss, right
 
 
 def _train_epoch(
     classifier: Classifier,
+    net: Callable[[Tensor], Tensor],
     train: Split,
     optimizers: Sequence[Optimizer],
+    average: Average[Classifier] | None,
     *,
     epoch: int,
     params: Params,
     device: torch.device,
     precision: torch.dtype,
 ) -> tuple[float, float, float]:
-    """Train for one epoch (from 0); return mean loss, accuracy and the last learning rate."""
+    """Train for one epoch (from 0) by `net`, which is `classifier.net`, compiled where that is asked for.
+
+    Returns mean loss, accuracy and the last learning rate.
+    """
     settings = params.train
     batch = min(settings.batch_size, len(train))
     steps = len(train) // batch
     seed = params.seed * 100_003 + epoch
     torch.manual_seed(seed)  # dropout
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(train), generator=generator)
+    order = torch.randperm(len(train), generator=generator).numpy()
     mirrored = _mirrored(len(train), epoch, seed=params.seed, flip=params.augment.flip)
     fill = (classifier.mean.flatten() * 255).round().to(torch.uint8)
     side = settings.low_resolution if epoch < settings.low_resolution_epochs else 0
     classifier.train()
-    total_loss = torch.zeros((), device=device)
+    losses = torch.zeros(steps, device=device)
     right = torch.zeros((), device=device, dtype=torch.int64)
     bar = tqdm(
-        range(steps), desc=f"epoch {epoch + 1}/{settings.epochs}", unit="step", disable=None, leave=False
+        range(steps),
+        desc=f"epoch {epoch + 1}/{settings.epochs}",
+        unit="step",
+        disable=None if processes.rank() == 0 else True,
+        leave=False,
     )
     for step in bar:
         done = (epoch * steps + step) / (settings.epochs * steps)
         set_rates(optimizers, done=done, warmup=settings.warmup)
         _freeze(optimizers, done)
         chosen = order[step * batch : (step + 1) * batch]
-        labels = torch.from_numpy(train.labels[chosen.numpy()]).to(device)
+        labels = processes.share(torch.from_numpy(train.labels[chosen])).to(device)
         pictures = augment(
-            to_device(train.images[chosen.numpy()], device),
+            to_device(train.images[chosen], device),
             mirrored[chosen].to(device),
             translate=params.augment.translate,
             cutout=params.augment.cutout,
             fill=fill,
             generator=generator,
         )
-        x = _shrink(classifier.standardise(pictures), side)
+        x = shrink(classifier.standardise(processes.share(pictures)), side)
         with _autocast(device, precision):
-            logits = classifier.net(x)
-        loss = F.cross_entropy(logits.float(), labels, label_smoothing=settings.label_smoothing)
-        if not math.isfinite(loss.item()):
-            raise TrainingError(
-                f"the loss is {loss.item()} at step {step + 1} of epoch {epoch + 1}: try a smaller "
-                f"train.learning_rate (now {settings.learning_rate:g}) or train.precision=fp32"
-            )
+            logits = net(x)
+        # a sum, so that the processes' gradients add up to those of the batch's mean
+        loss = F.cross_entropy(
+            logits.float(), labels, label_smoothing=settings.label_smoothing, reduction="sum"
+        ).div(batch)
+        losses[step] = loss.detach()
         loss.backward()  # type: ignore[no-untyped-call]
+        if device.type == "cpu" or step % GPU_LOSS_CHECK == 0 or step == steps - 1:
+            _check_losses(losses, order, batch, epoch, settings)
         for optimizer in optimizers:
+            processes.add_up(*_gradients(optimizer))
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
-        total_loss += loss.detach()
+        if average:
+            average.step(epoch * steps + step + 1, settings.epochs * steps)
         right += (logits.argmax(1) == labels).sum()
+    processes.add_up(losses, right)
     rate = optimizers[-1].param_groups[0]["lr"]
-    return total_loss.item() / steps, right.item() / (steps * batch), rate
+    return losses.mean().item(), right.item() / (steps * batch), rate
 
 
-def _mirrored(count: int, epoch: int, *, seed: int, flip: bool) -> Tensor:
-    """Say which pictures are mirrored: by chance in epoch 0, then every other time.
+def _check_losses(losses: Tensor, order: NDArray[np.int64], batch: int, epoch: int, settings: Train) -> None:
+    """Raise TrainingError that names the first step whose loss is not finite, and its pictures."""
+    wrong = torch.nonzero(~losses.isfinite()).flatten()
+    if not len(wrong):
+        return
+    step = int(wrong[0])
+    pictures = ", ".join(str(index) for index in order[step * batch : (step + 1) * batch][:5])
+    raise TrainingError(
+        f"the loss is {losses[step].item()} at step {step + 1} of epoch {epoch + 1}, a batch of {batch} "
+        f"(rows {pictures}, … of the training pictures): {_calmer(settings)}"
+    )
 
-    Alternating shows each picture both ways in two epochs (Jordan 2024, arXiv:2404.00498).
+
+def _calmer(settings: Train) -> str:
+    return f"try a smaller train.learning_rate (now {settings.learning_rate:g}) or train.precision=fp32"
+
+
+def _gradients(optimizer: Optimizer) -> list[Tensor]:
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    return [weight.grad for weight in weights if weight.grad is not None]
+
+
+def _compiled(net: nn.Module, settings: Train, device: torch.device) -> Callable[[Tensor], Tensor]:
+    if settings.compile == "always" or (settings.compile == "auto" and device.type == "cuda"):
+        compiled: Callable[[Tensor], Tensor] = torch.compile(net)
+        return compiled
+    return net
+
+
+def _mirrored(count: int, epoch: int, *, seed: int, flip: str) -> Tensor:
+    """Say which pictures are mirrored, bool [count].
+
+    `alternating`: by chance in epoch 0, then every other time, so that each picture is shown both ways in
+    two epochs (Jordan 2024, arXiv:2404.00498). `random`: by chance each time. `none`: not one.
     """
-    if not flip:
+    if flip == "none":
         return torch.zeros(count, dtype=torch.bool)
-    coin = torch.rand(count, generator=torch.Generator().manual_seed(seed)) < 0.5
-    return coin ^ (epoch % 2 == 1)
+    draw = seed if flip == "alternating" else seed * 100_003 + epoch
+    coin = torch.rand(count, generator=torch.Generator().manual_seed(draw)) < 0.5
+    return coin ^ (flip == "alternating" and epoch % 2 == 1)
 
 
 def _freeze(optimizers: Sequence[Optimizer], done: float) -> None:
@@ -252,7 +343,7 @@ def _freeze(optimizers: Sequence[Optimizer], done: float) -> None:
                     weight.requires_grad_(False)
 
 
-def _shrink(x: Tensor, side: int) -> Tensor:
+def shrink(x: Tensor, side: int) -> Tensor:
     """Scale [B,C,H,W] so that its shorter side is `side` pixels; 0, or a side it has already, leaves it."""
     shorter = min(x.shape[2:])
     if not 0 < side < shorter:
@@ -266,7 +357,7 @@ def shrink_split(split: Split, side: int) -> Split:
     parts = []
     for start in range(0, len(split), PREDICTION_BATCH):
         pictures = to_device(split.images[start : start + PREDICTION_BATCH], torch.device("cpu"))
-        small = _shrink(pictures.permute(0, 3, 1, 2).float(), side).round().clamp(0, 255)
+        small = shrink(pictures.permute(0, 3, 1, 2).float(), side).round().clamp(0, 255)
         parts.append(small.permute(0, 2, 3, 1).to(torch.uint8).numpy())
     return Split(np.concatenate(parts), split.labels)
 
@@ -276,7 +367,9 @@ def _autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
 
 
 def _best(history: Sequence[Epoch]) -> Epoch:
-    return max(history, key=lambda epoch: epoch.validation_accuracy)  # the first of equals
+    if history[-1].validation_accuracy is None:
+        return history[-1]
+    return max(history, key=lambda epoch: epoch.validation_accuracy or 0.0)  # the first of equals
 
 
 def _out_of_patience(history: Sequence[Epoch], patience: int) -> bool:

@@ -62,6 +62,7 @@ def run_study(
         with open_trial(trial.number, trial.params):
 
             def report(epoch: Epoch) -> None:
+                assert epoch.validation_accuracy is not None, "trials have validation pictures"
                 trial.report(epoch.validation_accuracy, epoch.epoch)
                 if trial.should_prune():
                     on_pruned()

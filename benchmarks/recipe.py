@@ -1,0 +1,35 @@
+"""Print a recipe of recipes/ as options of dvc: `dvc exp run $(python -m benchmarks.recipe NAME)`."""
+
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from darkroom.params import flatten
+
+RECIPES = Path(__file__).parent / "recipes"
+
+
+def read_recipe(name: str) -> dict[str, Any]:
+    """Return the changes to params.yaml that a recipe is; raises SystemExit that names those there are."""
+    path = RECIPES / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(path.stem for path in RECIPES.glob("*.yaml")))
+        raise SystemExit(f"there is no recipe {name!r}: {known}")
+    tree: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    return tree
+
+
+def main() -> None:
+    """Print the options."""
+    if len(sys.argv) != 2:
+        raise SystemExit("name one recipe: python -m benchmarks.recipe airbench94")
+    for key, value in flatten(read_recipe(sys.argv[1])).items():
+        # without blanks: the shell splits the words
+        print("-S", f"{key}={json.dumps(value, separators=(',', ':')) if isinstance(value, list) else value}")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,112 @@
+"""The benchmarks' recipes are params, and their tables say what was measured."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import yaml
+
+from benchmarks import training
+from benchmarks.recipe import RECIPES, read_recipe
+from darkroom.params import load_params, merge
+from tests.training_helpers import PARAMS
+
+NAMES = sorted(path.stem for path in RECIPES.glob("*.yaml"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_recipe_is_params(name: str) -> None:
+    recipe = read_recipe(name)
+    params = load_params(PARAMS, recipe)
+    for group, values in recipe.items():
+        dumped = getattr(params, group).model_dump(mode="json")
+        assert {key: dumped[key] for key in values} == values
+    final = training.recipe_params(name, 3)
+    assert (final.seed, final.train.use_validation) == (3, True)
+
+
+def test_the_reference_is_the_published_recipe() -> None:
+    params = training.recipe_params(training.REFERENCE, 0)
+    assert (params.train.epochs, params.train.batch_size, params.train.learning_rate) == (8, 2000, 0.24)
+    assert params.model.widths == (64, 256, 256)
+    assert params.train.low_resolution == 0
+
+
+def test_a_recipe_becomes_options_of_dvc() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.recipe", "airbench94"],
+        cwd=PARAMS.parent,
+        env={"PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    words = done.stdout.split()
+    assert words[::2] == ["-S"] * (len(words) // 2)
+    changes: dict[str, object] = {}
+    for word in words[1::2]:
+        key, _, value = word.partition("=")
+        group, name = key.split(".")
+        changes = merge(changes, {group: {name: yaml.safe_load(value)}})
+    assert load_params(PARAMS, changes) == load_params(PARAMS, read_recipe("airbench94"))
+
+
+def test_an_unknown_recipe_is_named_with_those_there_are() -> None:
+    with pytest.raises(SystemExit, match=r"no recipe 'airbench'.*airbench94.*resnet18"):
+        read_recipe("airbench")
+
+
+def run_of(recipe: str, seed: int, accuracy: float, seconds: float) -> dict[str, object]:
+    return {
+        "recipe": recipe,
+        "seed": seed,
+        "accuracy": accuracy,
+        "seconds": seconds,
+        "pictures_per_second": 1000 / seconds,
+        "gflop_per_second": 120.0,
+        "peak_memory_gb": 1.0,
+        "precision": "bfloat16",
+    }
+
+
+def test_the_table() -> None:
+    results = {
+        "machine": {"peak_gflop_per_second": {"bfloat16": 400.0, "float32": 100.0}},
+        "runs": [
+            run_of("airbench94", 0, 0.940, 1000.0),
+            run_of("params.yaml", 0, 0.939, 400.0),
+            run_of("airbench94", 1, 0.942, 1200.0),
+            run_of("params.yaml", 1, 0.941, 500.0),
+        ],
+        "usual": {
+            "epochs": 30,
+            "seconds": 22_000.0,
+            "pictures_per_second": 40.0,
+            "gflop_per_second": 90.0,
+        },
+    }
+    rows = training.summarise(results)
+    assert [row["recipe"] for row in rows][:2] == ["airbench94", "params.yaml"]
+    # of two values Student's interval is 12.706 times half their distance
+    assert rows[0]["accuracy"] == pytest.approx(0.941)
+    assert rows[0]["accuracy_half_interval"] == pytest.approx(12.706 * 0.001, rel=1e-3)
+    assert rows[1]["times_reference"] == pytest.approx(450 / 1100)
+    assert rows[2]["times_reference"] == pytest.approx(20)
+    assert rows[0]["share_of_peak"] == pytest.approx(0.3)
+    assert rows[2]["share_of_peak"] == pytest.approx(0.9)
+    text = training.table(rows)
+    assert "| params.yaml | 94.00% ± 1.27% (2 seeds) | 7.5 min | 0.41 |" in text
+    assert "not run to its end | 366.7 min | 20.00 |" in text
+
+
+def test_training_work_is_counted_forward_and_backward(tmp_path: Path) -> None:
+    from darkroom.models import build_classifier
+
+    params = load_params(PARAMS, merge(read_recipe("airbench94"), {"train": {"epochs": 2}}))
+    config = {**params.model.model_dump(), "mean": [0.5] * 3, "std": [0.2] * 3, "channels": 3}
+    config |= {"classes": list("abcdefghij"), "height": 32, "width": 32}
+    work = training.training_flops(build_classifier(config), params, pictures=10)
+    # 118 million products of a picture forward, each a multiplication and an addition; backward twice that
+    # but for the first convolution, whose input needs no gradient
+    assert work / 20 == pytest.approx(3 * 2 * 118e6, rel=0.03)

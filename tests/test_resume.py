@@ -1,0 +1,210 @@
+"""The real train stage, killed at random moments and run by several processes."""
+
+import re
+import shutil
+import sqlite3
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from mlflow.tracking import MlflowClient
+from safetensors.numpy import load_file
+
+from darkroom.files import read_json, sha256_file
+from tests.checkouts import Checkout, Quickstart, copy_for_training
+
+KILLS = 20
+
+# One process imports what the stage needs, which takes seconds, and forks for each attempt: what is killed is
+# a process of its own that runs the real stage from its first line.
+ATTEMPTS = """
+import os, runpy, signal, sys, time, warnings
+import pipeline.train
+del sys.modules["pipeline.train"]  # runpy runs it afresh, as python -m does
+for line in sys.stdin:
+    seconds = float(line)
+    started = time.monotonic()
+    child = os.fork()
+    if not child:
+        with open("said.txt", "a") as said:
+            os.dup2(said.fileno(), 1)
+            os.dup2(said.fileno(), 2)
+        sys.argv = ["pipeline/train.py"]
+        code = 1
+        try:
+            runpy.run_module("pipeline.train", run_name="__main__")
+            code = 0
+        except BaseException:
+            import traceback
+            traceback.print_exc()
+        sys.stdout.flush()
+        os._exit(code)
+    while time.monotonic() - started < seconds:
+        done, status = os.waitpid(child, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.005)
+    else:
+        os.kill(child, signal.SIGKILL)
+        _, status = os.waitpid(child, 0)
+    code = os.waitstatus_to_exitcode(status)
+    print(code, time.monotonic() - started, flush=True)
+"""
+
+
+class Attempts:
+    """Runs the train stage of a copy of the project again and again, each for a given time at most."""
+
+    def __init__(self, copy: Checkout) -> None:
+        self.root = copy.root
+        self.process = subprocess.Popen(
+            [sys.executable, "-c", ATTEMPTS],
+            cwd=copy.root,
+            env=copy.environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, seconds: float) -> tuple[int, float, str]:
+        """Return exit code (-9: killed), seconds, and what was said."""
+        said = self.root / "said.txt"
+        said.unlink(missing_ok=True)
+        assert self.process.stdin
+        assert self.process.stdout
+        self.process.stdin.write(f"{seconds}\n")
+        self.process.stdin.flush()
+        code, took = self.process.stdout.readline().split()
+        return int(code), float(took), said.read_text(encoding="utf-8") if said.exists() else ""
+
+    def end(self) -> None:
+        """End the process that forks."""
+        self.process.communicate()
+
+
+def set_params(root: Path, **train: object) -> None:
+    """Change params.yaml's train in a copy."""
+    tree = yaml.safe_load((root / "params.yaml").read_text(encoding="utf-8"))
+    tree["train"] |= train
+    (root / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+
+
+def checkpointed(root: Path) -> int:
+    """Return the number of the newest checkpoint's epoch, 0 without one."""
+    names = [path.stem for path in (root / ".checkpoints").glob("train-*/epoch-*.safetensors")]
+    return max((int(name.removeprefix("epoch-")) for name in names), default=0)
+
+
+def test_killed_at_twenty_random_moments_it_ends_to_the_bit_the_same(
+    quickstart: Quickstart, tmp_path: Path
+) -> None:
+    copies = [copy_for_training(quickstart.checkout, tmp_path / name) for name in ("whole", "killed")]
+    for copy in copies:
+        set_params(copy.root, epochs=16, patience=16, average="ema", threads=1)
+    whole, killed = (Attempts(copy) for copy in copies)
+    code, seconds, said = whole.run(300)
+    whole.end()
+    assert code == 0, said
+    chance = np.random.default_rng(int(time.time()))
+    kills, epochs = 0, set()
+    while kills < KILLS:
+        before = checkpointed(killed.root)
+        code, _, said = killed.run(chance.uniform(0.0, 0.5) * seconds)
+        if code == 0:
+            continue  # it came to its end, and begins anew
+        assert code == -9, said
+        kills += 1
+        after = checkpointed(killed.root)
+        shown = [int(number) for number in re.findall(r"^epoch +(\d+)/", said, re.MULTILINE)]
+        if shown:
+            assert shown[0] == before + 1, "it goes on where it was"
+            assert after >= shown[-1] - 1, "one epoch is lost at most"
+            assert shown == list(range(shown[0], shown[-1] + 1))
+        epochs.add(after)
+    assert len(epochs) > 3, "killed at different places"
+    code, _, said = killed.run(300)
+    killed.end()
+    assert code == 0, said
+    names = ("models/model.safetensors", "models/model_config.json")
+    for name in names:
+        assert sha256_file(copies[0].root / name) == sha256_file(copies[1].root / name)
+    columns = ["epoch", "train_loss", "validation_loss", "validation_accuracy"]
+    curves = [pd.read_csv(copy.root / "reports/curve.csv")[columns] for copy in copies]
+    pd.testing.assert_frame_equal(curves[0], curves[1], check_exact=True)
+
+
+@pytest.mark.parametrize(
+    ("changes", "tolerance"),
+    [
+        # Newton-Schulz steps in bf16 make of another rounding a step of another bf16 number
+        ({}, 2e-2),
+        ({"optimizer": "sgd", "learning_rate": 0.02}, 1e-4),
+    ],
+    ids=["muon", "sgd"],
+)
+def test_two_processes_train_what_one_does(
+    quickstart: Quickstart, tmp_path: Path, changes: dict[str, object], tolerance: float
+) -> None:
+    results = []
+    for processes in (1, 2):
+        copy = copy_for_training(quickstart.checkout, tmp_path / str(processes))
+        tree = yaml.safe_load((copy.root / "params.yaml").read_text(encoding="utf-8"))
+        tree["model"] |= {"dropout": 0.2}
+        tree["augment"] |= {"cutout": 2}
+        tree["train"] |= {"epochs": 1, "pictures": 300, "processes": processes, "precision": "fp32"} | changes
+        (copy.root / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+        (copy.root / "models/tuned.json").write_text("{}")
+        said = copy.stage("train")
+        assert f"{processes} process(es)" in said
+        assert len(re.findall(r"^epoch ", said, re.MULTILINE)) == 1, "only the first process speaks"
+        client = MlflowClient(f"sqlite:///{copy.root / 'mlflow.db'}")
+        experiment = client.get_experiment_by_name("digits")
+        assert experiment
+        assert len(client.search_runs([experiment.experiment_id])) == 1, "and writes"
+        results.append(
+            (load_file(copy.root / "models/model.safetensors"), read_json(copy.root / "reports/train.json"))
+        )
+    (one, report), (two, other) = results
+    for key, value in one.items():
+        if value.dtype.kind == "f":
+            np.testing.assert_allclose(two[key], value, atol=tolerance * np.abs(value).max(), err_msg=key)
+    assert other["validation"]["loss"] == pytest.approx(report["validation"]["loss"], rel=tolerance)
+
+
+def test_a_database_half_made_is_never_seen(quickstart: Quickstart, tmp_path: Path) -> None:
+    copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
+    script = (
+        "import sys; from darkroom import tracking\nwith tracking.open_run(sys.argv[1], 'e', name='r'): pass"
+    )
+    command = [sys.executable, "-c", script, f"sqlite:///{tmp_path / 'runs.db'}"]
+    both = [subprocess.Popen(command, cwd=copy.root, env=copy.environment) for _ in range(2)]
+    seen: set[str] = set()
+    while any(process.poll() is None for process in both):
+        database = tmp_path / "runs.db"
+        if database.exists() and not seen:
+            with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
+                seen = {name for (name,) in connection.execute("select name from sqlite_master")}
+        time.sleep(0.001)
+    assert [process.returncode for process in both] == [0, 0], "neither is in the other's way"
+    assert {"alembic_version", "experiments", "runs", "model_versions"} <= seen
+    assert [path.name for path in tmp_path.glob("runs.db*")] == ["runs.db"]
+
+
+def test_a_final_fit_uses_the_validation_pictures_too(quickstart: Quickstart, tmp_path: Path) -> None:
+    copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
+    for name in ("data/test", "reports"):
+        shutil.copytree(quickstart.checkout.root / name, copy.root / name)
+    set_params(copy.root, epochs=2, use_validation=True)
+    said = copy.stage("train")
+    assert "trained on validation pictures too" in said
+    report = read_json(copy.root / "reports/train.json")
+    assert report["validation"] == {"loss": None, "accuracy": None, "accuracy_with_views": None}
+    assert report["best_epoch"] == 2
+    for stage in ("evaluate", "export", "register"):
+        copy.stage(stage)
+    assert not list((copy.root / ".checkpoints").glob("train-*"))
