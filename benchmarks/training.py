@@ -29,9 +29,9 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks.recipe import read_recipe
 from darkroom import lineage
 from darkroom.checkpoints import fingerprint
-from darkroom.datasets import CIFAR_SIDE
 from darkroom.files import read_json, write_json
 from darkroom.inference import choose_device, choose_precision, predict, set_threads
+from darkroom.models import Classifier
 from darkroom.params import Params, load_params, merge
 from darkroom.splits import join_splits, open_split, read_meta
 from darkroom.training import fit, model_config, new_classifier, shrink
@@ -148,7 +148,7 @@ def train_once(name: str, seed: int) -> dict[str, Any]:
     test = open_split(DATA / "test")
     started = time.perf_counter()
     right = predict(classifier, test, device=device).argmax(1) == test.labels
-    work = training_flops(classifier, params, pictures=len(train))
+    work = training_flops(classifier, params, shape=train.images.shape)
     return {
         "accuracy": float(right.mean()),
         "seconds": seconds,
@@ -163,18 +163,21 @@ def train_once(name: str, seed: int) -> dict[str, Any]:
     }
 
 
-def training_flops(classifier: Any, params: Params, *, pictures: int) -> float:
-    """Count the floating-point operations of a training's convolutions and products, forward and backward."""
+def training_flops(classifier: Classifier, params: Params, *, shape: tuple[int, ...]) -> float:
+    """Count the floating-point operations of a training's convolutions and products, forward and backward.
+
+    `shape` is that of the training pictures, [N,H,W,C].
+    """
     classifier.cpu().train()
     total = 0.0
     settings = params.train
     low = min(settings.low_resolution_epochs, settings.epochs) if settings.low_resolution else 0
     for side, epochs in ((settings.low_resolution, low), (0, settings.epochs - low)):
-        blank = torch.zeros(8, CIFAR_SIDE, CIFAR_SIDE, 3, dtype=torch.uint8)
+        blank = torch.zeros(8, *shape[1:], dtype=torch.uint8)
         x = shrink(classifier.standardise(blank), side)
         with FlopCounterMode(display=False) as counter:
             classifier.net(x).sum().backward()
-        total += counter.get_total_flops() / 8 * pictures * epochs
+        total += counter.get_total_flops() / 8 * shape[0] * epochs
     return total
 
 

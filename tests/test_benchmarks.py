@@ -1,15 +1,21 @@
 """The benchmarks' recipes are params, and their tables say what was measured."""
 
+import json
+import os
+import re
 import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import yaml
 
-from benchmarks import training
+from benchmarks import training, usual
 from benchmarks.recipe import RECIPES, read_recipe
+from darkroom.files import read_json
 from darkroom.params import load_params, merge
+from tests.checkouts import Quickstart
 from tests.training_helpers import PARAMS
 
 NAMES = sorted(path.stem for path in RECIPES.glob("*.yaml"))
@@ -55,6 +61,42 @@ def test_a_recipe_becomes_options_of_dvc() -> None:
 def test_an_unknown_recipe_is_named_with_those_there_are() -> None:
     with pytest.raises(SystemExit, match=r"no recipe 'airbench'.*airbench94.*resnet18"):
         read_recipe("airbench")
+
+
+def test_the_benchmark_trains_and_writes_what_it_saw(quickstart: Quickstart, tmp_path: Path) -> None:
+    checkout = quickstart.checkout
+    results = tmp_path / "training.json"
+    command = [sys.executable, "-m", "benchmarks.training", "--seeds", "1", "--recipes", "params.yaml"]
+    command += ["--usual-steps", "0", "--no-growth", "--resume", "--results", str(results)]
+    printed = checkout.run(*command).stdout
+    (run,) = read_json(results)["runs"]
+    test = read_json(checkout.root / "reports/metrics.json")["test"]
+    assert run["accuracy"] == pytest.approx(test["accuracy"], abs=0.05)
+    assert run["gflop_per_second"] > 0
+    assert f"| params.yaml | {run['accuracy']:.2%} (1 seeds)" in printed
+    before = results.read_bytes()
+    assert "to go" not in checkout.run(*command).stdout, "what was measured is not measured again"
+    assert read_json(results)["runs"] == json.loads(before)["runs"]
+
+
+def test_a_step_is_timed() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "benchmarks.step", "--rounds", "1", "--only", "nothing"],
+        cwd=PARAMS.parent,
+        env={**os.environ, "PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert re.search(r"\| 22 pixels, batch 500, bf16, channels-last \| \d+ \| 1\.00 \|", done.stdout)
+
+
+def test_the_usual_trains(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(usual, "BATCH", 4)
+    images = np.random.default_rng(0).integers(0, 256, (20, 32, 32, 3), dtype=np.uint8)
+    seconds = usual.seconds_a_step(images, np.arange(20) % 10, steps=2, workers=0)
+    assert len(seconds) == 2
+    assert min(seconds) > 0
 
 
 def run_of(recipe: str, seed: int, accuracy: float, seconds: float) -> dict[str, object]:
@@ -106,7 +148,7 @@ def test_training_work_is_counted_forward_and_backward(tmp_path: Path) -> None:
     params = load_params(PARAMS, merge(read_recipe("airbench94"), {"train": {"epochs": 2}}))
     config = {**params.model.model_dump(), "mean": [0.5] * 3, "std": [0.2] * 3, "channels": 3}
     config |= {"classes": list("abcdefghij"), "height": 32, "width": 32}
-    work = training.training_flops(build_classifier(config), params, pictures=10)
+    work = training.training_flops(build_classifier(config), params, shape=(10, 32, 32, 3))
     # 118 million products of a picture forward, each a multiplication and an addition; backward twice that
     # but for the first convolution, whose input needs no gradient
     assert work / 20 == pytest.approx(3 * 2 * 118e6, rel=0.03)

@@ -1,0 +1,134 @@
+"""What one lever does to the speed of a training step: each variant beside the default, in turn.
+
+`python -m benchmarks.step` prints a table; it takes a few minutes. Pictures are noise: speed alone is
+measured here. Rounds go over all variants, so that a slow minute of the machine is everybody's.
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+from tqdm import tqdm
+
+from darkroom.inference import choose_device
+from darkroom.models import FastNet
+from darkroom.optimizers import build_optimizers
+from pipeline import ROOT, read_params
+
+
+@dataclass(frozen=True)
+class Variant:
+    """How a step is made; the defaults are those of params.yaml."""
+
+    batch: int = 500
+    side: int = 22  # of the pictures, in pixels
+    precision: str = "bf16"  # autocast; or "fp32", or "bf16 weights" with fp32 masters
+    stem: bool = False  # whether the biases of the whitening stem are trained
+    channels_last: bool = True
+    compiled: bool = False
+
+
+VARIANTS = {
+    "22 pixels, batch 500, bf16, channels-last": Variant(),
+    "fp32": Variant(precision="fp32"),
+    "bf16 weights, fp32 masters": Variant(precision="bf16 weights"),
+    "channels first": Variant(channels_last=False),
+    "stem's biases trained": Variant(stem=True),
+    "torch.compile": Variant(compiled=True),
+    "batch 250": Variant(batch=250),
+    "batch 1000": Variant(batch=1000),
+    "batch 2000": Variant(batch=2000),
+    "16 pixels": Variant(side=16),
+    "20 pixels": Variant(side=20),
+    "24 pixels": Variant(side=24),
+    "28 pixels": Variant(side=28),
+    "32 pixels": Variant(side=32),
+    "32 pixels, batch 2000, stem's biases trained": Variant(side=32, batch=2000, stem=True),
+}
+
+
+def prepare(variant: Variant, device: torch.device) -> Callable[[], None]:
+    """Return a function that trains for one step."""
+    model = read_params().model
+    torch.manual_seed(0)
+    net: nn.Module = FastNet(
+        channels=3,
+        classes=10,
+        widths=model.widths,
+        dropout=model.dropout,
+        convolutions=model.convolutions,
+        whitening=True,
+        dirac=True,
+    )
+    net.get_parameter("whitening.bias").requires_grad_(variant.stem)
+    layout = torch.channels_last if variant.channels_last else torch.contiguous_format
+    net.to(device).to(memory_format=layout).train()
+    optimizers = build_optimizers(
+        net, name="muon", learning_rate=0.1, weight_decay=2e-6, batch_size=variant.batch
+    )
+    x = torch.randn(variant.batch, 3, variant.side, variant.side, device=device).to(memory_format=layout)
+    labels = torch.randint(0, 10, (variant.batch,), device=device)
+    narrow = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
+    masters: list[tuple[nn.Parameter, Tensor]] = []
+    if variant.precision == "bf16 weights":
+        masters = [(weight, weight.data) for module in narrow for weight in module.parameters()]
+        x = x.bfloat16()
+    forward: Callable[[Tensor], Tensor] = torch.compile(net) if variant.compiled else net
+
+    def step() -> None:
+        for weight, master in masters:  # forward and backward see the bf16 copy
+            weight.data = master.bfloat16()
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=variant.precision == "bf16"):
+            logits = forward(x)
+        F.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
+        for weight, master in masters:
+            gradient = weight.grad
+            weight.data, weight.grad = master, None
+            weight.grad = None if gradient is None else gradient.float()
+        for optimizer in optimizers:
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        if device.type == "cuda":
+            torch.cuda.synchronize()
+
+    return step
+
+
+def main() -> None:
+    """Time all variants and print the table."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--rounds", type=int, default=7)
+    parser.add_argument("--only", nargs="*", help="words that a variant's name holds")
+    arguments = parser.parse_args()
+    device, _ = choose_device("auto")
+    chosen = {
+        name: variant
+        for name, variant in VARIANTS.items()
+        if variant == Variant() or not arguments.only or any(word in name for word in arguments.only)
+    }
+    steps = {name: prepare(variant, device) for name, variant in chosen.items()}
+    seconds: dict[str, list[float]] = {name: [] for name in chosen}
+    for step in tqdm(steps.values(), desc="warm up", disable=None):
+        for _ in range(2):
+            step()
+    for _ in tqdm(range(arguments.rounds), desc="rounds", disable=None):
+        for name, step in steps.items():
+            started = time.perf_counter()
+            step()
+            seconds[name].append(time.perf_counter() - started)
+    rates = {name: [chosen[name].batch / took for took in times] for name, times in seconds.items()}
+    first = next(iter(rates.values()))
+    print(f"{ROOT.name}: torch {torch.__version__}, {device}, {torch.get_num_threads()} threads\n")
+    print("| variant | pictures/s | of the default |\n| --- | --- | --- |")
+    for name, values in rates.items():
+        ratio = statistics.median(value / base for value, base in zip(values, first, strict=True))
+        print(f"| {name} | {statistics.median(values):.0f} | {ratio:.2f} |")
+
+
+if __name__ == "__main__":
+    main()
