@@ -105,7 +105,7 @@ def test_killed_at_twenty_random_moments_it_ends_to_the_bit_the_same(
 ) -> None:
     copies = [copy_for_training(quickstart.checkout, tmp_path / name) for name in ("whole", "killed")]
     for copy in copies:
-        set_params(copy.root, epochs=16, patience=16, average="ema", threads=1)
+        set_params(copy.root, epochs=12, patience=12, average="ema", threads=1)
     whole, killed = (Attempts(copy) for copy in copies)
     code, seconds, said = whole.run(300)
     whole.end()
@@ -138,25 +138,16 @@ def test_killed_at_twenty_random_moments_it_ends_to_the_bit_the_same(
     pd.testing.assert_frame_equal(curves[0], curves[1], check_exact=True)
 
 
-@pytest.mark.parametrize(
-    ("changes", "tolerance"),
-    [
-        # Newton-Schulz steps in bf16 make of another rounding a step of another bf16 number
-        ({}, 2e-2),
-        ({"optimizer": "sgd", "learning_rate": 0.02}, 1e-4),
-    ],
-    ids=["muon", "sgd"],
-)
-def test_two_processes_train_what_one_does(
-    quickstart: Quickstart, tmp_path: Path, changes: dict[str, object], tolerance: float
-) -> None:
+def test_two_processes_train_what_one_does(quickstart: Quickstart, tmp_path: Path) -> None:
+    # not muon: its steps in bf16 make of another rounding another bf16 number
     results = []
     for processes in (1, 2):
         copy = copy_for_training(quickstart.checkout, tmp_path / str(processes))
         tree = yaml.safe_load((copy.root / "params.yaml").read_text(encoding="utf-8"))
         tree["model"] |= {"dropout": 0.2}
         tree["augment"] |= {"cutout": 2}
-        tree["train"] |= {"epochs": 1, "pictures": 300, "processes": processes, "precision": "fp32"} | changes
+        tree["train"] |= {"epochs": 1, "pictures": 300, "processes": processes, "precision": "fp32"}
+        tree["train"] |= {"optimizer": "sgd", "learning_rate": 0.02, "average": "ema"}
         (copy.root / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
         (copy.root / "models/tuned.json").write_text("{}")
         said = copy.stage("train")
@@ -172,8 +163,8 @@ def test_two_processes_train_what_one_does(
     (one, report), (two, other) = results
     for key, value in one.items():
         if value.dtype.kind == "f":
-            np.testing.assert_allclose(two[key], value, atol=tolerance * np.abs(value).max(), err_msg=key)
-    assert other["validation"]["loss"] == pytest.approx(report["validation"]["loss"], rel=tolerance)
+            np.testing.assert_allclose(two[key], value, atol=1e-4 * np.abs(value).max(), err_msg=key)
+    assert other["validation"]["loss"] == pytest.approx(report["validation"]["loss"], rel=1e-4)
 
 
 def test_a_database_half_made_is_never_seen(quickstart: Quickstart, tmp_path: Path) -> None:
@@ -205,6 +196,5 @@ def test_a_final_fit_uses_the_validation_pictures_too(quickstart: Quickstart, tm
     report = read_json(copy.root / "reports/train.json")
     assert report["validation"] == {"loss": None, "accuracy": None, "accuracy_with_views": None}
     assert report["best_epoch"] == 2
-    for stage in ("evaluate", "export", "register"):
-        copy.stage(stage)
+    copy.stage("evaluate")  # whose figures show no validation
     assert not list((copy.root / ".checkpoints").glob("train-*"))

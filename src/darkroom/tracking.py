@@ -64,7 +64,13 @@ def _experiment_id(uri: str, name: str) -> str:
         return str(known.experiment_id)
     database = uri.removeprefix("sqlite:///")
     location = None if database == uri else (Path(database).resolve().parent / "mlruns" / name).as_uri()
-    return str(client.create_experiment(name, artifact_location=location))
+    try:
+        return str(client.create_experiment(name, artifact_location=location))
+    except MlflowException as error:
+        known = client.get_experiment_by_name(name)
+        if error.error_code != "RESOURCE_ALREADY_EXISTS" or known is None:
+            raise
+        return str(known.experiment_id)  # another process was first
 
 
 def has_run(uri: str, run_id: str) -> bool:
