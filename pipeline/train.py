@@ -2,7 +2,7 @@
 
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -61,7 +61,7 @@ def train(params: Params) -> None:
         processes.wait()
         learning = open_split(folder / "joined")
     classifier = new_classifier(config, learning, seed=params.seed)
-    with open_run(folder, params, settings, tags) if first else nothing() as run_id:
+    with open_run(folder, params, settings, tags) if first else nullcontext("") as run_id:
         result = fit(
             classifier,
             learning,
@@ -99,12 +99,6 @@ def open_run(folder: Path, params: Params, settings: dict[str, Any], tags: dict[
         tracking.log_params(settings)
         tracking.log_text(lineage.uncommitted_diff(ROOT), "uncommitted.diff")
         yield run_id
-
-
-@contextmanager
-def nothing() -> Iterator[str]:
-    """Stand in for the run in the processes that do not write."""
-    yield ""
 
 
 def report(

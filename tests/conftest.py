@@ -1,8 +1,10 @@
-"""A real run of the whole pipeline on the digits, made once and shared by the tests."""
+"""Fixtures of many tests, above all a real run of the whole pipeline on the digits, made once."""
 
 import sys
+from collections.abc import Iterator
 
 import pytest
+import torch
 
 from tests.checkouts import Quickstart, new_checkout
 
@@ -16,3 +18,12 @@ def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Quickstart:
     name = next(word for word in printed.split() if word.startswith("quickstart-")).rstrip(";")
     checkout.run("dvc", "exp", "apply", name)
     return Quickstart(checkout, printed, status)
+
+
+@pytest.fixture
+def one_thread() -> Iterator[None]:
+    """Small nets are quicker on one thread, and another number of threads may round otherwise."""
+    threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(threads)

@@ -4,6 +4,7 @@ import os
 import re
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -208,11 +209,12 @@ def test_a_killed_study_goes_on_to_its_total(quickstart: Quickstart, tmp_path: P
     copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
     first = subprocess.Popen([sys.executable, "-m", "pipeline.tune"], cwd=copy.root, env=copy.environment)
     deadline = time.monotonic() + 120
-    while not _finished_trials(copy.root) and time.monotonic() < deadline:
+    while not _finished_trials(copy.root):
         assert first.poll() is None, "the study ended before it could be killed"
+        assert time.monotonic() < deadline, "no trial finished in two minutes"
         time.sleep(0.05)
     first.kill()
-    first.wait()
+    assert first.wait() == -signal.SIGKILL
     assert "going on with a study of" in copy.stage("tune")
     trials = pd.read_csv(copy.root / "reports/trials.csv")
     assert trials["state"].isin(["complete", "pruned"]).sum() == 4
@@ -220,8 +222,6 @@ def test_a_killed_study_goes_on_to_its_total(quickstart: Quickstart, tmp_path: P
 
 
 def _finished_trials(root: Path) -> int:
-    import sqlite3
-
     studies = list((root / ".checkpoints").glob("tune-*/study.db"))
     if not studies:
         return 0

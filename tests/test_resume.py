@@ -1,11 +1,11 @@
 """The real train stage, killed at random moments and run by several processes."""
 
 import re
+import secrets
 import shutil
-import sqlite3
+import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -110,7 +110,9 @@ def test_killed_at_twenty_random_moments_it_ends_to_the_bit_the_same(
     code, seconds, said = whole.run(300)
     whole.end()
     assert code == 0, said
-    chance = np.random.default_rng(int(time.time()))
+    seed = secrets.randbits(32)
+    print(f"the moments are drawn with seed {seed}")  # shown where the test fails
+    chance = np.random.default_rng(seed)
     kills, epochs = 0, set()
     while kills < KILLS:
         before = checkpointed(killed.root)
@@ -167,23 +169,76 @@ def test_two_processes_train_what_one_does(quickstart: Quickstart, tmp_path: Pat
     assert other["validation"]["loss"] == pytest.approx(report["validation"]["loss"], rel=1e-4)
 
 
-def test_a_database_half_made_is_never_seen(quickstart: Quickstart, tmp_path: Path) -> None:
-    copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
-    script = (
-        "import sys; from darkroom import tracking\nwith tracking.open_run(sys.argv[1], 'e', name='r'): pass"
+# Opens a run in MLflow's database sys.argv[1], stopped where the test wants it.
+OPEN_RUN = """
+import os, signal, sys, time
+from pathlib import Path
+from sqlalchemy import Engine, event
+from darkroom import tracking
+
+database = Path(sys.argv[1])
+tables = 0
+
+def before_statement(connection, cursor, statement, *rest):
+    global tables
+    tables += statement.lstrip().startswith("CREATE TABLE")
+    if sys.argv[2] == "killed" and tables == 5:
+        os.kill(os.getpid(), signal.SIGKILL)
+    mine = str(connection.engine.url).endswith(database.name)
+    if sys.argv[2] == "met" and mine and statement.startswith("INSERT INTO experiments"):
+        meet("experiment")
+
+def before_link(name, arguments):
+    if sys.argv[2] == "met" and name == "os.link":
+        meet("database")
+
+def meet(place):  # goes on when another process is at the same place
+    Path(f"{place}.{os.getpid()}").touch()
+    deadline = time.monotonic() + 60
+    while len(list(Path().glob(f"{place}.*"))) < 2:
+        if time.monotonic() > deadline:
+            sys.exit(f"nobody else came to the {place}")
+        time.sleep(0.005)
+
+event.listen(Engine, "before_cursor_execute", before_statement)
+sys.addaudithook(before_link)
+with tracking.open_run(f"sqlite:///{database}", "digits", name="run"):
+    pass
+"""
+
+
+def open_run(copy: Checkout, database: Path, how: str) -> subprocess.Popen[bytes]:
+    """Open a run in another process: `killed` amid the tables, `met` by a second one, or `whole`."""
+    environment = copy.environment | {"PYTHONPATH": str(copy.root / "src")}
+    return subprocess.Popen(
+        [sys.executable, "-c", OPEN_RUN, str(database), how], cwd=database.parent, env=environment
     )
-    command = [sys.executable, "-c", script, f"sqlite:///{tmp_path / 'runs.db'}"]
-    both = [subprocess.Popen(command, cwd=copy.root, env=copy.environment) for _ in range(2)]
-    seen: set[str] = set()
-    while any(process.poll() is None for process in both):
-        database = tmp_path / "runs.db"
-        if database.exists() and not seen:
-            with sqlite3.connect(f"file:{database}?mode=ro", uri=True) as connection:
-                seen = {name for (name,) in connection.execute("select name from sqlite_master")}
-        time.sleep(0.001)
-    assert [process.returncode for process in both] == [0, 0], "neither is in the other's way"
-    assert {"alembic_version", "experiments", "runs", "model_versions"} <= seen
-    assert [path.name for path in tmp_path.glob("runs.db*")] == ["runs.db"]
+
+
+def run_count(database: Path) -> int:
+    """Return how many runs the experiment `digits` has."""
+    client = MlflowClient(f"sqlite:///{database}")
+    experiment = client.get_experiment_by_name("digits")
+    assert experiment
+    return len(client.search_runs([experiment.experiment_id]))
+
+
+def test_killed_while_it_makes_the_database_it_makes_it_anew(quickstart: Quickstart, tmp_path: Path) -> None:
+    database = tmp_path / "runs.db"
+    assert open_run(quickstart.checkout, database, "killed").wait() == -signal.SIGKILL
+    assert not database.exists(), "half of it is never seen"
+    assert list(tmp_path.glob("runs.db.*")), "it was killed amid its work"
+    assert open_run(quickstart.checkout, database, "whole").wait() == 0
+    assert run_count(database) == 1
+
+
+def test_two_processes_make_the_database_at_once(quickstart: Quickstart, tmp_path: Path) -> None:
+    database = tmp_path / "runs.db"
+    both = [open_run(quickstart.checkout, database, "met") for _ in range(2)]
+    assert [process.wait() for process in both] == [0, 0]
+    met = sorted(path.name.partition(".")[0] for path in tmp_path.iterdir() if path != database)
+    assert met == ["database", "database", "experiment", "experiment"], "and nothing else is left"
+    assert run_count(database) == 2
 
 
 def test_a_final_fit_uses_the_validation_pictures_too(quickstart: Quickstart, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """Raw files to splits: reading CIFAR-10 and the digits, checking, splitting, describing."""
 
 import gzip
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -132,8 +133,6 @@ def manifest(split: Split, source_index: NDArray[np.int64], classes: Sequence[st
 
 
 def _picture_sha256(image: NDArray[np.uint8]) -> str:
-    import hashlib
-
     return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()
 
 

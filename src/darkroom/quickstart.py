@@ -40,10 +40,7 @@ def main() -> None:
     name = f"quickstart-{time.strftime('%Y%m%d-%H%M%S')}"
     environment = scratch_environment(root, dict(os.environ))
     changes = [word for change in SMALL for word in ("-S", change)]
-    print(
-        f"Running every stage on the digits as experiment {name}; about two minutes.\n",
-        flush=True,
-    )
+    print(f"Running every stage on the digits as experiment {name}; about two minutes.\n", flush=True)
     started = time.perf_counter()
     # --force: each stage really runs, also where DVC remembers its outputs from the last quickstart
     command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--force", "--name", name, *changes]

@@ -41,8 +41,8 @@ def _create_database(uri: str) -> None:
 
     MLflow makes the tables in many steps; killed between them, it cannot open the file ever again.
     """
-    database = uri.removeprefix("sqlite:///")
-    if database == uri or Path(database).exists():
+    database = _sqlite_file(uri)
+    if database is None or database.exists():
         return
     aside = Path(f"{database}.{os.getpid()}.new")
     try:
@@ -62,8 +62,8 @@ def _experiment_id(uri: str, name: str) -> str:
     known = client.get_experiment_by_name(name)
     if known is not None:
         return str(known.experiment_id)
-    database = uri.removeprefix("sqlite:///")
-    location = None if database == uri else (Path(database).resolve().parent / "mlruns" / name).as_uri()
+    database = _sqlite_file(uri)
+    location = (database.resolve().parent / "mlruns" / name).as_uri() if database else None
     try:
         return str(client.create_experiment(name, artifact_location=location))
     except MlflowException as error:
@@ -71,6 +71,12 @@ def _experiment_id(uri: str, name: str) -> str:
         if error.error_code != "RESOURCE_ALREADY_EXISTS" or known is None:
             raise
         return str(known.experiment_id)  # another process was first
+
+
+def _sqlite_file(uri: str) -> Path | None:
+    """Return the file of a sqlite store, None for another store."""
+    path = uri.removeprefix("sqlite:///")
+    return None if path == uri else Path(path)
 
 
 def has_run(uri: str, run_id: str) -> bool:
