@@ -17,6 +17,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -34,7 +35,7 @@ from darkroom.inference import choose_device, choose_precision, predict, set_thr
 from darkroom.models import Classifier
 from darkroom.params import Params, load_params, merge
 from darkroom.splits import join_splits, open_split, read_meta
-from darkroom.training import fit, model_config, new_classifier, shrink
+from darkroom.training import epoch_sides, fit, model_config, new_classifier, shrink
 from pipeline import DATA, ROOT
 
 OURS = "params.yaml"
@@ -170,9 +171,7 @@ def training_flops(classifier: Classifier, params: Params, *, shape: tuple[int, 
     """
     classifier.cpu().train()
     total = 0.0
-    settings = params.train
-    low = min(settings.low_resolution_epochs, settings.epochs) if settings.low_resolution else 0
-    for side, epochs in ((settings.low_resolution, low), (0, settings.epochs - low)):
+    for side, epochs in Counter(epoch_sides(params.train)).items():
         blank = torch.zeros(8, *shape[1:], dtype=torch.uint8)
         x = shrink(classifier.standardise(blank), side)
         with FlopCounterMode(display=False) as counter:

@@ -112,7 +112,7 @@ def train_trial(
     budget = {
         "epochs": params.tune.epochs,
         "patience": params.tune.epochs,
-        "low_resolution": 0,
+        "low_resolutions": (),
         "use_validation": False,
         "processes": 1,
     }

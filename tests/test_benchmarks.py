@@ -35,7 +35,7 @@ def test_the_reference_is_the_published_recipe() -> None:
     params = training.recipe_params(training.REFERENCE, 0)
     assert (params.train.epochs, params.train.batch_size, params.train.learning_rate) == (8, 2000, 0.24)
     assert params.model.widths == (64, 256, 256)
-    assert params.train.low_resolution == 0
+    assert params.train.low_resolutions == ()
 
 
 def test_a_recipe_becomes_options_of_dvc() -> None:

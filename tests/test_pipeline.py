@@ -264,7 +264,7 @@ def test_the_real_archive_is_downloaded_preprocessed_and_trained_on(tmp_path: Pa
     for name in ("src", "pipeline"):
         shutil.copytree(ROOT / name, tmp_path / name)
     tree = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    tree["train"] |= {"pictures": 6000, "epochs": 2, "low_resolution_epochs": 1}
+    tree["train"] |= {"pictures": 6000, "epochs": 2, "low_resolutions": [22]}
     tree["tune"]["trials"] = 0
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     assert os.environ.get("DARKROOM_MIRROR"), "name the archive in DARKROOM_MIRROR"

@@ -215,7 +215,7 @@ def test_the_first_epochs_are_of_low_resolution(architecture: str) -> None:
     params = tiny_params(
         {
             "model": {"architecture": architecture},
-            "train": {**ADAM, "epochs": 3, "low_resolution": 6, "low_resolution_epochs": 2},
+            "train": {**ADAM, "epochs": 3, "low_resolutions": [4, 6]},
         }
     )
     parts = digits_splits()
@@ -226,7 +226,7 @@ def test_the_first_epochs_are_of_low_resolution(architecture: str) -> None:
         lambda net, inputs: sides.append((net.training, inputs[0].shape[2]))
     )
     fit(classifier, learning, parts[1].first(64), params=params, device=CPU, precision=torch.float32)
-    assert sides == [(True, 6), (False, 8), (True, 6), (False, 8), (True, 8), (False, 8)]
+    assert sides == [(True, 4), (False, 8), (True, 6), (False, 8), (True, 8), (False, 8)]
 
 
 def test_a_loss_that_is_not_finite_names_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -254,7 +254,7 @@ def test_a_loss_that_is_not_finite_names_the_step(monkeypatch: pytest.MonkeyPatc
 RESUMED: dict[str, dict[str, Any]] = {
     "model": {"dropout": 0.3},
     "augment": {"flip": "alternating", "translate": 1, "cutout": 2},
-    "train": {"epochs": 4, "low_resolution": 6, "low_resolution_epochs": 1},
+    "train": {"epochs": 4, "low_resolutions": [6]},
 }
 KILLED = """
 import os, signal, sys

@@ -20,8 +20,7 @@ TINY = {
     "train": {
         "epochs": 3,
         "batch_size": 64,
-        "low_resolution": 0,
-        "low_resolution_epochs": 0,
+        "low_resolutions": [],
         "precision": "fp32",
         "device": "cpu",
     },

@@ -61,8 +61,7 @@ class Train(_Tree):
     warmup: Share
     label_smoothing: Share
     stem_until: Annotated[float, Field(gt=0, le=1)]
-    low_resolution: Count
-    low_resolution_epochs: Count
+    low_resolutions: tuple[Positive, ...]
     average: Literal["none", "ema", "lookahead"]
     average_memory: Annotated[float, Field(gt=0)]
     use_validation: bool
@@ -180,8 +179,7 @@ _TRIAL_BUDGET = {
     for name in (
         "epochs",
         "patience",
-        "low_resolution",
-        "low_resolution_epochs",
+        "low_resolutions",
         "use_validation",
         "processes",
     )

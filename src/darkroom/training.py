@@ -244,7 +244,7 @@ def _train_epoch(
     order = torch.randperm(len(train), generator=generator).numpy()
     mirrored = _mirrored(len(train), epoch, seed=params.seed, flip=params.augment.flip)
     fill = (classifier.mean.flatten() * 255).round().to(torch.uint8)
-    side = settings.low_resolution if epoch < settings.low_resolution_epochs else 0
+    side = epoch_sides(settings)[epoch]
     classifier.train()
     losses = torch.zeros(steps, device=device)
     right = torch.zeros((), device=device, dtype=torch.int64)
@@ -341,6 +341,12 @@ def _freeze(optimizers: Sequence[Optimizer], done: float) -> None:
             if done >= group["stops"]:
                 for weight in group["params"]:
                     weight.requires_grad_(False)
+
+
+def epoch_sides(settings: Train) -> list[int]:
+    """Return the side of each epoch's pictures in pixels, 0 for full size."""
+    low = settings.low_resolutions[: settings.epochs]
+    return [*low, *[0] * (settings.epochs - len(low))]
 
 
 def shrink(x: Tensor, side: int) -> Tensor:
