@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -35,7 +34,7 @@ from darkroom.inference import choose_device, choose_precision, predict, set_thr
 from darkroom.models import Classifier
 from darkroom.params import Params, load_params, merge
 from darkroom.splits import join_splits, open_split, read_meta
-from darkroom.training import epoch_sides, fit, model_config, new_classifier, shrink
+from darkroom.training import fit, model_config, new_classifier, plan_epochs, shrink
 from pipeline import DATA, ROOT
 
 OURS = "params.yaml"
@@ -70,17 +69,22 @@ def main() -> None:
 
 def run_all(arguments: argparse.Namespace) -> None:
     """Run recipes and seeds in turn, so that a slow hour of the machine is everybody's."""
-    recipes = {
-        name: fingerprint(recipe_params(name, 0).model_dump(mode="json"), []) for name in arguments.recipes
-    }
     results: dict[str, Any] = {"runs": [], "growth": []}
+    names = list(arguments.recipes)
     if arguments.resume and arguments.results.is_file():
         results = read_json(arguments.results)
-        # of other params or code: not the same measurement
-        results["runs"] = [run for run in results["runs"] if recipes.get(run["recipe"]) == run["fingerprint"]]
+        names += [run["recipe"] for run in results["runs"]]
+    recipes = {name: fingerprint(recipe_params(name, 0).model_dump(mode="json"), []) for name in names}
+    # of other params or code: not the same measurement
+    results["runs"] = [run for run in results["runs"] if recipes[run["recipe"]] == run["fingerprint"]]
     results["machine"] = machine()
     done = {(run["recipe"], run["seed"]) for run in results["runs"]}
-    todo = [(name, seed) for seed in range(arguments.seeds) for name in recipes if (name, seed) not in done]
+    todo = [
+        (name, seed)
+        for seed in range(arguments.seeds)
+        for name in arguments.recipes
+        if (name, seed) not in done
+    ]
     for count, (name, seed) in enumerate(todo):
         print(
             f"{name}, seed {seed}: {len(todo) - count} to go{_left(results['runs'], todo[count:])}",
@@ -154,7 +158,7 @@ def train_once(name: str, seed: int) -> dict[str, Any]:
         "accuracy": float(right.mean()),
         "seconds": seconds,
         "seconds_predicting": time.perf_counter() - started,
-        "pictures_per_second": len(train) * params.train.epochs / seconds,
+        "pictures_per_second": sum(plan.pictures for plan in plan_epochs(params.train, len(train))) / seconds,
         "epoch_seconds": [epoch.seconds for epoch in fitted.history],
         "gflop": work / 1e9,
         "gflop_per_second": work / 1e9 / seconds,
@@ -171,12 +175,12 @@ def training_flops(classifier: Classifier, params: Params, *, shape: tuple[int, 
     """
     classifier.cpu().train()
     total = 0.0
-    for side, epochs in Counter(epoch_sides(params.train)).items():
+    for plan in plan_epochs(params.train, shape[0]):
         blank = torch.zeros(8, *shape[1:], dtype=torch.uint8)
-        x = shrink(classifier.standardise(blank), side)
+        x = shrink(classifier.standardise(blank), plan.side)
         with FlopCounterMode(display=False) as counter:
             classifier.net(x).sum().backward()
-        total += counter.get_total_flops() / 8 * shape[0] * epochs
+        total += counter.get_total_flops() / 8 * plan.pictures
     return total
 
 

@@ -113,6 +113,7 @@ def train_trial(
         "epochs": params.tune.epochs,
         "patience": params.tune.epochs,
         "low_resolutions": (),
+        "hardest_share": 1.0,
         "use_validation": False,
         "processes": 1,
     }

@@ -148,13 +148,20 @@ def test_two_processes_train_what_one_does(quickstart: Quickstart, tmp_path: Pat
         tree = yaml.safe_load((copy.root / "params.yaml").read_text(encoding="utf-8"))
         tree["model"] |= {"dropout": 0.2}
         tree["augment"] |= {"cutout": 2}
-        tree["train"] |= {"epochs": 1, "pictures": 300, "processes": processes, "precision": "fp32"}
+        tree["train"] |= {
+            "epochs": 2,
+            "low_resolutions": [8],
+            "hardest_share": 0.5,
+            "pictures": 300,
+            "processes": processes,
+            "precision": "fp32",
+        }
         tree["train"] |= {"optimizer": "sgd", "learning_rate": 0.02, "average": "ema"}
         (copy.root / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
         (copy.root / "models/tuned.json").write_text("{}")
         said = copy.stage("train")
         assert f"{processes} process(es)" in said
-        assert len(re.findall(r"^epoch ", said, re.MULTILINE)) == 1, "only the first process speaks"
+        assert len(re.findall(r"^epoch ", said, re.MULTILINE)) == 2, "only the first process speaks"
         client = MlflowClient(f"sqlite:///{copy.root / 'mlflow.db'}")
         experiment = client.get_experiment_by_name("digits")
         assert experiment

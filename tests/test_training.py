@@ -229,6 +229,38 @@ def test_the_first_epochs_are_of_low_resolution(architecture: str) -> None:
     assert sides == [(True, 4), (False, 8), (True, 6), (False, 8), (True, 8), (False, 8)]
 
 
+def test_full_size_epochs_see_the_hardest_pictures() -> None:
+    plain = {"flip": "none", "translate": 0, "cutout": 0}
+    # the first epoch's low resolution is that of the pictures: it sees them all, and as they are
+    settings = {**ADAM, "epochs": 3, "low_resolutions": [8], "hardest_share": 0.4, "batch_size": 20}
+    params = tiny_params({"model": {"dropout": 0.0}, "augment": plain, "train": settings})
+    parts = digits_splits()
+    learning = parts[0].first(100)
+    classifier = new_classifier(model_config(params, parts[2]), learning, seed=0)
+    pictures = classifier.standardise(torch.from_numpy(np.array(learning.images)))
+    row_of = {picture.numpy().tobytes(): row for row, picture in enumerate(pictures)}
+    assert len(row_of) == 100
+    shown: list[tuple[int, float]] = []  # row and loss
+
+    def note(net: torch.nn.Module, inputs: tuple[Tensor], logits: Tensor) -> None:
+        if net.training:
+            rows = [row_of[picture.contiguous().numpy().tobytes()] for picture in inputs[0]]
+            labels = torch.from_numpy(learning.labels[rows])
+            losses = torch.nn.functional.cross_entropy(logits.detach(), labels, reduction="none")
+            shown.extend(zip(rows, losses.tolist(), strict=True))
+
+    classifier.net.register_forward_hook(note)
+    fit(classifier, learning, None, params=params, device=CPU, precision=torch.float32)
+    epochs = [shown[:100], shown[100:140], shown[140:]]
+    assert [len({row for row, _ in epoch}) for epoch in epochs] == [100, 40, 40]
+    last = dict(epochs[0])
+    for epoch in epochs[1:]:
+        hardest = sorted(last, key=lambda row: -last[row])[:40]
+        assert {row for row, _ in epoch} == set(hardest)
+        last |= dict(epoch)
+    assert {row for row, _ in epochs[2]} != {row for row, _ in epochs[1]}, "others have become the hardest"
+
+
 def test_a_loss_that_is_not_finite_names_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = digits_splits()
     params = tiny_params({"train": {"batch_size": 50, "learning_rate": 0.07}})
@@ -254,7 +286,7 @@ def test_a_loss_that_is_not_finite_names_the_step(monkeypatch: pytest.MonkeyPatc
 RESUMED: dict[str, dict[str, Any]] = {
     "model": {"dropout": 0.3},
     "augment": {"flip": "alternating", "translate": 1, "cutout": 2},
-    "train": {"epochs": 4, "low_resolutions": [6]},
+    "train": {"epochs": 4, "low_resolutions": [6], "hardest_share": 0.5},
 }
 KILLED = """
 import os, signal, sys

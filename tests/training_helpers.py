@@ -21,6 +21,7 @@ TINY = {
         "epochs": 3,
         "batch_size": 64,
         "low_resolutions": [],
+        "hardest_share": 1.0,
         "precision": "fp32",
         "device": "cpu",
     },

@@ -62,6 +62,7 @@ class Train(_Tree):
     label_smoothing: Share
     stem_until: Annotated[float, Field(gt=0, le=1)]
     low_resolutions: tuple[Positive, ...]
+    hardest_share: Annotated[float, Field(gt=0, le=1)]
     average: Literal["none", "ema", "lookahead"]
     average_memory: Annotated[float, Field(gt=0)]
     use_validation: bool
@@ -180,6 +181,7 @@ _TRIAL_BUDGET = {
         "epochs",
         "patience",
         "low_resolutions",
+        "hardest_share",
         "use_validation",
         "processes",
     )

@@ -21,6 +21,7 @@ SMALL = (
     "train.epochs=12",
     "train.batch_size=64",
     "train.low_resolutions=[]",
+    "train.hardest_share=1",
     "tune.trials=4",
     "tune.epochs=4",
     "tune.pictures=0",

@@ -59,6 +59,28 @@ class Fit:
     stopped_early: bool
 
 
+@dataclass(frozen=True)
+class EpochPlan:
+    """What an epoch sees."""
+
+    side: int  # of the pictures, in pixels; 0 is full size
+    pictures: int  # how many: those of the greatest loss when they were last seen
+
+
+def plan_epochs(settings: Train, pictures: int) -> list[EpochPlan]:
+    """Return what each epoch sees of `pictures` training pictures.
+
+    The first epochs see all, at low resolution. Those of full size see the share with the greatest last
+    loss, after "Online Batch Selection" (Loshchilov & Hutter 2015, arXiv:1511.06343): what is known well
+    already teaches little. A picture that was left out keeps its loss, and returns when the losses of the
+    others have fallen below it.
+    """
+    low = settings.low_resolutions[: settings.epochs]
+    hardest = max(round(settings.hardest_share * pictures), min(settings.batch_size, pictures))
+    full = [EpochPlan(0, hardest)] * (settings.epochs - len(low))
+    return [EpochPlan(side, pictures) for side in low] + full
+
+
 def model_config(params: Params, meta: Meta) -> dict[str, Any]:
     """Return all that `build_classifier` needs: the model's parameters and the data's shape."""
     return {
@@ -118,6 +140,8 @@ def fit(
         batch_size=batch,
         stem_until=settings.stem_until,
     )
+    plans = plan_epochs(settings, len(train))
+    last_loss = torch.full((len(train),), torch.inf)  # of each training picture: not seen yet
     average: Average[Classifier] | None = None
     if settings.average != "none":
         memory = settings.average_memory * (len(train) // batch)
@@ -134,6 +158,7 @@ def fit(
         if average:
             average.module.load_state_dict(states["average"])
         best = states["best"]
+        last_loss = states["pictures"]["last_loss"]
         history = [Epoch(**epoch) for epoch in meta["history"]]
         if processes.rank() == 0:
             print(f"resuming after epoch {history[-1].epoch} of {settings.epochs}")
@@ -145,6 +170,8 @@ def fit(
             train,
             optimizers,
             average,
+            last_loss,
+            plans=plans,
             epoch=len(history),
             params=params,
             device=device,
@@ -169,7 +196,7 @@ def fit(
             validation_accuracy=validation_accuracy,
             learning_rate=rate,
             seconds=time.perf_counter() - started,
-            pictures_per_second=len(train) / (trained - started),
+            pictures_per_second=plans[len(history)].pictures / (trained - started),
         )
         history.append(epoch)
         on_epoch(epoch)
@@ -181,6 +208,7 @@ def fit(
                 "optimizers": optimizer_state(optimizers),
                 "average": average.module.state_dict() if average else {},
                 "best": best,
+                "pictures": {"last_loss": last_loss},
             }
             try:
                 save_checkpoint(
@@ -225,7 +253,9 @@ def _train_epoch(
     train: Split,
     optimizers: Sequence[Optimizer],
     average: Average[Classifier] | None,
+    last_loss: Tensor,
     *,
+    plans: Sequence[EpochPlan],
     epoch: int,
     params: Params,
     device: torch.device,
@@ -233,20 +263,26 @@ def _train_epoch(
 ) -> tuple[float, float, float]:
     """Train for one epoch (from 0) by `net`, which is `classifier.net`, compiled where that is asked for.
 
-    Returns mean loss, accuracy and the last learning rate.
+    Updates `last_loss` (float [N], on the CPU) of the pictures it sees. Returns mean loss, accuracy and the
+    last learning rate.
     """
-    settings = params.train
+    settings, plan = params.train, plans[epoch]
     batch = min(settings.batch_size, len(train))
-    steps = len(train) // batch
+    steps = plan.pictures // batch
+    steps_before = sum(past.pictures // batch for past in plans[:epoch])
+    steps_in_all = sum(each.pictures // batch for each in plans)
     seed = params.seed * 100_003 + epoch
     torch.manual_seed(seed)  # dropout
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(len(train), generator=generator).numpy()
+    order = torch.randperm(plan.pictures, generator=generator)
+    if plan.pictures < len(train):
+        order = last_loss.topk(plan.pictures).indices[order]
+    rows = order.numpy()
     mirrored = _mirrored(len(train), epoch, seed=params.seed, flip=params.augment.flip)
     fill = (classifier.mean.flatten() * 255).round().to(torch.uint8)
-    side = epoch_sides(settings)[epoch]
     classifier.train()
     losses = torch.zeros(steps, device=device)
+    seen = torch.zeros(len(train), device=device)  # the losses of the pictures
     right = torch.zeros((), device=device, dtype=torch.int64)
     bar = tqdm(
         range(steps),
@@ -256,10 +292,10 @@ def _train_epoch(
         leave=False,
     )
     for step in bar:
-        done = (epoch * steps + step) / (settings.epochs * steps)
+        done = (steps_before + step) / steps_in_all
         set_rates(optimizers, done=done, warmup=settings.warmup)
         _freeze(optimizers, done)
-        chosen = order[step * batch : (step + 1) * batch]
+        chosen = rows[step * batch : (step + 1) * batch]
         labels = processes.share(torch.from_numpy(train.labels[chosen])).to(device)
         pictures = augment(
             to_device(train.images[chosen], device),
@@ -269,7 +305,7 @@ def _train_epoch(
             fill=fill,
             generator=generator,
         )
-        x = shrink(classifier.standardise(processes.share(pictures)), side)
+        x = shrink(classifier.standardise(processes.share(pictures)), plan.side)
         with _autocast(device, precision):
             logits = net(x)
         # a sum, so that the processes' gradients add up to those of the batch's mean
@@ -277,17 +313,21 @@ def _train_epoch(
             logits.float(), labels, label_smoothing=settings.label_smoothing, reduction="sum"
         ).div(batch)
         losses[step] = loss.detach()
+        mine = processes.share(torch.from_numpy(chosen)).to(device)
+        seen[mine] = F.cross_entropy(logits.detach().float(), labels, reduction="none")
         loss.backward()  # type: ignore[no-untyped-call]
         if device.type == "cpu" or step % GPU_LOSS_CHECK == 0 or step == steps - 1:
-            _check_losses(losses, order, batch, epoch, settings)
+            _check_losses(losses, rows, batch, epoch, settings)
         for optimizer in optimizers:
             processes.add_up(*_gradients(optimizer))
             optimizer.step()
             optimizer.zero_grad(set_to_none=True)
         if average:
-            average.step(epoch * steps + step + 1, settings.epochs * steps)
+            average.step(steps_before + step + 1, steps_in_all)
         right += (logits.argmax(1) == labels).sum()
-    processes.add_up(losses, right)
+    processes.add_up(losses, right, seen)
+    trained = order[: steps * batch]
+    last_loss[trained] = seen.cpu()[trained]
     rate = optimizers[-1].param_groups[0]["lr"]
     return losses.mean().item(), right.item() / (steps * batch), rate
 
@@ -341,12 +381,6 @@ def _freeze(optimizers: Sequence[Optimizer], done: float) -> None:
             if done >= group["stops"]:
                 for weight in group["params"]:
                     weight.requires_grad_(False)
-
-
-def epoch_sides(settings: Train) -> list[int]:
-    """Return the side of each epoch's pictures in pixels, 0 for full size."""
-    low = settings.low_resolutions[: settings.epochs]
-    return [*low, *[0] * (settings.epochs - len(low))]
 
 
 def shrink(x: Tensor, side: int) -> Tensor:
