@@ -261,6 +261,29 @@ def test_full_size_epochs_see_the_hardest_pictures() -> None:
     assert {row for row, _ in epochs[2]} != {row for row, _ in epochs[1]}, "others have become the hardest"
 
 
+@pytest.mark.parametrize("optimizer", ["muon", "sgd"])
+def test_the_first_layers_stay_after_their_share(optimizer: str) -> None:
+    params = tiny_params(
+        {"train": {"optimizer": optimizer, "learning_rate": 0.02, "epochs": 4, "first_block_until": 0.5}}
+    )
+    parts = digits_splits()
+    learning = parts[0].first(128)
+    classifier = new_classifier(model_config(params, parts[2]), learning, seed=0)
+    after: list[dict[str, Tensor]] = []
+
+    def note(_: Epoch) -> None:
+        after.append({name: weight.detach().clone() for name, weight in classifier.net.named_parameters()})
+
+    fit(classifier, learning, None, params=params, device=CPU, precision=torch.float32, on_epoch=note)
+    assert not any(name.startswith(("whitening", "blocks.0")) for name in moved(after[1], after[3]))
+    assert {"blocks.1.conv1.weight", "head.weight"} <= moved(after[1], after[3])
+    assert {"blocks.0.conv1.weight", "blocks.0.norm1.bias"} <= moved(after[0], after[1])
+
+
+def moved(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> set[str]:
+    return {name for name, weight in before.items() if not torch.equal(weight, after[name])}
+
+
 def test_a_loss_that_is_not_finite_names_the_step(monkeypatch: pytest.MonkeyPatch) -> None:
     parts = digits_splits()
     params = tiny_params({"train": {"batch_size": 50, "learning_rate": 0.07}})
@@ -286,7 +309,7 @@ def test_a_loss_that_is_not_finite_names_the_step(monkeypatch: pytest.MonkeyPatc
 RESUMED: dict[str, dict[str, Any]] = {
     "model": {"dropout": 0.3},
     "augment": {"flip": "alternating", "translate": 1, "cutout": 2},
-    "train": {"epochs": 4, "low_resolutions": [6], "hardest_share": 0.5},
+    "train": {"epochs": 4, "low_resolutions": [6], "hardest_share": 0.5, "first_block_until": 0.6},
 }
 KILLED = """
 import os, signal, sys

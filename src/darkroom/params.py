@@ -61,6 +61,7 @@ class Train(_Tree):
     warmup: Share
     label_smoothing: Share
     stem_until: Annotated[float, Field(gt=0, le=1)]
+    first_block_until: Annotated[float, Field(gt=0, le=1)]
     low_resolutions: tuple[Positive, ...]
     hardest_share: Annotated[float, Field(gt=0, le=1)]
     average: Literal["none", "ema", "lookahead"]

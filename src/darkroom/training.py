@@ -294,7 +294,7 @@ def _train_epoch(
     for step in bar:
         done = (steps_before + step) / steps_in_all
         set_rates(optimizers, done=done, warmup=settings.warmup)
-        _freeze(optimizers, done)
+        _freeze(classifier.net, optimizers, done, first_block_until=settings.first_block_until)
         chosen = rows[step * batch : (step + 1) * batch]
         labels = processes.share(torch.from_numpy(train.labels[chosen])).to(device)
         pictures = augment(
@@ -374,8 +374,17 @@ def _mirrored(count: int, epoch: int, *, seed: int, flip: str) -> Tensor:
     return coin ^ (flip == "alternating" and epoch % 2 == 1)
 
 
-def _freeze(optimizers: Sequence[Optimizer], done: float) -> None:
-    """Stop computing gradients of weights whose rate has come to 0 for good."""
+def _freeze(
+    net: nn.Module, optimizers: Sequence[Optimizer], done: float, *, first_block_until: float
+) -> None:
+    """Stop computing gradients of weights whose rate has come to 0 for good, and of the first layers.
+
+    Those see the widest maps, so the backward pass is shorter by a quarter without them (FreezeOut, Brock
+    et al. 2017, arXiv:1706.04983, where the rate comes to 0 before; here they stop).
+    """
+    if isinstance(net, FastNet) and done >= first_block_until:
+        net.whitening.requires_grad_(False)
+        net.blocks[0].requires_grad_(False)
     for optimizer in optimizers:
         for group in optimizer.param_groups:
             if done >= group["stops"]:
