@@ -15,20 +15,22 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from tqdm import tqdm
 
+from benchmarks.recipe import read_recipe
 from darkroom.inference import choose_device
-from darkroom.models import FastNet
+from darkroom.models import build_net
 from darkroom.optimizers import build_optimizers
-from pipeline import ROOT, read_params
+from pipeline import ROOT
 
 
 @dataclass(frozen=True)
 class Variant:
-    """How a step is made; the defaults are those of params.yaml."""
+    """How a step of airbench94's net is made."""
 
     batch: int = 500
     side: int = 22  # of the pictures, in pixels
     precision: str = "bf16"  # autocast; or "fp32", or "bf16 weights" with fp32 masters
     stem: bool = False  # whether the biases of the whitening stem are trained
+    first_block: bool = True  # whether the first block is
     channels_last: bool = True
     compiled: bool = False
 
@@ -48,24 +50,18 @@ VARIANTS = {
     "24 pixels": Variant(side=24),
     "28 pixels": Variant(side=28),
     "32 pixels": Variant(side=32),
+    "32 pixels, first block stays": Variant(side=32, first_block=False),
     "32 pixels, batch 2000, stem's biases trained": Variant(side=32, batch=2000, stem=True),
 }
 
 
 def prepare(variant: Variant, device: torch.device) -> Callable[[], None]:
     """Return a function that trains for one step."""
-    model = read_params().model
     torch.manual_seed(0)
-    net: nn.Module = FastNet(
-        channels=3,
-        classes=10,
-        widths=model.widths,
-        dropout=model.dropout,
-        convolutions=model.convolutions,
-        whitening=True,
-        dirac=True,
-    )
+    config = {**read_recipe("airbench94")["model"], "channels": 3, "classes": [str(n) for n in range(10)]}
+    net = build_net(config)
     net.get_parameter("whitening.bias").requires_grad_(variant.stem)
+    net.get_submodule("blocks.0").requires_grad_(variant.first_block)
     layout = torch.channels_last if variant.channels_last else torch.contiguous_format
     net.to(device).to(memory_format=layout).train()
     optimizers = build_optimizers(

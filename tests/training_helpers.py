@@ -15,13 +15,14 @@ PARAMS = Path(darkroom.__file__).parents[2] / "params.yaml"
 
 TINY = {
     "data": {"name": "digits"},
-    "model": {"widths": [8, 16], "hidden": 32, "views": 1, "dropout": 0.1},
+    "model": {"widths": [8, 16], "convolutions": 2, "hidden": 32, "views": 1, "dropout": 0.1},
     "augment": {"flip": "none", "translate": 1, "cutout": 0},
     "train": {
         "epochs": 3,
         "batch_size": 64,
         "low_resolutions": [],
         "hardest_share": 1.0,
+        "first_block_until": 1.0,
         "precision": "fp32",
         "device": "cpu",
     },

@@ -15,6 +15,7 @@ from typing import Any
 SMALL = (
     "data.name=digits",
     "model.widths=[32,64,64]",
+    "model.convolutions=2",
     "model.views=1",
     "augment.flip=none",
     "augment.translate=1",
@@ -22,6 +23,7 @@ SMALL = (
     "train.batch_size=64",
     "train.low_resolutions=[]",
     "train.hardest_share=1",
+    "train.first_block_until=1",
     "tune.trials=4",
     "tune.epochs=4",
     "tune.pictures=0",
