@@ -31,7 +31,7 @@ from darkroom import lineage
 from darkroom.checkpoints import fingerprint
 from darkroom.files import read_json, write_json
 from darkroom.inference import choose_device, choose_precision, predict, set_threads
-from darkroom.models import Classifier
+from darkroom.models import Classifier, FastNet
 from darkroom.params import Params, load_params, merge
 from darkroom.splits import join_splits, open_split, read_meta
 from darkroom.training import fit, model_config, new_classifier, plan_epochs, shrink
@@ -173,15 +173,32 @@ def training_flops(classifier: Classifier, params: Params, *, shape: tuple[int, 
 
     `shape` is that of the training pictures, [N,H,W,C].
     """
-    classifier.cpu().train()
-    total = 0.0
-    for plan in plan_epochs(params.train, shape[0]):
-        blank = torch.zeros(8, *shape[1:], dtype=torch.uint8)
-        x = shrink(classifier.standardise(blank), plan.side)
-        with FlopCounterMode(display=False) as counter:
-            classifier.net(x).sum().backward()
-        total += counter.get_total_flops() / 8 * plan.pictures
+    plans = plan_epochs(params.train, shape[0])
+    pictures = sum(plan.pictures for plan in plans)
+    until = params.train.first_block_until * pictures  # from then on its gradients are not computed
+    total, before = 0.0, 0
+    for plan in plans:
+        after = before + plan.pictures
+        trained = min(max(until, before), after) - before
+        total += trained * picture_flops(classifier, plan.side, shape, first_block=True)
+        total += (plan.pictures - trained) * picture_flops(classifier, plan.side, shape, first_block=False)
+        before = after
     return total
+
+
+def picture_flops(classifier: Classifier, side: int, shape: tuple[int, ...], *, first_block: bool) -> float:
+    """Count the operations of one picture's step, at `side` pixels (0: full size).
+
+    Without the gradients of the stem's biases, which are trained for a small part of the time.
+    """
+    classifier.cpu().train()
+    if isinstance(classifier.net, FastNet):  # training has left it as it was in the end
+        classifier.net.whitening.requires_grad_(False)
+        classifier.net.blocks[0].requires_grad_(first_block)
+    blank = torch.zeros(8, *shape[1:], dtype=torch.uint8)
+    with FlopCounterMode(display=False) as counter:
+        classifier.net(shrink(classifier.standardise(blank), side)).sum().backward()
+    return float(counter.get_total_flops()) / 8
 
 
 def train_grown(times: int) -> dict[str, Any]:
