@@ -9,7 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from darkroom.metrics import (
+    bootstrap_interval,
     classification_metrics,
+    confusion_matrix,
     confusion_table,
     per_class_table,
     wilson_interval,
@@ -80,13 +82,12 @@ def test_headline_numbers_by_hand() -> None:
     # The last picture has its class third, all others first or second.
     assert found["top_2_accuracy"] == pytest.approx(5 / 6)
     # F1 = 2 right / (predicted + actual): cat 4/6, dog 2/4, ship 2/2.
-    assert found["macro"] == pytest.approx(
-        {
-            "precision": (2 / 3 + 1 / 2 + 1) / 3,
-            "recall": (2 / 3 + 1 / 2 + 1) / 3,
-            "f1": (4 / 6 + 2 / 4 + 1) / 3,
-        }
-    )
+    by_hand = {
+        "precision": (2 / 3 + 1 / 2 + 1) / 3,
+        "recall": (2 / 3 + 1 / 2 + 1) / 3,
+        "f1": (4 / 6 + 2 / 4 + 1) / 3,
+    }
+    assert {key: found["macro"][key] for key in by_hand} == pytest.approx(by_hand)
     assert found["weighted"]["f1"] == pytest.approx((3 * 4 / 6 + 2 * 2 / 4 + 1) / 6)
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
@@ -206,3 +207,37 @@ def test_rounding_of_float32_rows_is_accepted() -> None:
     assert classification_metrics(almost, LABELS, classes=CLASSES, top_k=1)["accuracy"] == pytest.approx(
         4 / 6
     )
+
+
+def test_bootstrapped_intervals_agree_with_formulas() -> None:
+    values = np.random.default_rng(0).normal(3.0, 2.0, 400)
+    low, high = bootstrap_interval(lambda drawn: values[drawn].mean(), len(values), 2000)
+    middle, half = values.mean(), 1.96 * values.std() / math.sqrt(400)
+    assert (low, high) == pytest.approx((middle - half, middle + half), abs=0.03)
+    again = bootstrap_interval(lambda drawn: values[drawn].mean(), len(values), 2000)
+    assert again == (low, high)
+
+
+def test_the_interval_of_f1_is_around_it_and_by_the_same_rules() -> None:
+    generator = np.random.default_rng(0)
+    labels = generator.integers(0, 3, 300)
+    probabilities = generator.dirichlet(np.ones(3), 300).astype(np.float32)
+    probabilities[np.arange(300), labels] += 1
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    labels[:60] = (labels[:60] + 1) % 3
+    metrics = classification_metrics(probabilities, labels, classes=CLASSES, top_k=2)
+    for average in ("macro", "weighted"):
+        tree = metrics[average]
+        assert tree["f1_low"] < tree["f1"] < tree["f1_high"]
+        assert 0.05 < tree["f1_high"] - tree["f1_low"] < 0.15
+    one = classification_metrics(np.eye(3, dtype=np.float32), np.arange(3), classes=CLASSES, top_k=1)
+    assert one["macro"]["f1"] == 1
+    assert one["macro"]["f1_high"] == 1
+
+
+def test_confusion_matrix_counts_rows_of_actual_classes() -> None:
+    table = confusion_matrix(PROBABILITIES, LABELS, classes=CLASSES)
+    assert table.columns.tolist() == ["actual", *CLASSES]
+    assert table.iloc[0].tolist() == ["cat", 2, 1, 0]
+    assert table.iloc[1].tolist() == ["dog", 1, 1, 0]
+    assert table[CLASSES].to_numpy().sum() == 6

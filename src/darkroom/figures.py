@@ -18,6 +18,8 @@ from matplotlib import style
 from matplotlib.axes import Axes
 from matplotlib.colors import LinearSegmentedColormap, PowerNorm
 from matplotlib.figure import Figure
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
@@ -25,6 +27,7 @@ from darkroom.files import atomic_write
 
 INK, SOFT, FAINT = "#22272e", "#66707c", "#e4e8ec"
 BLUE, ORANGE = "#0072b2", "#d55e00"  # from Okabe and Ito's palette
+PALE, DEEP = "#8fc1e0", "#00466f"  # blue as well: bars, and the intervals on them
 WIDTH = 8.0  # inches; 10-point text stays readable where a README squeezes this to some 800 pixels
 BLUES = LinearSegmentedColormap.from_list("blues", ["#ffffff", "#bcd9ec", "#5aa3d0", "#0072b2", "#00466f"])
 MOST_WITH_NUMBERS = 20  # classes; above, numbers in the cells of the matrix are too small to read
@@ -141,11 +144,7 @@ def learning_curve_figure(path: Path, curve: pd.DataFrame, best_epoch: int) -> N
         ValueError: a column is missing, there is no row, or `best_epoch` is none of the epochs.
     """
     needed = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
-    missing = [name for name in needed if name not in curve.columns]
-    if missing:
-        raise ValueError(f"the curve lacks {', '.join(missing)}; it has {', '.join(map(str, curve.columns))}")
-    if curve.empty:
-        raise ValueError("the curve has no rows: no epoch was trained")
+    _refuse_table(curve, needed, "curve", "no epoch was trained")
     epochs = curve["epoch"].to_numpy()
     if best_epoch not in epochs:
         raise ValueError(f"best_epoch is {best_epoch}, the curve has {epochs.min()} to {epochs.max()}")
@@ -186,11 +185,7 @@ def per_class_figure(path: Path, table: pd.DataFrame) -> None:
         ValueError: a column is missing or there is no row.
     """
     needed = ["class", "precision", "recall", "support", "recall_low", "recall_high"]
-    missing = [name for name in needed if name not in table.columns]
-    if missing:
-        raise ValueError(f"the table lacks {', '.join(missing)}; it has {', '.join(map(str, table.columns))}")
-    if table.empty:
-        raise ValueError("the table has no rows: there is no class to draw")
+    _refuse_table(table, needed, "table", "there is no class to draw")
     rows = table.sort_values(["recall", "f1"] if "f1" in table else ["recall"], kind="stable")
     recall = rows["recall"].to_numpy(float)
     below = np.clip(recall - rows["recall_low"].to_numpy(float), 0, None)
@@ -200,13 +195,13 @@ def per_class_figure(path: Path, table: pd.DataFrame) -> None:
     small = 10.0 if len(rows) <= 30 else 7.0
     with _figure(path, WIDTH, 1.5 + (0.34 if len(rows) <= 30 else 0.2) * len(rows)) as figure:
         axes = figure.add_subplot()
-        axes.barh(places, recall, height=0.68, color="#8fc1e0", label="recall")
+        axes.barh(places, recall, height=0.68, color=PALE, label="recall")
         axes.errorbar(
             recall[known],
             places[known],
             xerr=np.stack([below, above])[:, known],
             fmt="none",
-            ecolor="#00466f",
+            ecolor=DEEP,
             elinewidth=1.4,
             capsize=3,
             label="its 95 % interval",
@@ -255,44 +250,373 @@ def mistakes_figure(
         ValueError: the lengths, the shape, the type or a confidence are not as said.
     """
     images = np.asarray(images)
-    if images.ndim != 4 or images.shape[3] not in (1, 3) or images.dtype != np.uint8:
-        raise ValueError(f"images must be uint8 [n, H, W, 1 or 3], got {images.dtype} {list(images.shape)}")
+    _refuse_pictures("images", images)
     lengths = [len(images), len(actual), len(predicted), len(confidence)]
     if len(set(lengths)) > 1:
         raise ValueError(f"images, actual, predicted and confidence must be equally many, got {lengths}")
     for value in confidence:
-        if not 0 <= value <= 1.001:  # as much as a row of probabilities may be off
-            raise ValueError(f"confidence must be 0 to 1, got {value}")
-    if len(images) == 0:
-        with _figure(path, WIDTH, 2) as figure:
-            figure.text(0.5, 0.5, "No mistakes: every picture was recognised.", ha="center", fontsize=12)
-        return
-    columns, gap, head, text = 5, 0.16, 0.5, 0.5  # the rest is in inches
-    lines = math.ceil(len(images) / columns)
-    # Fewer than a row keep the size they have in a full one.
-    wide = (WIDTH - (columns + 1) * gap) / columns
-    tall = wide * images.shape[1] / images.shape[2]
-    height = head + lines * (text + tall + gap)
-    with _figure(path, WIDTH, height, layout=None) as figure:
-        title = "the most confident mistakes: what each was taken for (how surely), and what it is"
-        figure.text(gap / WIDTH, 1 - 0.14 / height, title, fontsize=11, va="top")
-        for place, image in enumerate(images):
-            line, column = divmod(place, columns)
-            left = gap + column * (wide + gap)
-            bottom = height - head - (line + 1) * (text + tall) - line * gap
-            axes = figure.add_axes((left / WIDTH, bottom / height, wide / WIDTH, tall / height))
-            if image.shape[2] == 1:
-                axes.imshow(image[:, :, 0], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
-            else:
-                axes.imshow(image, interpolation="nearest")
-            axes.set(xticks=[], yticks=[])
-            axes.grid(False)
-            axes.spines[:].set(visible=True, color=FAINT)  # else a white picture has no edge
-            sure = f"{min(confidence[place], 1):.0%}".replace("%", " %")
-            said = f"{_short(predicted[place], 12)} ({sure})"
+        _refuse_share("confidence", value)
+    captions = []
+    for name, taken_for, value in zip(actual, predicted, confidence, strict=True):
+        said = f"{_short(taken_for, 12)} ({_told(min(value, 1), 0)})"
+        captions.append((said, f"is {_short(name, 17)}"))
+    gallery_figure(
+        path,
+        images,
+        captions,
+        title="the most confident mistakes: what each was taken for (how surely), and what it is",
+        none="No mistakes: every picture was recognised.",
+    )
+
+
+def gallery_figure(
+    path: Path, images: NDArray[np.uint8], captions: Sequence[tuple[str, str]], *, title: str, none: str
+) -> None:
+    """Draw a gallery in the order given, up to five a row, with two lines above each picture.
+
+    Args:
+        path: where the PNG goes.
+        images: uint8 [n, H, W, C], C 1 (grey) or 3 (RGB); enlarged pixel by pixel.
+        captions: n times two lines: the first is marked, orange and bold. Each is cut after 24 characters
+            and set smaller where it is still too wide.
+        title: what the gallery shows.
+        none: what a picture says instead where there are no images.
+
+    Raises:
+        ValueError: the shape or the type is not as said, or the captions are not as many.
+    """
+    images = np.asarray(images)
+    _refuse_pictures("images", images)
+    if len(images) != len(captions):
+        raise ValueError(f"images and captions must be equally many, got {[len(images), len(captions)]}")
+    _gallery(path, [images], captions, columns=5, most=24, title=title, none=none)
+
+
+def pairs_figure(
+    path: Path,
+    left: NDArray[np.uint8],
+    right: NDArray[np.uint8],
+    captions: Sequence[tuple[str, str]],
+    *,
+    title: str,
+    none: str,
+) -> None:
+    """Draw pairs of pictures side by side in the order given, up to three pairs a row.
+
+    Args:
+        path: where the PNG goes.
+        left: uint8 [n, H, W, C], C 1 (grey) or 3 (RGB); enlarged pixel by pixel.
+        right: as `left`, of the same shape: what each picture on the left is like.
+        captions: n times two lines: the first is marked, orange and bold. Each is cut after 34 characters
+            and set smaller where it is still too wide.
+        title: what the pairs show, and which picture is on the left.
+        none: what a picture says instead where there are no pairs.
+
+    Raises:
+        ValueError: the shapes or the types are not as said, or the captions are not as many.
+    """
+    left, right = np.asarray(left), np.asarray(right)
+    _refuse_pictures("left", left)
+    _refuse_pictures("right", right)
+    if left.shape != right.shape:
+        raise ValueError(
+            f"left and right must have the same shape, got {list(left.shape)} and {list(right.shape)}"
+        )
+    if len(left) != len(captions):
+        raise ValueError(f"pairs and captions must be equally many, got {[len(left), len(captions)]}")
+    _gallery(path, [left, right], captions, columns=3, most=34, title=title, none=none)
+
+
+def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, temperature: float) -> None:
+    """Draw the reliability diagram: how often the model is right when it is so sure, bin by bin.
+
+    A bin is marked where its interval does not hold its mean confidence. Below stands how many pictures
+    each bin has.
+
+    Args:
+        path: where the PNG goes.
+        table: one row a bin of confidence that has pictures: `low` and `high` (its edges), `pictures`,
+            `confidence` (the mean), `accuracy`, `accuracy_low` and `accuracy_high` (its 95 % interval);
+            shares within 0..1.
+        error: the expected calibration error, 0..1.
+        temperature: what the logits were divided by; 1 changes nothing.
+
+    Raises:
+        ValueError: a column is missing, there is no row, or a number is not as said.
+    """
+    shares = ["low", "high", "confidence", "accuracy", "accuracy_low", "accuracy_high"]
+    _refuse_table(table, [*shares, "pictures"], "table", "no picture has a confidence")
+    _refuse_shares(table, shares)
+    _refuse_share("error", error)
+    if not 0 < temperature < math.inf:
+        raise ValueError(f"temperature must be above 0, got {temperature}")
+    low, wide = table["low"].to_numpy(float), (table["high"] - table["low"]).to_numpy(float)
+    confidence, accuracy = table["confidence"].to_numpy(float), table["accuracy"].to_numpy(float)
+    reach = _reach(table)
+    off = (confidence < accuracy - reach[0]) | (confidence > accuracy + reach[1])
+    with _figure(path, WIDTH, 6.4) as figure:
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.4, 1])
+        upper.plot([0, 1], [0, 1], "--", color=SOFT, linewidth=1.2, label="as sure as right")
+        for rows, colour, mark, name in (
+            (~off, BLUE, "o", "accuracy, 95 % interval"),
+            (off, ORANGE, "D", "interval off the line"),
+        ):
+            if rows.any():
+                upper.errorbar(
+                    confidence[rows],
+                    accuracy[rows],
+                    yerr=reach[:, rows],
+                    fmt=mark,
+                    color=colour,
+                    markersize=6,
+                    elinewidth=1.4,
+                    capsize=3,
+                    label=name,
+                )
+        upper.text(0.01, 0.98, "not sure enough", color=SOFT, va="top")
+        upper.text(0.99, 0.02, "too sure", color=SOFT, ha="right")
+        upper.set_xlim(-0.01, 1.01)
+        upper.set_ylim(-0.02, 1.02)
+        upper.set_ylabel("accuracy")
+        upper.xaxis.set_major_formatter(_percent)
+        upper.yaxis.set_major_formatter(_percent)
+        lower.bar(low, table["pictures"], width=wide, align="edge", color=PALE, edgecolor="white")
+        numbers = [f"{pictures:,}" for pictures in table["pictures"]]
+        # An axis of some 500 points, and digits 0.64 as wide as their size.
+        small = min(9.0, 480 * float(wide.min()) / (0.64 * max(map(len, numbers))))
+        if small >= 6:
+            for place, pictures, number in zip(low + wide / 2, table["pictures"], numbers, strict=True):
+                above: dict[str, Any] = {"xytext": (0, 2), "textcoords": "offset points", "ha": "center"}
+                lower.annotate(number, (float(place), pictures), fontsize=small, **above)
+        lower.set_ylim(0, 1.22 * float(table["pictures"].max()))
+        lower.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=3))
+        lower.yaxis.set_major_formatter(_thousands)
+        lower.grid(False, axis="x")
+        lower.set_xlabel("confidence")
+        lower.set_ylabel("pictures")
+        figure.align_ylabels()
+        figure.legend(loc="outside lower center", ncols=3)
+        upper.set_title(f"expected calibration error {_told(error, 2)}, at temperature {temperature:.3g}")
+
+
+def coverage_figure(
+    path: Path, curve: pd.DataFrame, *, threshold: float | None, sure_accuracy: float
+) -> None:
+    """Draw how accurate the answers are when only the pictures the model is sure of are answered.
+
+    Args:
+        path: where the PNG goes.
+        curve: one row a threshold of confidence, sorted by falling coverage: `threshold`, `coverage` (the
+            share of the pictures that are answered, 0..1) and `accuracy` (of those, 0..1; not looked at
+            where none is answered).
+        threshold: the one chosen on the validation pictures. Its point is marked, that of the lowest
+            threshold in the curve that is not below it. None says that no threshold reaches
+            `sure_accuracy` on the validation pictures.
+        sure_accuracy: the accuracy asked for, 0..1.
+
+    Raises:
+        ValueError: a column is missing, no row has answered pictures, the rows are in another order, or
+            a number is not as said.
+    """
+    _refuse_table(curve, ["threshold", "coverage", "accuracy"], "curve", "no threshold was tried")
+    _refuse_shares(curve, ["coverage"])
+    if (np.diff(curve["coverage"].to_numpy(float)) > 0).any():
+        raise ValueError("the curve must be sorted by falling coverage")
+    answered = curve[curve["coverage"] > 0]
+    if answered.empty:
+        raise ValueError("the curve has no row with answered pictures: every coverage is 0")
+    _refuse_shares(answered, ["accuracy"])
+    _refuse_share("sure_accuracy", sure_accuracy)
+    asked = _percent(sure_accuracy, 0)
+    title = "accuracy of the answers when only the sure ones are given"
+    if threshold is None:
+        title = f"no threshold makes {asked} of the answered validation pictures right"
+    else:
+        _refuse_share("threshold", threshold)
+    lowest = min(float(answered["accuracy"].min()), sure_accuracy)
+    span = max(1 - lowest, 0.01)
+    bottom = lowest - 0.24 * span  # leaves a strip below the curve, for the words
+    with _figure(path, WIDTH, 4.6) as figure:
+        axes = figure.add_subplot()
+        axes.axhline(sure_accuracy, color=SOFT, linewidth=1.2, linestyle="--", label=f"asked for: {asked}")
+        line = "-o" if len(answered) <= 30 else "-"
+        axes.plot(answered["coverage"], answered["accuracy"], line, color=BLUE, label="accuracy")
+        if threshold is not None:
+            sure = answered[answered["threshold"] >= threshold - 1e-9]
+            said, place = "no picture is so sure", 0.0
+            if not sure.empty:
+                place, right = float(sure["coverage"].iloc[0]), float(sure["accuracy"].iloc[0])
+                said = f"{_told(place)} answered, {_told(right, 2)} of them right"
+                axes.vlines(place, bottom, right, color=ORANGE, linewidth=1, linestyle=(0, (2, 2)))
+                axes.plot(
+                    [place],
+                    [right],
+                    "D",
+                    color=ORANGE,
+                    markeredgecolor="white",
+                    markersize=9,
+                    label="the threshold chosen",
+                    clip_on=False,
+                    zorder=3,
+                )
+            axes.annotate(
+                f"threshold {threshold:.5g}\n{said}",
+                (place, bottom),
+                xytext=(-8 if place > 0.5 else 8, 7),
+                textcoords="offset points",
+                ha="right" if place > 0.5 else "left",
+                linespacing=1.3,
+                bbox={"facecolor": "white", "edgecolor": "none", "pad": 1},  # no grid through the words
+            )
+        axes.set_xlim(0, 1.01)
+        axes.set_ylim(bottom, 1 + 0.04 * span)
+        axes.xaxis.set_major_formatter(_percent)
+        axes.yaxis.set_major_formatter(_percent)
+        axes.set_xlabel("coverage: the share of the pictures that are answered")
+        axes.set_ylabel("accuracy of the answered pictures")
+        figure.legend(loc="outside lower center", ncols=3)
+        axes.set_title(title)
+
+
+def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None:
+    """Draw a panel a corruption, the accuracy against its strength; the order is the table's.
+
+    The title tells the mean corruption accuracy: the mean over the corruptions of their mean over the
+    strengths.
+
+    Args:
+        path: where the PNG goes.
+        table: one row a corruption and strength: `corruption`, `strength` (whole numbers), `pictures`,
+            `accuracy`, `accuracy_low` and `accuracy_high` (its 95 % interval); shares within 0..1.
+        clean: the accuracy on the same pictures as they are, 0..1.
+
+    Raises:
+        ValueError: a column is missing, there is no row, or a share is not 0..1.
+    """
+    shares = ["accuracy", "accuracy_low", "accuracy_high"]
+    needed = ["corruption", "strength", "pictures", *shares]
+    _refuse_table(table, needed, "table", "there is no corruption to draw")
+    _refuse_shares(table, shares)
+    _refuse_share("clean", clean)
+    names = list(dict.fromkeys(table["corruption"]))
+    columns = len(names) if len(names) <= 4 else 3 if len(names) in (5, 6, 9) else 4
+    lines = math.ceil(len(names) / columns)
+    strengths = sorted(set(table["strength"]))
+    fewest, most = table["pictures"].min(), table["pictures"].max()
+    pictures = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    means = []
+    with _figure(path, WIDTH, 1.1 + 1.9 * lines) as figure:
+        grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
+        for place, axes in enumerate(grid.flat):
+            if place >= len(names):
+                axes.remove()
+                continue
+            rows = table[table["corruption"] == names[place]].sort_values("strength")
+            means.append(float(rows["accuracy"].mean()))
+            axes.axhline(clean, color=SOFT, linewidth=1.2, linestyle="--", label=f"clean: {_told(clean)}")
+            axes.fill_between(
+                rows["strength"],
+                rows["accuracy_low"],
+                rows["accuracy_high"],
+                color="#bcd9ec",
+                linewidth=1,
+                label="95 % interval",
+            )
+            axes.plot(
+                rows["strength"], rows["accuracy"], "-o", color=BLUE, label=f"accuracy on {pictures} pictures"
+            )
             above: dict[str, Any] = {"xy": (0, 1), "xycoords": "axes fraction", "textcoords": "offset points"}
-            axes.annotate(said, xytext=(0, 18), color=ORANGE, fontsize=9, fontweight="bold", **above)
-            axes.annotate(f"is {_short(actual[place], 17)}", xytext=(0, 5), fontsize=9, **above)
+            axes.annotate(_short(names[place], 20), xytext=(0, 17), **above)
+            axes.annotate(f"mean {_told(means[-1])}", xytext=(0, 5), fontsize=8.5, color=SOFT, **above)
+            axes.tick_params(labelbottom=True)
+        first = grid[0, 0]
+        first.set_xticks(strengths)
+        first.set_xlim(strengths[0] - 0.3, strengths[-1] + 0.3)
+        first.set_ylim(0, 1.03)
+        first.set_yticks([0, 0.5, 1])
+        first.yaxis.set_major_formatter(_percent)
+        figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=3)
+        told = f"accuracy by strength of corruption; mean corruption accuracy {_told(float(np.mean(means)))}"
+        figure.suptitle(told, x=0.01, ha="left", fontsize=11)
+
+
+def slices_figure(path: Path, table: pd.DataFrame) -> None:
+    """Draw the accuracy of each group of pictures with its interval, slice below slice.
+
+    The line is the accuracy of all pictures, those of the first slice together; a group is marked where
+    its whole interval is below it.
+
+    Args:
+        path: where the PNG goes.
+        table: one row a group: `slice` (what the pictures are cut by), `group`, `pictures`, `accuracy`,
+            `accuracy_low` and `accuracy_high` (its 95 % interval); shares within 0..1, not looked at
+            where a group has no pictures.
+
+    Raises:
+        ValueError: a column is missing, there is no row, a share is not 0..1, or the first slice has no
+            pictures.
+    """
+    shares = ["accuracy", "accuracy_low", "accuracy_high"]
+    _refuse_table(table, ["slice", "group", "pictures", *shares], "table", "there is no slice to draw")
+    _refuse_shares(table[table["pictures"] > 0], shares)
+    first = table[(table["slice"] == table["slice"].iloc[0]) & (table["pictures"] > 0)]
+    if first.empty:
+        raise ValueError(
+            f"the slice {table['slice'].iloc[0]!r} has no pictures, so there is no accuracy of all"
+        )
+    overall = float((first["accuracy"] * first["pictures"]).sum() / first["pictures"].sum())
+    heads, parts, place = [], [], 0.0
+    for name in dict.fromkeys(table["slice"]):
+        part = table[table["slice"] == name]
+        heads.append((place, f"by {_short(str(name), 24)}"))
+        parts.append(part.assign(place=place + 1 + np.arange(len(part))))
+        place += len(part) + 1.6
+    rows = pd.concat(parts)
+    known = rows[rows["pictures"] > 0]
+    below = known["accuracy_high"] < overall
+    few = len(rows) <= 30
+    small = 10.0 if few else 7.5
+    with _figure(path, WIDTH, 1.5 + (0.32 if few else 0.19) * place) as figure:
+        axes = figure.add_subplot()
+        axes.axvline(overall, color=SOFT, linewidth=1.2, linestyle="--", label="all pictures")
+        for shown, colour, mark, label in (
+            (known[~below], BLUE, "o", "accuracy, 95 % interval"),
+            (known[below], ORANGE, "D", "interval below all pictures"),
+        ):
+            if not shown.empty:
+                axes.errorbar(
+                    shown["accuracy"],
+                    shown["place"],
+                    xerr=_reach(shown),
+                    fmt=mark,
+                    color=colour,
+                    markersize=6 if few else 4,
+                    elinewidth=1.4,
+                    capsize=3 if few else 2,
+                    label=label,
+                )
+        for at, accuracy, pictures in zip(rows["place"], rows["accuracy"], rows["pictures"], strict=True):
+            text = f"{_told(accuracy)} of {pictures:,}" if pictures else "no pictures"
+            axes.text(1.02, at, text, va="center_baseline", fontsize=small,
+                      transform=axes.get_yaxis_transform())  # fmt: skip
+        names = [name for _, name in heads] + [_short(str(name), 24) for name in rows["group"]]
+        axes.set_yticks([at for at, _ in heads] + list(rows["place"]), names, fontsize=small)
+        for heading in axes.get_yticklabels()[: len(heads)]:
+            heading.set_fontweight("bold")
+        axes.tick_params(axis="y", length=0)
+        # The last slice left 0.6 of a row below it; the paper ends at the same distance above.
+        axes.set_ylim(place - 0.8, -0.6)
+        leftmost = math.floor(10 * min(float(known["accuracy_low"].min()), overall) + 1e-9) / 10
+        leftmost = min(max(leftmost, 0.0), 0.9)
+        room = 0.015 * (1 - leftmost)  # for a whole point at 100 %
+        axes.set_xlim(leftmost - room, 1 + room)
+        axes.grid(False, axis="y")
+        axes.spines["left"].set_visible(False)
+        axes.xaxis.set_major_formatter(_percent)
+        if not few:  # the axis at the bottom is pages away
+            axes.tick_params(axis="x", top=True, labeltop=True)
+        figure.legend(loc="outside lower center", ncols=3)
+        axes.set_title(f"accuracy of each slice of the pictures; all together: {_told(overall, 2)}")
 
 
 @contextmanager
@@ -310,6 +634,82 @@ def _figure(
         with atomic_write(Path(path)) as file:
             # Without "Software" a new matplotlib that draws the same gives the same bytes.
             figure.savefig(file, format="png", metadata={"Software": None})
+
+
+def _gallery(
+    path: Path,
+    sets: Sequence[NDArray[np.uint8]],
+    captions: Sequence[tuple[str, str]],
+    *,
+    columns: int,
+    most: int,
+    title: str,
+    none: str,
+) -> None:
+    """Draw cells, `columns` a row, each with one picture of every set side by side under its captions.
+
+    Args:
+        path: where the PNG goes.
+        sets: arrays of the same shape, uint8 [n, H, W, 1 or 3].
+        captions: n times two lines, cut after `most` characters.
+        columns: how many cells a full row has.
+        most: characters of a line.
+        title: what stands on top.
+        none: what the picture says where n is 0.
+    """
+    if not captions:
+        with _figure(path, WIDTH, 2) as figure:
+            said = " ".join(none.split())
+            figure.text(0.5, 0.5, said, ha="center", fontsize=_fitting(said, 12, 0.94 * WIDTH))
+        return
+    gap, seam, head, text = 0.16, 0.04, 0.5, 0.5  # in inches, as what follows
+    lines = math.ceil(len(captions) / columns)
+    # Fewer than a row keep the size they have in a full one.
+    cell = (WIDTH - (columns + 1) * gap) / columns
+    wide = (cell - (len(sets) - 1) * seam) / len(sets)
+    tall = wide * sets[0].shape[1] / sets[0].shape[2]
+    height = head + lines * (text + tall + gap)
+    with _figure(path, WIDTH, height, layout=None) as figure:
+        title = " ".join(title.split())
+        size = _fitting(title, 11, WIDTH - 2 * gap)
+        figure.text(gap / WIDTH, 1 - 0.14 / height, title, fontsize=size, va="top")
+        for place, caption in enumerate(captions):
+            line, column = divmod(place, columns)
+            left = gap + column * (cell + gap)
+            bottom = height - head - (line + 1) * (text + tall) - line * gap
+            for number, images in enumerate(sets):
+                start = left + number * (wide + seam)
+                axes = figure.add_axes((start / WIDTH, bottom / height, wide / WIDTH, tall / height))
+                image = images[place]
+                if image.shape[2] == 1:
+                    axes.imshow(image[:, :, 0], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                else:
+                    axes.imshow(image, interpolation="nearest")
+                axes.set(xticks=[], yticks=[])
+                axes.grid(False)
+                axes.spines[:].set(visible=True, color=FAINT)  # else a white picture has no edge
+            for said, up, colour, weight in (
+                (_short(caption[0], most), 18, ORANGE, "bold"),
+                (_short(caption[1], most), 5, INK, "normal"),
+            ):
+                at = (left / WIDTH, (bottom + tall + up / 72) / height)
+                size = _fitting(said, 9, cell + gap / 4, weight)
+                figure.text(*at, said, color=colour, fontsize=size, fontweight=weight)
+
+
+def _fitting(line: str, size: float, room: float, weight: str = "normal") -> float:
+    """Return the font size at which `line` fits into `room` inches, at most `size`."""
+    if not line.strip():  # has no path
+        return size
+    drawn = TextPath((0, 0), line, size=size, prop=FontProperties(weight=weight))
+    return size * min(1.0, 72 * room / max(drawn.get_extents().width, 1.0))
+
+
+def _reach(rows: pd.DataFrame) -> NDArray[np.float64]:
+    """Return how far the interval reaches below and above each accuracy, [2, rows]."""
+    low, middle, high = (rows[name].to_numpy(float) for name in ("accuracy_low", "accuracy", "accuracy_high"))
+    reach: NDArray[np.float64] = np.clip(np.stack([middle - low, high - middle]), 0, None)
+    return reach
 
 
 def _cell_numbers(
@@ -341,6 +741,45 @@ def _commonest_confusions(counts: NDArray[np.int64], classes: Sequence[str]) -> 
             break
         told += (" · " if told else "most often: ") + pair
     return told
+
+
+def _refuse_table(table: pd.DataFrame, needed: Sequence[str], name: str, empty: str) -> None:
+    """Raise ValueError where a table lacks a column or has no row; `empty` says what that means."""
+    missing = [column for column in needed if column not in table.columns]
+    if missing:
+        has = ", ".join(map(str, table.columns))
+        raise ValueError(f"the {name} lacks {', '.join(missing)}; it has {has}")
+    if table.empty:
+        raise ValueError(f"the {name} has no rows: {empty}")
+
+
+def _refuse_shares(table: pd.DataFrame, columns: Sequence[str]) -> None:
+    """Raise ValueError where a column holds a number that is no share."""
+    for name in columns:
+        for value in table[name].to_numpy(float):
+            _refuse_share(name, value)
+
+
+def _refuse_share(name: str, value: float) -> None:
+    """Raise ValueError where `value` is not 0 to 1, but for what a sum of probabilities may be off."""
+    if not -1e-9 <= value <= 1.001:
+        raise ValueError(f"{name} must be 0 to 1, got {value}")
+
+
+def _refuse_pictures(name: str, images: NDArray[np.uint8]) -> None:
+    """Raise ValueError where `images` are no pictures that can be drawn."""
+    if images.ndim != 4 or images.shape[3] not in (1, 3) or images.dtype != np.uint8:
+        raise ValueError(f"{name} must be uint8 [n, H, W, 1 or 3], got {images.dtype} {list(images.shape)}")
+
+
+def _told(share: float, digits: int = 1) -> str:
+    """Return a share 0..1 in words, with so many digits after the point."""
+    return f"{share:.{digits}%}".replace("%", " %")
+
+
+def _thousands(value: float, _place: float) -> str:
+    """Return a number of pictures as a tick's text."""
+    return f"{value:,.0f}"
 
 
 def _percent(value: float, _place: float) -> str:

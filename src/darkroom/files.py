@@ -7,10 +7,13 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:  # takes half a second to import, and not every command writes tables
+    import pandas as pd
 
 
 @contextmanager
@@ -49,6 +52,12 @@ def write_json(path: Path, value: Any) -> None:
 def read_json(path: Path) -> Any:
     """Read a JSON file."""
     return json.loads(Path(path).read_text(encoding="utf-8"))
+
+
+def write_table(path: Path, table: "pd.DataFrame") -> None:
+    """Write `table` as CSV without its index, whole or not at all."""
+    with atomic_write(path) as file:
+        table.to_csv(file, index=False)
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
