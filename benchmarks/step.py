@@ -33,6 +33,7 @@ class Variant:
     first_block: bool = True  # whether the first block is
     channels_last: bool = True
     compiled: bool = False
+    activation: str = "gelu"
 
 
 VARIANTS = {
@@ -42,6 +43,7 @@ VARIANTS = {
     "channels first": Variant(channels_last=False),
     "stem's biases trained": Variant(stem=True),
     "torch.compile": Variant(compiled=True),
+    "hard swish": Variant(activation="hardswish"),
     "batch 250": Variant(batch=250),
     "batch 1000": Variant(batch=1000),
     "batch 2000": Variant(batch=2000),
@@ -50,6 +52,7 @@ VARIANTS = {
     "24 pixels": Variant(side=24),
     "28 pixels": Variant(side=28),
     "32 pixels": Variant(side=32),
+    "32 pixels, hard swish": Variant(side=32, activation="hardswish"),
     "32 pixels, first block stays": Variant(side=32, first_block=False),
     "32 pixels, batch 2000, stem's biases trained": Variant(side=32, batch=2000, stem=True),
 }
@@ -59,6 +62,7 @@ def prepare(variant: Variant, device: torch.device) -> Callable[[], None]:
     """Return a function that trains for one step."""
     torch.manual_seed(0)
     config = {**read_recipe("airbench94")["model"], "channels": 3, "classes": [str(n) for n in range(10)]}
+    config["activation"] = variant.activation
     net = build_net(config)
     net.get_parameter("whitening.bias").requires_grad_(variant.stem)
     net.get_submodule("blocks.0").requires_grad_(variant.first_block)

@@ -31,6 +31,7 @@ FAST = {
     "convolutions": 2,
     "whitening": True,
     "dirac": True,
+    "activation": "gelu",
 }
 
 

@@ -1,6 +1,7 @@
 """The networks, the classifier around them, and the optimizers."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -9,7 +10,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from darkroom.models import Classifier, ConvolutionBlock, FastNet, build_classifier, load_classifier
+from darkroom.models import (
+    ACTIVATIONS,
+    Classifier,
+    ConvolutionBlock,
+    FastNet,
+    build_classifier,
+    load_classifier,
+)
 from darkroom.optimizers import Muon, build_optimizers, orthogonalise, set_rates
 
 SHAPES = [(32, 32, 3), (8, 8, 1), (12, 9, 3)]
@@ -38,6 +46,7 @@ def classifier_of(
         "convolutions": convolutions,
         "whitening": True,
         "dirac": True,
+        "activation": "gelu",
         "mean": [0.4, 0.5, 0.6][:channels],
         "std": [0.2, 0.25, 0.3][:channels],
         "views": views,
@@ -288,14 +297,14 @@ def test_dirac_convolutions_begin_by_passing_their_input_on() -> None:
     x = torch.randn(2, 6, 5, 5, generator=torch.Generator().manual_seed(0))
     for dirac in (True, False):
         torch.manual_seed(0)
-        block = ConvolutionBlock(6, 10, convolutions=2, dirac=dirac)
+        block = ConvolutionBlock(6, 10, convolutions=2, dirac=dirac, activation="gelu")
         with torch.inference_mode():
             assert torch.allclose(block.conv1(x)[:, :6], x) is dirac
 
 
 def test_a_third_convolution_has_a_shortcut() -> None:
     torch.manual_seed(0)
-    block = ConvolutionBlock(4, 6, convolutions=3, dirac=True).eval()
+    block = ConvolutionBlock(4, 6, convolutions=3, dirac=True, activation="gelu").eval()
     x = torch.randn(2, 4, 8, 8)
     with torch.inference_mode():
         first = F.gelu(block.norm1(F.max_pool2d(block.conv1(x), 2)))
@@ -306,8 +315,32 @@ def test_a_third_convolution_has_a_shortcut() -> None:
 
 def test_a_learned_stem_is_trained() -> None:
     net = FastNet(
-        channels=3, classes=4, widths=[4], dropout=0.0, convolutions=2, whitening=False, dirac=False
+        channels=3,
+        classes=4,
+        widths=[4],
+        dropout=0.0,
+        convolutions=2,
+        whitening=False,
+        dirac=False,
+        activation="gelu",
     )
     assert net.whitening.weight.requires_grad
     groups = [group for optimizer in optimizers_of(net, "muon") for group in optimizer.param_groups]
     assert id(net.whitening.weight) in {id(weight) for group in groups for weight in group["params"]}
+
+
+def test_hard_swish_stands_in_for_gelu() -> None:
+    x = torch.linspace(-6, 6, 1001)
+    activation, scale = ACTIVATIONS["hardswish"]
+    assert float((activation(scale * x) / scale - F.gelu(x)).abs().max()) < 0.13
+    torch.manual_seed(0)
+    config: dict[str, Any] = {"channels": 3, "classes": 4, "widths": [8, 16], "dropout": 0.0}
+    config |= {"convolutions": 3, "whitening": True, "dirac": True}
+    pictures, answers = torch.randn(64, 3, 16, 16), []
+    for name in ("gelu", "hardswish"):
+        torch.manual_seed(1)
+        net = FastNet(**config, activation=name)
+        net.whiten(pictures)
+        with torch.no_grad():
+            answers.append(net.train()(pictures).flatten())
+    assert float(torch.corrcoef(torch.stack(answers))[0, 1]) > 0.99

@@ -1,6 +1,7 @@
 """The graph that is served: exported from torch once, and compared with it."""
 
 import tempfile
+import time
 import warnings
 from pathlib import Path
 from typing import Any
@@ -70,3 +71,19 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
         "same_class": agree,
         "tolerance": tolerance,
     }
+
+
+def latency(graph: Path, split: Split, *, repeats: int = 100) -> dict[str, Any]:
+    """Time the exported graph on single pictures of `split`, one after another, on this machine's CPU.
+
+    Returns `median_milliseconds` and `p95_milliseconds` of `repeats` runs, after ten that do not count.
+    """
+    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    took = []
+    for run in range(repeats + 10):
+        picture = np.ascontiguousarray(split.images[run % len(split)][None])
+        started = time.perf_counter()
+        session.run(["probabilities"], {"pictures": picture})
+        took.append(1000 * (time.perf_counter() - started))
+    median, high = np.quantile(took[10:], [0.5, 0.95])
+    return {"median_milliseconds": float(median), "p95_milliseconds": float(high), "runs": repeats}

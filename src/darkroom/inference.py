@@ -1,6 +1,7 @@
 """Where arithmetic runs and in which precision, and predictions over a whole split."""
 
 import os
+from collections.abc import Callable
 
 import numpy as np
 import torch
@@ -58,14 +59,35 @@ def to_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
     return torch.from_numpy(np.array(images)).to(device)
 
 
-@torch.inference_mode()
-def predict(classifier: Classifier, split: Split, *, device: torch.device) -> NDArray[np.float32]:
+def predict(
+    classifier: Classifier, split: Split, *, device: torch.device, progress: bool = True
+) -> NDArray[np.float32]:
     """Return the probabilities float32 [N,classes] of a split, computed in fp32, with all views."""
+    return _run(classifier, classifier, split, device=device, progress=progress)
+
+
+def predict_logits(classifier: Classifier, split: Split, *, device: torch.device) -> NDArray[np.float32]:
+    """Return the logits float32 [N,classes] of a split, computed in fp32, averaged over all views.
+
+    The temperature is not in them.
+    """
+    return _run(classifier, classifier.logits, split, device=device, progress=True)
+
+
+@torch.inference_mode()
+def _run(
+    classifier: Classifier,
+    compute: Callable[[Tensor], Tensor],
+    split: Split,
+    *,
+    device: torch.device,
+    progress: bool,
+) -> NDArray[np.float32]:
     classifier.to(device).eval()
     parts = []
-    with tqdm(total=len(split), desc="predict", unit="pictures", disable=None) as bar:
+    with tqdm(total=len(split), desc="predict", unit="pictures", disable=None if progress else True) as bar:
         for start in range(0, len(split), PREDICTION_BATCH):
             pictures = to_device(split.images[start : start + PREDICTION_BATCH], device)
-            parts.append(classifier(pictures).cpu().numpy())
+            parts.append(compute(pictures).float().cpu().numpy())
             bar.update(len(pictures))
     return np.concatenate(parts)

@@ -1,6 +1,6 @@
 """The networks, and the classifier around them that takes pictures as they are."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,13 @@ from darkroom.files import read_json
 WHITENING_KERNEL = 2
 WHITENING_PICTURES = 5000
 WHITENING_EPSILON = 5e-4
+# Hard swish (Howard et al. 2019, arXiv:1905.02244) of 1.702 x is nearly 1.702 times GELU of x, whose usual
+# approximation is x sigmoid(1.702 x) (Hendrycks & Gimpel 2016, arXiv:1606.08415). Batch norm scales its
+# input, and takes the factor out again in the next layer.
+ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
+    "gelu": (F.gelu, 1.0),
+    "hardswish": (F.hardswish, 1.702),
+}
 
 
 class BatchNorm(nn.BatchNorm2d):
@@ -59,31 +66,34 @@ class Dropout(nn.Dropout):
 
 
 class ConvolutionBlock(nn.Module):
-    """Two or three 3x3 convolutions with batch norm and GELU, a max-pool after the first.
+    """Two or three 3x3 convolutions with batch norm and activation, a max-pool after the first.
 
     The third, with a shortcut around it and the second, is airbench96's (Jordan 2024, arXiv:2404.00498).
     """
 
-    def __init__(self, channels_in: int, channels_out: int, *, convolutions: int, dirac: bool) -> None:
+    def __init__(
+        self, channels_in: int, channels_out: int, *, convolutions: int, dirac: bool, activation: str
+    ) -> None:
         super().__init__()
+        self.activation, scale = ACTIVATIONS[activation]
         self.conv1 = _convolution(channels_in, channels_out, dirac=dirac)
-        self.norm1 = _batch_norm(channels_out)
+        self.norm1 = _batch_norm(channels_out, scale)
         self.conv2 = _convolution(channels_out, channels_out, dirac=dirac)
-        self.norm2 = _batch_norm(channels_out)
+        self.norm2 = _batch_norm(channels_out, scale)
         self.deep = convolutions == 3
         if self.deep:
             self.conv3 = _convolution(channels_out, channels_out, dirac=dirac)
-            self.norm3 = _batch_norm(channels_out)
+            self.norm3 = _batch_norm(channels_out, scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """[B,channels_in,H,W] to [B,channels_out,H/2,W/2]; a map one pixel wide is not pooled."""
         x = self.conv1(x)
         if min(x.shape[2:]) >= 2:
             x = F.max_pool2d(x, 2)
-        shortcut = x = F.gelu(self.norm1(x))
-        x = F.gelu(self.norm2(self.conv2(x)))
+        shortcut = x = self.activation(self.norm1(x))
+        x = self.activation(self.norm2(self.conv2(x)))
         if self.deep:
-            x = F.gelu(self.norm3(self.conv3(x)) + shortcut)
+            x = self.activation(self.norm3(self.conv3(x)) + shortcut)
         return x
 
 
@@ -92,7 +102,7 @@ class FastNet(nn.Module):
 
     With `whitening`, `whiten` must see training pictures before the first step; without, the stem is
     learned. With `dirac` the convolutions begin as identities (Zagoruyko & Komodakis 2017,
-    arXiv:1706.00388). `convolutions` is 2 or 3 a block.
+    arXiv:1706.00388). `convolutions` is 2 or 3 a block, `activation` one of ACTIVATIONS.
     """
 
     def __init__(
@@ -105,15 +115,17 @@ class FastNet(nn.Module):
         convolutions: int,
         whitening: bool,
         dirac: bool,
+        activation: str,
     ) -> None:
         super().__init__()
+        self.activation, self.scale = ACTIVATIONS[activation]
         filters = 2 * channels * WHITENING_KERNEL**2
         self.whitening = nn.Conv2d(channels, filters, WHITENING_KERNEL)
         self.whitening.weight.requires_grad_(not whitening)
         nn.init.zeros_(self.whitening.bias)  # type: ignore[arg-type]  # it has one
         self.blocks = nn.Sequential(
             *[
-                ConvolutionBlock(a, b, convolutions=convolutions, dirac=dirac)
+                ConvolutionBlock(a, b, convolutions=convolutions, dirac=dirac, activation=activation)
                 for a, b in zip([filters, *widths[:-1]], widths, strict=True)
             ]
         )
@@ -132,11 +144,11 @@ class FastNet(nn.Module):
         filters = vectors.T.reshape(-1, channels, size, size) / (values + WHITENING_EPSILON).sqrt().view(
             -1, 1, 1, 1
         )
-        self.whitening.weight.copy_(torch.cat([filters, -filters]))
+        self.whitening.weight.copy_(torch.cat([filters, -filters]) * self.scale)
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardised pictures float [B,C,H,W] to logits [B,classes]; any H and W of at least 2."""
-        x = self.blocks(F.gelu(self.whitening(x)))
+        x = self.blocks(self.activation(self.whitening(x)))
         x = F.max_pool2d(x, x.shape[2:]).flatten(1)
         logits: Tensor = self.head(self.dropout(x)) / self.head.in_features
         return logits
@@ -200,8 +212,9 @@ def build_net(config: Mapping[str, Any]) -> nn.Module:
     It takes standardised pictures float [B,C,H,W] and returns logits [B,classes].
     """
     architecture, classes = config["architecture"], len(config["classes"])
+    keys: tuple[str, ...]
     if architecture == "fast":
-        keys = ("channels", "widths", "dropout", "convolutions", "whitening", "dirac")
+        keys = ("channels", "widths", "dropout", "convolutions", "whitening", "dirac", "activation")
         return FastNet(classes=classes, **{key: config[key] for key in keys})
     if architecture == "classic":
         keys = ("channels", "widths", "dropout", "hidden", "height", "width")
@@ -212,10 +225,14 @@ def build_net(config: Mapping[str, Any]) -> nn.Module:
 
 
 class Classifier(nn.Module):
-    """A net with what surrounds it at prediction: standardisation before, views and softmax around."""
+    """A net with what surrounds it at prediction: standardisation before, views and softmax around.
+
+    `temperature` divides the logits before the softmax; training leaves it at 1.
+    """
 
     mean: Tensor
     std: Tensor
+    temperature: float = 1.0
 
     def __init__(self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], views: int) -> None:
         super().__init__()
@@ -255,7 +272,7 @@ class Classifier(nn.Module):
 
     def forward(self, pictures: Tensor) -> Tensor:
         """Probabilities float32 [B,classes] of uint8 [B,H,W,C]: the graph that is served."""
-        return F.softmax(self.logits(pictures).float(), dim=1)
+        return F.softmax(self.logits(pictures).float() / self.temperature, dim=1)
 
 
 def _convolution(channels_in: int, channels_out: int, *, dirac: bool) -> nn.Conv2d:
@@ -267,10 +284,10 @@ def _convolution(channels_in: int, channels_out: int, *, dirac: bool) -> nn.Conv
     return convolution
 
 
-def _batch_norm(channels: int) -> BatchNorm:
-    # quick running statistics, for few epochs; the scale is left to the next layer
+def _batch_norm(channels: int, scale: float) -> BatchNorm:
+    # quick running statistics, for few epochs; the scale is the activation's, the rest the next layer's
     norm = BatchNorm(channels, eps=1e-12, momentum=0.4)
-    norm.weight.requires_grad_(False)
+    norm.weight.requires_grad_(False).fill_(scale)
     return norm
 
 
@@ -279,14 +296,18 @@ def build_classifier(config: Mapping[str, Any]) -> Classifier:
     return Classifier(build_net(config), mean=config["mean"], std=config["std"], views=config["views"])
 
 
-def load_classifier(weights: Path, config: Path) -> Classifier:
-    """Load a trained classifier, in evaluation mode, on the CPU.
+def load_classifier(weights: Path, config: Path, calibration: Path | None = None) -> Classifier:
+    """Load a trained classifier, in evaluation mode, on the CPU, with the temperature in `calibration`.
+
+    Without that file the temperature is 1.
 
     Raises FileNotFoundError that names the stage to run.
     """
-    for path in (weights, config):
-        if not path.is_file():
-            raise FileNotFoundError(f"{path} is missing: run `dvc repro train` first")
+    for path, stage in ((weights, "train"), (config, "train"), (calibration, "calibrate")):
+        if path is not None and not path.is_file():
+            raise FileNotFoundError(f"{path} is missing: run `dvc repro {stage}` first")
     classifier = build_classifier(read_json(config))
     classifier.load_state_dict(load_file(weights))
+    if calibration is not None:
+        classifier.temperature = float(read_json(calibration)["temperature"])
     return classifier.eval()

@@ -37,6 +37,7 @@ class Model(_Tree):
     convolutions: Literal[2, 3]
     whitening: bool
     dirac: bool
+    activation: Literal["gelu", "hardswish"]
     dropout: Annotated[float, Field(ge=0, le=0.9)]
     hidden: Positive
     views: Literal[1, 2, 6]
@@ -119,17 +120,36 @@ class Tune(_Tree):
     space: Space
 
 
+class Calibrate(_Tree):
+    """What is fitted on the validation pictures after training."""
+
+    sure_accuracy: Annotated[float, Field(gt=0, le=1)]
+
+
 class Evaluate(_Tree):
     """What evaluation reports besides the usual."""
 
     top_k: Positive
     mistakes: Count
+    resamples: Annotated[int, Field(ge=100)]
+    corruption_pictures: Positive
+    duplicate_similarity: Annotated[float, Field(gt=0, le=1)]
 
 
 class Export(_Tree):
     """What the exported graph must keep to."""
 
     tolerance: Annotated[float, Field(gt=0)]
+
+
+class Gate(_Tree):
+    """What a challenger must reach to take the champion's place."""
+
+    significance: Annotated[float, Field(gt=0, lt=1)]
+    min_accuracy: Annotated[float, Field(ge=0, le=1)]
+    min_class_recall: Annotated[float, Field(ge=0, le=1)]
+    max_calibration_error: Annotated[float, Field(ge=0, le=1)]
+    max_milliseconds: Annotated[float, Field(ge=0)]
 
 
 class Params(_Tree):
@@ -141,8 +161,10 @@ class Params(_Tree):
     augment: Augment
     train: Train
     tune: Tune
+    calibrate: Calibrate
     evaluate: Evaluate
     export: Export
+    gate: Gate
 
     @model_validator(mode="after")
     def _fits_together(self) -> "Params":
