@@ -55,6 +55,44 @@ def _full() -> dict[str, Any]:
     }
 
 
+def _evidence() -> dict[str, Any]:
+    return {
+        "calibration": {
+            "temperature": 1.234,
+            "error": 0.0111,
+            "error_low": 0.0102,
+            "error_high": 0.0133,
+            "error_before": 0.0444,
+            "sure": {
+                "from": 0.7155,
+                "coverage": 0.8877,
+                "pictures": 5,
+                "accuracy": 0.9766,
+                "accuracy_low": 0.9655,
+                "accuracy_high": 0.9833,
+            },
+        },
+        "corrupted": {
+            "accuracy": 0.6543,
+            "accuracy_low": 0.6432,
+            "accuracy_high": 0.6654,
+            "pictures": 500,
+            "noise": 0.5151,
+            "fog": 0.7171,
+        },
+        "duplicates": {
+            "found": 3456,
+            "without": {
+                "pictures": 9,
+                "accuracy": 0.9191,
+                "accuracy_low": 0.9090,
+                "accuracy_high": 0.9292,
+            },
+        },
+        "label_issues": {"test": 37, "validation": 19},
+    }
+
+
 def _rows(card: str) -> list[list[str]]:
     """Return the cells of every table row, split as Markdown does: at pipes without a backslash."""
     lines = [line for line in card.splitlines() if line.startswith("|")]
@@ -94,6 +132,30 @@ def test_rows_of_the_class_table() -> None:
     assert [row[0] for row in per_class[2:]] == ["cat", "a\\|b\\_c", "\\<ship\\>"]
     assert per_class[2][1] == "66.67 %"
     assert per_class[2][4] == "3"
+
+
+def test_the_evidence_is_told() -> None:
+    card = model_card(CardInputs(**_full(), **_evidence()))
+    for told in (
+        "1.11 % (1.02 to 1.33 %, 95 % bootstrap)", "4.44 %", "1.234", "71.55 %", "88.77 %",
+        "97.66 % (96.55 to 98.33 %, 95 % Wilson)",
+        "65.43 % (64.32 to 66.54 %, 95 % bootstrap)", "51.51 %", "71.71 %", "500 test pictures",
+        "3,456 test pictures", "91.91 % (90.90 to 92.92 %, 95 % Wilson)",
+        "37 labels of test pictures", "19 labels of validation pictures",
+        "off by 1.11 % on average",
+    ):  # fmt: skip
+        assert told in card
+    assert "was not measured" not in card
+    assert ["fog", "71.71 %"] in _rows(card)
+
+
+def test_no_sure_answers_and_no_duplicates_are_said() -> None:
+    evidence = _evidence()
+    del evidence["calibration"]["sure"]
+    evidence["duplicates"] = {"found": 0, "without": evidence["duplicates"]["without"]}
+    card = model_card(CardInputs(**_needed(), **evidence))
+    assert "No confidence was found" in card
+    assert "0 test pictures closely resemble a training or validation one." in card
 
 
 def test_missing_parts_are_left_out() -> None:

@@ -8,9 +8,10 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
+from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
 
-from tests.serving_helpers import CIFAR, DIGITS, bento_of, encoded, picture, serve_bento
+from tests.serving_helpers import CIFAR, DIGITS, SURE_FROM, bento_of, encoded, picture, serve_bento
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -83,7 +84,8 @@ class Visit:
         ]
         assert percents == sorted(percents, reverse=True)
         assert sum(percents) == pytest.approx(100, abs=1)
-        expect(self.page.locator("#name")).to_have_text(names[0])
+        unsure = classes == CIFAR and percents[0] < 100 * SURE_FROM
+        expect(self.page.locator("#name")).to_have_text("Not sure" if unsure else names[0])
         expect(self.page.locator("#spoken")).to_contain_text(names[0])
         expect(self.page.locator("#error")).to_be_hidden()
 
@@ -157,6 +159,78 @@ def test_the_bars_are_as_long_as_the_probabilities(visit: Visit) -> None:
     assert max(gaps) < 0.6
 
 
+def test_an_answer_that_is_not_sure_says_so(visit: Visit) -> None:
+    page, name, sure = visit.page, visit.page.locator("#name"), visit.page.locator("#sure")
+    give(page, "drop", encoded(picture(seed=2)))
+    visit.expect_answer(CIFAR)
+    expect(page.locator("#kicker")).to_have_text("The model is")
+    expect(name).to_have_text("Not sure")
+    (first, second, third), (one, two) = (
+        page.locator("#bars .label").all_inner_texts()[:3],
+        page.locator("#bars .percent").all_inner_texts()[:2],
+    )
+    said = f"It could be {first} ({one}) or {second} ({two})"
+    expect(sure).to_have_text(said)
+    expect(page.locator("#spoken")).to_have_text(f"Not sure. {said}")
+    expect(page.locator("#spoken")).to_have_attribute("aria-live", "polite")
+    assert third not in said  # less than half as likely as the first
+    fills = "[...document.querySelectorAll('#bars .fill')].map((f) => getComputedStyle(f).backgroundImage)"
+    assert set(page.evaluate(fills)) == {"none"}  # no bar stands out
+    give(page, "drop", encoded(picture()))
+    expect(page.locator("#kicker")).to_have_text("Most likely")
+    visit.expect_answer(CIFAR)
+    expect(name).not_to_have_text("Not sure")
+    expect(sure).to_have_text(page.locator("#bars .percent").first.inner_text())
+    assert "gradient" in page.evaluate(fills)[0]
+    give(page, "drop", encoded(picture(seed=2)))
+    expect(name).to_have_text("Not sure")
+    give(page, "drop", b"broken")
+    expect(page.locator("#kicker")).to_have_text("No answer")
+    expect(name).to_have_text("…")
+    expect(sure).to_have_text("")
+    expect(page.locator("#spoken")).to_have_text("")
+    visit.complaints.clear()  # the 422
+
+
+def test_a_model_that_cannot_tell_whether_it_is_sure_never_says_so(
+    browser: Browser, urls: dict[str, str]
+) -> None:
+    visit = Visit(browser, urls["digits"])
+    give(visit.page, "drop", encoded(Image.new("L", (8, 8), 0)))  # every digit is as likely as the others
+    visit.expect_answer(DIGITS)
+    expect(visit.page.locator("#kicker")).to_have_text("Most likely")
+    expect(visit.page.locator("#sure")).to_have_text("10.0\u00a0%")
+    expect(visit.page.get_by_role("link", name="Model card")).to_be_hidden()
+    visit.context.close()
+
+
+@pytest.mark.parametrize(
+    ("shares", "said"),
+    [
+        ([0.45, 0.22, 0.2, 0.13], "It could be a (45.0 %)"),
+        ([0.3, 0.28, 0.27, 0.15], "It could be a (30.0 %), b (28.0 %) or <i>c</i> (27.0 %)"),
+        ([0.25, 0.25, 0.25, 0.25], "It could be a (25.0 %), b (25.0 %) or <i>c</i> (25.0 %)"),
+    ],
+)
+def test_the_likeliest_are_named_as_text(
+    browser: Browser, urls: dict[str, str], shares: list[float], said: str
+) -> None:
+    visit = Visit(browser, urls["cifar10"])
+    names = ("a", "b", "<i>c</i>", "d")
+    answer = {
+        "classes": [{"class": name, "probability": p} for name, p in zip(names, shares, strict=True)],
+        "sure": False,
+        "model": {"name": "x", "version": "1"},
+        "milliseconds": 1,
+        "input": "data:image/png;base64," + base64.b64encode(encoded(picture())).decode(),
+    }
+    visit.page.route("**/predict?*", lambda route: route.fulfill(json=answer))
+    visit.page.set_input_files("#file", files=[PNG])
+    expect(visit.page.locator("#sure")).to_have_text(said.replace(" %", "\u00a0%"))
+    expect(visit.page.locator("#spoken")).to_have_text("Not sure. " + said.replace(" %", "\u00a0%"))
+    visit.context.close()
+
+
 @pytest.mark.parametrize(("kind", "classes"), [("cifar10", CIFAR), ("digits", DIGITS)])
 def test_every_class_has_a_drawing_to_try(
     browser: Browser, urls: dict[str, str], kind: str, classes: tuple[str, ...]
@@ -192,6 +266,7 @@ def test_names_without_a_drawing_hide_the_section(browser: Browser, urls: dict[s
     expect(page.locator("#bars .label").nth(1)).to_have_text("<b>tea</b>")
     expect(page.locator("#examples")).to_be_hidden()
     expect(page.locator("#accuracy-fact")).to_be_hidden()
+    expect(page.locator("#card-fact")).to_be_hidden()
     page.set_input_files("#file", files=[PNG])
     expect(page.locator("#error")).to_contain_text("at most")
     context.close()
@@ -229,6 +304,8 @@ def test_a_format_the_browser_cannot_show_is_still_classified(visit: Visit) -> N
 def test_the_keyboard_is_enough(visit: Visit) -> None:
     page = visit.page
     page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Model card")).to_be_focused()
+    page.keyboard.press("Tab")
     assert page.evaluate("document.activeElement.id") == "file"
     with page.expect_file_chooser() as chooser:
         page.keyboard.press("Space")
@@ -255,5 +332,32 @@ def test_it_fits_a_phone(browser: Browser, urls: dict[str, str], scheme: Any) ->
 
 def test_the_description_of_the_api_is_readable(visit: Visit) -> None:
     visit.page.get_by_role("link", name="API").click()
-    for path in ("/predict", "/predict_batch", "/model", "/metrics"):
+    for path in ("/predict", "/predict_batch", "/model", "/card", "/metrics"):
         expect(visit.page.get_by_role("heading", name=path).first).to_be_visible()
+    expect(visit.page.locator("pre", has_text='"sure": "boolean or null"')).to_have_count(2)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_card_is_a_page_with_pictures_that_fits_a_phone(
+    browser: Browser, urls: dict[str, str], scheme: Any
+) -> None:
+    visit = Visit(browser, urls["cifar10"], viewport={"width": 360, "height": 740}, color_scheme=scheme)
+    page = visit.page
+    page.get_by_role("link", name="Model card").click()
+    expect(page.get_by_role("heading", name="Model card: <things>")).to_be_visible()
+    expect(page).to_have_title("Model card: cifar10")
+    expect(page.get_by_role("img", name="Figure")).to_have_js_property("naturalWidth", 900)
+    assert page.evaluate("document.documentElement.scrollWidth") == 360
+    wide, seen = page.evaluate(
+        "(({ scrollWidth, clientWidth }) => [scrollWidth, clientWidth])(document.querySelector('.wide'))"
+    )
+    assert seen <= 320 < wide  # the table scrolls in its own box
+    page.keyboard.press("Tab")
+    assert page.evaluate("document.activeElement.className") == "wide"
+    red, *_ = page.evaluate(
+        "getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/g).map(Number)"
+    )
+    assert (red > 200) == (scheme == "light")
+    assert visit.strangers() == visit.complaints == []
+    assert not [url for url in visit.asked if "favicon" in url]
+    visit.context.close()

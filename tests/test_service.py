@@ -27,6 +27,7 @@ from tests.serving_helpers import (
     CIFAR,
     DIGITS,
     PROJECT,
+    SURE_FROM,
     bento_of,
     encoded,
     linear_graph,
@@ -168,6 +169,32 @@ def test_a_batch_answers_in_order(url: str) -> None:
         probabilities = expected(pixels)
         assert entry["class"] == CIFAR[int(probabilities.argmax())]
         np.testing.assert_allclose(entry["probability"], probabilities.max(), atol=1e-6)
+
+
+@pytest.mark.parametrize("seed", [1, 2, 5])
+def test_sure_is_told_from_the_first_class(url: str, seed: int) -> None:
+    pixels = picture(seed=seed)
+    sure = bool(expected(pixels).max() >= SURE_FROM)
+    assert sure == (seed == 1)  # there is one of each
+    for k in (1, 10):
+        assert send(url, encoded(pixels), params={"k": k}).json()["sure"] is sure
+
+
+def test_sure_is_told_for_each_picture_of_a_batch(url: str) -> None:
+    files = [("pictures", ("p", encoded(picture(seed=seed)))) for seed in (2, 1, 5)]
+    answer = requests.post(url + "/predict_batch", files=files, timeout=60).json()
+    assert [prediction["sure"] for prediction in answer["predictions"]] == [False, True, False]
+    assert "sure" not in answer
+
+
+def test_a_model_without_sure_from_answers_null(urls: dict[str, str]) -> None:
+    data = encoded(picture(*SHAPES["digits"]))
+    assert send(urls["digits"], data).json()["sure"] is None
+    batch = requests.post(urls["digits"] + "/predict_batch", files={"pictures": data}, timeout=60).json()
+    assert [prediction["sure"] for prediction in batch["predictions"]] == [None]
+    figures = requests.get(urls["digits"] + "/metrics", timeout=30).text
+    assert "darkroom_predictions_total{" in figures
+    assert "darkroom_unsure_total{" not in figures
 
 
 def test_a_picture_of_nearly_the_limit_is_taken(url: str) -> None:
@@ -344,6 +371,8 @@ def test_model_tells_what_it_is(urls: dict[str, str], kind: str) -> None:
     assert (body["name"], body["version"], body["classes"]) == (kind, "3", list(CLASSES[kind]))
     assert (body["height"], body["width"], body["channels"]) == SHAPES[kind]
     assert body["test"]["accuracy"] == 0.9371
+    new = kind == "cifar10"
+    assert (body["sure_from"], body["card"]) == ((SURE_FROM, True) if new else (None, False))
     assert body["limits"]["picture_bytes"] == MAX_PICTURE_BYTES
 
 
@@ -353,16 +382,23 @@ def test_metrics_count_predictions_and_refusals(url: str) -> None:
         found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
 
-    best = CIFAR[int(expected(picture()).argmax())]
+    best, unsure = (CIFAR[int(expected(picture(seed=seed)).argmax())] for seed in (1, 2))
+    assert best != unsure
     lines = (
         f'darkroom_predictions_total{{class="{best}"}}',
+        f'darkroom_predictions_total{{class="{unsure}"}}',
+        f'darkroom_unsure_total{{class="{unsure}"}}',
         'darkroom_rejected_total{reason="empty"}',
-        'darkroom_prediction_seconds_count{route="/predict"}',
     )
-    before = [figure(line) for line in lines]
+    seconds = 'darkroom_prediction_seconds_count{route="/predict"}'
+    still = f'darkroom_unsure_total{{class="{best}"}}'
+    before = [figure(line) for line in (*lines, seconds, still)]
     assert send(url, encoded(RGB)).status_code == 200
+    assert send(url, encoded(picture(seed=2))).status_code == 200
     assert send(url, b"").status_code == 422
-    assert [figure(line) for line in lines] == [count + 1 for count in before]
+    added = [1] * len(lines) + [2, 0]
+    after = [figure(line) for line in (*lines, seconds, still)]
+    assert after == [count + more for count, more in zip(before, added, strict=True)]
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
@@ -380,7 +416,14 @@ def test_the_api_is_described(url: str) -> None:
         for method in methods:
             assert requests.request(method, url + path, timeout=30).status_code in (200, 415), path
     answer = send(url, encoded(RGB)).json()
-    assert set(answer) == set(api["components"]["schemas"]["Prediction"]["properties"])
+    schemas = api["components"]["schemas"]
+    assert set(answer) == set(schemas["Prediction"]["properties"]) == set(schemas["Prediction"]["required"])
+    batch = requests.post(url + "/predict_batch", files={"pictures": encoded(RGB)}, timeout=30).json()
+    assert set(batch["predictions"][0]) == set(
+        schemas["Predictions"]["properties"]["predictions"]["items"]["properties"]
+    )
+    assert set(schemas["Model"]["required"]) <= set(requests.get(url + "/model", timeout=30).json())
+    assert f"{SURE_FROM} or more" in schemas["Prediction"]["properties"]["sure"]["description"]
 
 
 def test_every_answer_forbids_foreign_content(url: str) -> None:
@@ -393,6 +436,27 @@ def test_every_answer_forbids_foreign_content(url: str) -> None:
     assert not re.search(r"""(?:src|href)=["'](?:https?:)?//""", page)
 
 
+def test_the_card_has_a_policy_of_its_own(url: str) -> None:
+    answer = requests.get(url + "/card", timeout=30)
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert "<h1" in answer.text
+    assert "&lt;things&gt;" in answer.text
+    # one header, not two whose intersection would forbid the card's style
+    assert answer.raw.headers.getlist("content-security-policy") == [
+        "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; "
+        "frame-ancestors 'none'"
+    ]
+    assert answer.headers["x-content-type-options"] == "nosniff"
+    assert answer.headers["referrer-policy"] == "no-referrer"
+
+
+def test_a_model_without_a_card_says_so(urls: dict[str, str]) -> None:
+    answer = requests.get(urls["digits"] + "/card", timeout=30)
+    assert "Version 3 of digits was registered without a model card" in refused(answer, 404, "no_card")
+    assert answer.headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'")
+
+
 # --- the Bento ---------------------------------------------------------------------------------------
 
 
@@ -402,7 +466,11 @@ def test_the_archive_holds_the_service_and_the_model_and_serves_alone(tmp_path: 
         names = set(bento.getnames())
         bento.extractall(tmp_path, filter="data")
     files = {name.removeprefix("./") for name in names}
-    assert {"src/models/champion/model.onnx", "src/models/champion/model.json"} <= files
+    champion = "src/models/champion/"
+    assert {name for name in files if name.startswith(champion) and "." in name} == {
+        f"{champion}model.onnx",
+        f"{champion}model.json",
+    }
     assert "src/src/darkroom/serving/page/index.html" in files
     code = {name for name in files if name.endswith(".py") and name.startswith("src/")}
     assert all(
@@ -414,6 +482,19 @@ def test_the_archive_holds_the_service_and_the_model_and_serves_alone(tmp_path: 
     with serve_bento(tmp_path / "empty-store", ".", cwd=tmp_path) as url:
         assert requests.get(url + "/model", timeout=30).json()["name"] == "digits"
     assert tag.startswith("darkroom-digits:3-")
+
+
+def test_a_new_card_is_in_the_bento_and_its_version(tmp_path: Path) -> None:
+    with tarfile.open(bento_of("cifar10")[2]) as bento:
+        assert "src/models/champion/card.html" in {name.removeprefix("./") for name in bento.getnames()}
+    write_project(tmp_path)
+    champion = tmp_path / "models/champion"
+    write_champion(champion, name="digits", classes=DIGITS, height=8, width=8, channels=1)
+    versions = [bento_version(tmp_path, "3")]
+    for text in ("one", "two"):
+        (champion / "card.html").write_text(text)
+        versions.append(bento_version(tmp_path, "3"))
+    assert len(set(versions)) == 3
 
 
 def test_the_service_imports_neither_torch_nor_mlflow(tmp_path: Path) -> None:
@@ -533,6 +614,27 @@ def test_a_graph_that_its_description_does_not_fit_is_refused(tmp_path: Path) ->
     broken("lacks classes", classes=None)
     broken("names 3 classes", classes=["a", "b", "c"])
     broken("promises one uint8 input", width=9)
+    for wrong in (1.01, -0.1, 62, float("nan"), True, "0.5", [0.5]):
+        broken("needed: a number from 0 to 1", sure_from=wrong)
+
+
+@pytest.mark.parametrize(
+    ("extra", "answers"),
+    [
+        ({}, [None, None, None]),
+        ({"sure_from": None}, [None, None, None]),
+        ({"sure_from": 0.62}, [False, True, True]),
+        ({"sure_from": 0}, [True, True, True]),
+        ({"sure_from": 1}, [False, False, True]),
+    ],
+)
+def test_an_answer_is_sure_from_its_confidence_on(
+    tmp_path: Path, extra: dict[str, Any], answers: list[bool | None]
+) -> None:
+    write_champion(tmp_path, name="x", classes=DIGITS, height=8, width=8, channels=1, **extra)
+    classifier = Classifier(tmp_path)
+    assert [classifier.is_sure(probability) for probability in (0.6199, 0.62, 1.0)] == answers
+    assert classifier.card is None
 
 
 def test_any_batch_size_is_predicted(tmp_path: Path) -> None:

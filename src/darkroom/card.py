@@ -23,6 +23,8 @@ class CardInputs:
             `train`, `validation` and `test`; `test_sha256` and further hashes where present.
         metrics: as `darkroom.metrics.classification_metrics` returns.
         per_class: as `darkroom.metrics.per_class_table` returns.
+        calibration, corrupted, duplicates, label_issues: as the functions `report_...` of
+            `darkroom.evaluation` return.
         architecture: what describes the net, as in `models/model_config.json`.
         parameters: how many weights the net has.
         source: as in `data/source.json`: where the data came from. `official: false` is pointed out.
@@ -40,6 +42,10 @@ class CardInputs:
     meta: Mapping[str, Any]
     metrics: Mapping[str, Any]
     per_class: pd.DataFrame
+    calibration: Mapping[str, Any] | None = None
+    corrupted: Mapping[str, Any] | None = None
+    duplicates: Mapping[str, Any] | None = None
+    label_issues: Mapping[str, int] | None = None
     architecture: Mapping[str, Any] | None = None
     parameters: int | None = None
     source: Mapping[str, Any] | None = None
@@ -75,6 +81,12 @@ def model_card(inputs: CardInputs) -> str:
         "### Per class",
         _per_class(inputs.per_class),
     ]
+    if inputs.calibration:
+        parts += ["### How far its probabilities can be trusted", _calibration(inputs.calibration)]
+    if inputs.corrupted:
+        parts += ["### Under corruptions", _corrupted(inputs.corrupted)]
+    if inputs.duplicates or inputs.label_issues:
+        parts += ["### Checks of the data", _checks(inputs)]
     for caption, link in inputs.pictures.items():
         parts += [f"### {_text(caption)}", f"![{_text(caption)}](<{_link(link)}>)"]
     parts += ["## Data", _data(meta)]
@@ -109,11 +121,20 @@ def _limits(inputs: CardInputs) -> str:
     lines = [
         "Every picture gets one of these classes, also one that shows none of them.",
         "The numbers hold for pictures like those of the test set; other cameras, crops or sizes were "
-        "not measured.",
+        "not measured" + (", corruptions were (below)." if inputs.corrupted else "."),
         f"The intervals tell how far chance in the choice of {metrics['pictures']:,} test pictures reaches, "
         "not how much another training run would differ.",
-        "Whether a probability is as reliable as it says was not measured: it ranks, it guarantees nothing.",
     ]
+    if inputs.calibration:
+        lines.append(
+            f"Probabilities are off by {_percent(inputs.calibration['error'])} on average on the test set, "
+            "and may be off by more on pictures of another kind."
+        )
+    else:
+        lines.append(
+            "Whether a probability is as reliable as it says was not measured: "
+            "it ranks, it guarantees nothing."
+        )
     seen = table[table["support"] > 0]
     if not seen.empty and seen["recall"].min() < 1:
         worst = seen.iloc[int(seen["recall"].argmin())]
@@ -143,17 +164,28 @@ def _results(metrics: Mapping[str, Any]) -> str:
     ]
     for key, value in metrics.items():
         if key.startswith("top_") and key.endswith("_accuracy"):
-            rows.append((f"class among the first {key[4:-9]}", _percent(value)))
-    rows.append(("loss (cross-entropy)", f"{metrics['loss']:.4f}"))
+            text = (
+                f"{_percent(value)} ({_interval(metrics[key + '_low'], metrics[key + '_high'])}, 95 % Wilson)"
+            )
+            rows.append((f"class among the first {key[4:-9]}", text))
+    loss = f"{metrics['loss']:.4f} ({metrics['loss_low']:.4f} to {metrics['loss_high']:.4f}, 95 % bootstrap)"
+    rows.append(("loss (cross-entropy)", loss))
     rows.append(("pictures", f"{metrics['pictures']:,}"))
     averages = [
-        [name, *(_percent(metrics[average][key]) for key in ("precision", "recall", "f1"))]
+        [
+            name,
+            *(_percent(metrics[average][key]) for key in ("precision", "recall")),
+            f"{_percent(metrics[average]['f1'])} "
+            f"({_interval(metrics[average]['f1_low'], metrics[average]['f1_high'])})",
+        ]
         for average, name in (("macro", "every class alike"), ("weighted", "by its pictures"))
         if average in metrics
     ]
     table = _table(("", "value"), rows)
     if averages:
-        table += "\n\n" + _table(("average over the classes", "precision", "recall", "F1"), averages)
+        table += "\n\n" + _table(
+            ("average over the classes", "precision", "recall", "F1 (95 % bootstrap)"), averages
+        )
     return table
 
 
@@ -171,6 +203,65 @@ def _per_class(table: pd.DataFrame) -> str:
         for row in table.to_dict("records")
     ]
     return _table(("class", "precision", "recall (95 % interval)", "F1", "pictures"), rows)
+
+
+def _calibration(calibration: Mapping[str, Any]) -> str:
+    rows = [
+        (
+            "expected calibration error",
+            f"{_percent(calibration['error'])} "
+            f"({_interval(calibration['error_low'], calibration['error_high'])}, 95 % bootstrap)",
+        ),
+        ("before the temperature", _percent(calibration["error_before"])),
+        ("temperature, fitted on validation pictures", f"{calibration['temperature']:.3f}"),
+    ]
+    sure = calibration.get("sure")
+    if sure is None:
+        return (
+            _table(("", "value"), rows) + "\n\nNo confidence was found from which on answers count as sure."
+        )
+    rows += [
+        ("an answer is sure from a probability of", _percent(sure["from"])),
+        ("sure answers", _percent(sure["coverage"])),
+        (
+            "of which right",
+            f"{_percent(sure['accuracy'])} "
+            f"({_interval(sure['accuracy_low'], sure['accuracy_high'])}, 95 % Wilson)",
+        ),
+    ]
+    return _table(("", "value"), rows)
+
+
+def _corrupted(corrupted: Mapping[str, Any]) -> str:
+    known = ("accuracy", "accuracy_low", "accuracy_high", "pictures")
+    rows = [
+        (
+            "mean of all",
+            f"{_percent(corrupted['accuracy'])} "
+            f"({_interval(corrupted['accuracy_low'], corrupted['accuracy_high'])}, 95 % bootstrap)",
+        )
+    ]
+    rows += [(_text(name), _percent(value)) for name, value in corrupted.items() if name not in known]
+    return (
+        f"Accuracy on {corrupted['pictures']:,} test pictures, the mean over five strengths each:"
+        "\n\n" + _table(("corruption", "accuracy"), rows)
+    )
+
+
+def _checks(inputs: CardInputs) -> str:
+    lines = []
+    if inputs.duplicates:
+        line = f"- {inputs.duplicates['found']:,} test pictures closely resemble a training or validation one"
+        without = inputs.duplicates.get("without")
+        if inputs.duplicates["found"] and without:
+            line += (
+                f"; accuracy without them {_percent(without['accuracy'])} "
+                f"({_interval(without['accuracy_low'], without['accuracy_high'])}, 95 % Wilson)"
+            )
+        lines.append(line + ".")
+    for part, count in (inputs.label_issues or {}).items():
+        lines.append(f"- {count:,} labels of {_text(part)} pictures look wrong by confident learning.")
+    return "\n".join(lines)
 
 
 def _data(meta: Mapping[str, Any]) -> str:
@@ -203,6 +294,11 @@ def _again(inputs: CardInputs) -> list[str]:
             lines[-1] += ", **with changes that are not in it**"
     if inputs.command:
         lines.append(f"- command: {_code(inputs.command)}")
+    if inputs.commit:
+        lines.append(
+            "- a registered version: `python -m darkroom lineage VERSION` tells all it came from, "
+            "`python -m darkroom reproduce VERSION` makes it again and compares"
+        )
     return ["## Make it again", "\n".join(lines)] if lines else []
 
 

@@ -20,7 +20,7 @@ from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .metrics import PREDICTIONS, REJECTED, SECONDS
+from .metrics import PREDICTIONS, REJECTED, SECONDS, UNSURE
 from .model import Classifier
 from .openapi import describe
 from .pictures import MAX_PIXELS, PictureError, decode, to_model_input, to_png
@@ -34,6 +34,11 @@ DRAIN_BYTES, DRAIN_SECONDS = 64_000_000, 5.0
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
+# The card brings its style and pictures in itself, and has nothing else to do.
+CARD_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 T = TypeVar("T")
 
@@ -49,6 +54,7 @@ def create_app() -> Starlette:
             Route("/predict", predict, methods=["POST"]),
             Route("/predict_batch", predict_batch, methods=["POST"]),
             Route("/model", model, methods=["GET"]),
+            Route("/card", card, methods=["GET"]),
             Route("/openapi.json", openapi, methods=["GET"]),
             Route("/docs.json", openapi, methods=["GET"]),
             *(Route(path, _file(PAGE / name), methods=["GET"]) for path, name in files.items()),
@@ -77,11 +83,11 @@ async def predict(request: Request) -> Response:
         return pixels, probabilities, time.perf_counter() - start, _data_url(pixels)
 
     _, probabilities, seconds, seen = await _in_thread(request, work)
-    classes = _top(probabilities, k, classifier)
-    _count("/predict", [classes], seconds)
+    prediction = _prediction(probabilities, k, classifier)
+    _count("/predict", [prediction], seconds)
     return JSONResponse(
         {
-            "classes": classes,
+            **prediction,
             "model": {"name": classifier.name, "version": classifier.version},
             "milliseconds": round(seconds * 1000, 3),
             "input": seen,
@@ -111,11 +117,11 @@ async def predict_batch(request: Request) -> Response:
         return classifier.predict(pixels), time.perf_counter() - start
 
     probabilities, seconds = await _in_thread(request, work)
-    predictions = [_top(row, k, classifier) for row in probabilities]
+    predictions = [_prediction(row, k, classifier) for row in probabilities]
     _count("/predict_batch", predictions, seconds)
     return JSONResponse(
         {
-            "predictions": [{"classes": classes} for classes in predictions],
+            "predictions": predictions,
             "model": {"name": classifier.name, "version": classifier.version},
             "milliseconds": round(seconds * 1000, 3),
         }
@@ -131,7 +137,22 @@ async def model(request: Request) -> Response:
         "batch_pictures": MAX_BATCH_PICTURES,
         "batch_bytes": MAX_BATCH_BYTES,
     }
-    return JSONResponse({**classifier.about, "limits": limits})
+    told = {"sure_from": classifier.sure_from, "card": classifier.card is not None, "limits": limits}
+    return JSONResponse({**classifier.about, **told})
+
+
+async def card(request: Request) -> Response:
+    """Answer with the model card."""
+    classifier: Classifier = request.app.state.classifier
+    if classifier.card is None:
+        raise RequestError(
+            404,
+            "no_card",
+            f"Version {classifier.version} of {classifier.name} was registered without a model card. "
+            "GET /model tells what is known of it.",
+        )
+    headers = {"Cache-Control": "no-cache", "Content-Security-Policy": CARD_POLICY}
+    return FileResponse(classifier.card, media_type="text/html", headers=headers)
 
 
 async def openapi(request: Request) -> Response:
@@ -152,9 +173,10 @@ def _data_url(pixels: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(to_png(pixels)).decode()
 
 
-def _top(probabilities: NDArray[np.float32], k: int, classifier: Classifier) -> list[dict[str, Any]]:
+def _prediction(probabilities: NDArray[np.float32], k: int, classifier: Classifier) -> dict[str, Any]:
     best = np.argsort(-probabilities, kind="stable")[:k]
-    return [{"class": classifier.classes[i], "probability": float(probabilities[i])} for i in best]
+    classes = [{"class": classifier.classes[i], "probability": float(probabilities[i])} for i in best]
+    return {"classes": classes, "sure": classifier.is_sure(float(probabilities[best[0]]))}
 
 
 def _parse_k(text: str | None, classes: int) -> int:
@@ -169,10 +191,13 @@ def _parse_k(text: str | None, classes: int) -> int:
     )
 
 
-def _count(route: str, predictions: list[list[dict[str, Any]]], seconds: float) -> None:
+def _count(route: str, predictions: list[dict[str, Any]], seconds: float) -> None:
     SECONDS.labels(route).observe(seconds)
-    for classes in predictions:
-        PREDICTIONS.labels(classes[0]["class"]).inc()
+    for prediction in predictions:
+        best = prediction["classes"][0]["class"]
+        PREDICTIONS.labels(best).inc()
+        if prediction["sure"] is False:
+            UNSURE.labels(best).inc()
 
 
 async def _in_thread(request: Request, work: Callable[[], T]) -> T:
@@ -219,7 +244,16 @@ async def _internal_error(_: Request, __: Exception) -> Response:
 
 
 class Headers:
-    """Adds to every answer what tells a browser to trust nothing but this origin."""
+    """Adds to every answer what tells a browser to trust nothing but this origin.
+
+    An answer that has one of these headers keeps its own.
+    """
+
+    ADDED = (
+        (b"content-security-policy", POLICY.encode()),
+        (b"x-content-type-options", b"nosniff"),
+        (b"referrer-policy", b"no-referrer"),
+    )
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap `app`."""
@@ -230,12 +264,9 @@ class Headers:
 
         async def sender(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = [
-                    *message["headers"],
-                    (b"content-security-policy", POLICY.encode()),
-                    (b"x-content-type-options", b"nosniff"),
-                    (b"referrer-policy", b"no-referrer"),
-                ]
+                given = {name.lower() for name, _ in message["headers"]}
+                added = [(name, value) for name, value in self.ADDED if name not in given]
+                message["headers"] = [*message["headers"], *added]
             await send(message)
 
         await self.app(scope, receive, sender)

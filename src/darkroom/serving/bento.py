@@ -24,13 +24,14 @@ def bento_files(project: Path) -> list[Path]:
     serving = (
         path for path in (project / "src/darkroom/serving").rglob("*") if path.suffix not in (".pyc", "")
     )
-    champion = (project / "models/champion" / name for name in ("model.onnx", "model.json"))
+    champion = [project / "models/champion" / name for name in ("model.onnx", "model.json")]
+    card = project / "models/champion/card.html"  # versions from before there were cards have none
     recipe = (
         project / "bentofile.yaml",
         project / "requirements/serve.txt",
         project / "src/darkroom/__init__.py",
     )
-    return [*serving, *champion, *recipe]
+    return [*serving, *champion, *([card] if card.is_file() else []), *recipe]
 
 
 def build_bento(

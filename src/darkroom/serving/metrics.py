@@ -3,6 +3,7 @@
 from prometheus_client import Counter, Histogram
 
 PREDICTIONS = Counter("darkroom_predictions", "Pictures classified, by the most probable class", ["class"])
+UNSURE = Counter("darkroom_unsure", "Answers that count as not sure, by the most probable class", ["class"])
 REJECTED = Counter("darkroom_rejected", "Requests refused, by reason", ["reason"])
 SECONDS = Histogram(
     "darkroom_prediction_seconds",

@@ -17,18 +17,20 @@ class Classifier:
         about: what `model.json` says.
         classes: names, in the order of the probabilities.
         height, width, channels: of the pictures it takes.
+        sure_from: the confidence from which an answer counts as sure; None where none was fitted.
+        card: the page with the model card; None where the model has none.
     """
 
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
-        """Load `folder`'s model.onnx and model.json.
+        """Load `folder`'s model.onnx and model.json; card.html beside them is optional.
 
         Args:
-            folder: where the two files lie.
+            folder: where the files lie.
             threads: of the CPU for one prediction; 0 takes every core.
 
         Raises:
-            FileNotFoundError: one of the files is missing.
-            ValueError: the files do not belong together.
+            FileNotFoundError: one of the two files is missing.
+            ValueError: the files do not belong together, or `sure_from` is no probability.
         """
         graph, description = folder / "model.onnx", folder / "model.json"
         for path in (graph, description):
@@ -51,6 +53,9 @@ class Classifier:
         self.height, self.width, self.channels = (
             int(self.about[key]) for key in ("height", "width", "channels")
         )
+        self.sure_from = _share(self.about.get("sure_from"), description)
+        card = folder / "card.html"
+        self.card: Path | None = card if card.is_file() else None
         options = ort.SessionOptions()
         options.intra_op_num_threads = threads
         self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
@@ -67,6 +72,10 @@ class Classifier:
     def shape(self) -> tuple[int, int, int]:
         """Height, width and channels of one picture."""
         return self.height, self.width, self.channels
+
+    def is_sure(self, probability: float) -> bool | None:
+        """Tell whether a best class of this probability counts as sure; None without `sure_from`."""
+        return None if self.sure_from is None else probability >= self.sure_from
 
     def _check_inputs(self, graph: Path) -> None:
         inputs = [(node.name, node.type, tuple(node.shape)) for node in self._session.get_inputs()]
@@ -88,3 +97,16 @@ class Classifier:
             )
         (probabilities,) = self._session.run(None, {self._input: np.ascontiguousarray(pictures)})
         return np.asarray(probabilities, dtype=np.float32)
+
+
+def _share(value: Any, description: Path) -> float | None:
+    """Return `sure_from` as model.json has it, checked."""
+    if value is None:
+        return None
+    # bool is a kind of int, and Python's JSON knows NaN
+    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+        raise ValueError(
+            f"{description} says sure_from {value!r}; needed: a number from 0 to 1, or null where none was "
+            "fitted; run `dvc repro register` again"
+        )
+    return float(value)

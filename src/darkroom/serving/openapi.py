@@ -28,6 +28,7 @@ def describe(classifier: Classifier, *, default_k: int) -> dict[str, Any]:
     several = f"at most {MAX_BATCH_PICTURES} pictures and {MAX_BATCH_BYTES:,} bytes together"
     binary = {"type": "string", "format": "binary"}
     size = f"{classifier.width} × {classifier.height}"
+    sure = _sure(classifier)
     return {
         "openapi": "3.1.0",
         "info": {
@@ -39,7 +40,8 @@ def describe(classifier: Classifier, *, default_k: int) -> dict[str, Any]:
             "/predict": {
                 "post": {
                     "summary": "Classify one picture",
-                    "description": f"Turned upright, cut to the model's shape and resized to {size} here.",
+                    "description": f"Turned upright, cut to the model's shape and resized to {size} here. "
+                    + sure,
                     "parameters": [k],
                     "requestBody": _form({"picture": {**binary, "description": one}}, "picture"),
                     "responses": {
@@ -51,7 +53,7 @@ def describe(classifier: Classifier, *, default_k: int) -> dict[str, Any]:
             "/predict_batch": {
                 "post": {
                     "summary": "Classify several pictures",
-                    "description": "All or none: the error for a bad picture says which one it is.",
+                    "description": f"All or none: the error for a bad picture says which one it is. {sure}",
                     "parameters": [k],
                     "requestBody": _form(
                         {"pictures": {"type": "array", "items": binary, "description": f"{one}; {several}"}},
@@ -69,6 +71,19 @@ def describe(classifier: Classifier, *, default_k: int) -> dict[str, Any]:
                     "responses": {"200": _json("Its description", "Model")},
                 }
             },
+            "/card": {
+                "get": {
+                    "summary": "The model card",
+                    "description": "How well the model does, what it learned from and where it ends.",
+                    "responses": {
+                        "200": {
+                            "description": "A page of HTML that loads nothing",
+                            "content": {"text/html": {"schema": {"type": "string"}}},
+                        },
+                        "404": _json("This version of the model has no card.", "Error"),
+                    },
+                }
+            },
             "/livez": {
                 "get": {"summary": "Is the service alive", "responses": {"200": {"description": "Yes"}}}
             },
@@ -81,6 +96,16 @@ def describe(classifier: Classifier, *, default_k: int) -> dict[str, Any]:
         },
         "components": {"schemas": _schemas(classifier)},
     }
+
+
+def _sure(classifier: Classifier) -> str:
+    """Return what `sure` means in this model's answers."""
+    if classifier.sure_from is None:
+        return "The field sure is null: for this model no confidence was fitted from which an answer is sure."
+    return (
+        f"The field sure is true where the first class has a probability of {classifier.sure_from} or more, "
+        "false where it has less."
+    )
 
 
 def _form(properties: dict[str, Any], required: str) -> dict[str, Any]:
@@ -110,12 +135,15 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
             **{"class": {"type": "string", "enum": classifier.classes}, "probability": probability}
         ),
     }
+    sure = {"type": ["boolean", "null"], "description": _sure(classifier)}
     model = _object(name=text, version=text)
     seen = {"type": "string", "description": "The picture as the model sees it, as a data: URL of a PNG"}
     return {
-        "Prediction": _object(classes=ranked, model=model, milliseconds=number, input=seen),
+        "Prediction": _object(classes=ranked, sure=sure, model=model, milliseconds=number, input=seen),
         "Predictions": _object(
-            predictions={"type": "array", "items": _object(classes=ranked)}, model=model, milliseconds=number
+            predictions={"type": "array", "items": _object(classes=ranked, sure=sure)},
+            model=model,
+            milliseconds=number,
         ),
         "Model": _object(
             name=text,
@@ -124,6 +152,14 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
             height=integer,
             width=integer,
             channels=integer,
+            sure_from={
+                "type": ["number", "null"],
+                "minimum": 0,
+                "maximum": 1,
+                "description": "The probability from which the first class counts as sure, fitted on "
+                "validation pictures; null where none was fitted",
+            },
+            card={"type": "boolean", "description": "Whether there is a model card at /card"},
             limits=_object(
                 picture_bytes=integer, picture_pixels=integer, batch_pictures=integer, batch_bytes=integer
             ),

@@ -15,7 +15,7 @@ function schemaText(schema, all) {
   if (schema.$ref) return schemaText(all[schema.$ref.split("/").pop()], all);
   if (schema.type === "array") return [schemaText(schema.items, all)];
   if (schema.type === "object") return Object.fromEntries(Object.entries(schema.properties).map(([k, v]) => [k, schemaText(v, all)]));
-  return schema.enum ? schema.enum[0] : schema.type;
+  return schema.enum ? schema.enum[0] : [schema.type].flat().join(" or ");
 }
 
 function operation(path, method, what, schemas) {
@@ -29,8 +29,8 @@ function operation(path, method, what, schemas) {
     article.append(make("h3", "Try it"), make("pre", `curl -F ${field}=@picture.png ${location.origin}${path}`));
   }
   article.append(make("h3", "Answers"), table(Object.entries(what.responses).map(([status, r]) => [status, r.description])));
-  const good = what.responses["200"].content;
-  if (good) article.append(make("h3", "Shape of 200"), make("pre", JSON.stringify(schemaText(good["application/json"].schema, schemas), null, 2)));
+  const good = (what.responses["200"].content || {})["application/json"];
+  if (good) article.append(make("h3", "Shape of 200"), make("pre", JSON.stringify(schemaText(good.schema, schemas), null, 2)));
   return article;
 }
 

@@ -36,6 +36,7 @@ async function start() {
       byId("accuracy-fact").title = `95 % interval ${percent(low)} to ${percent(high)}`;
     }
   } else byId("accuracy-fact").hidden = true;
+  byId("card-fact").hidden = !model.card;
   byId("facts").hidden = false;
   byId("seen-size").textContent = `${model.width} × ${model.height}, ${model.channels === 1 ? "grey" : "RGB"}`;
   byId("bars").replaceChildren(...model.classes.map((name) => row(name, null)));
@@ -86,6 +87,7 @@ function develop(image) {
 
 function clearPrint(kicker) {
   byId("print").dataset.state = "idle";
+  byId("print").dataset.sure = "yes";
   byId("kicker").textContent = kicker;
   byId("name").textContent = "…";
   byId("sure").textContent = "";
@@ -128,11 +130,13 @@ async function classify(file, name) {
 
 function showAnswer(answer) {
   const [best] = answer.classes;
+  const unsure = answer.sure === false; // null: nobody measured from when on this model is sure
   byId("print").dataset.state = "done";
-  byId("kicker").textContent = "Most likely";
-  byId("name").textContent = best.class;
-  byId("name").classList.toggle("long", best.class.length > 8);
-  byId("sure").textContent = percent(best.probability);
+  byId("print").dataset.sure = unsure ? "no" : "yes";
+  byId("kicker").textContent = unsure ? "The model is" : "Most likely";
+  byId("name").textContent = unsure ? "Not sure" : best.class;
+  byId("name").classList.toggle("long", !unsure && best.class.length > 8);
+  byId("sure").textContent = unsure ? `It could be ${perhaps(answer.classes)}` : percent(best.probability);
   byId("seen").src = answer.input;
   byId("seen").alt = `The picture as the model sees it, ${model.width} by ${model.height} pixels`;
   byId("seen").hidden = false;
@@ -141,7 +145,16 @@ function showAnswer(answer) {
   byId("bars").replaceChildren(...answer.classes.map((c) => row(c.class, c.probability)));
   byId("bars").tabIndex = byId("bars").scrollHeight > byId("bars").clientHeight ? 0 : -1;
   byId("timing").textContent = `${answer.milliseconds.toFixed(1)} ms on the server · ${answer.model.name} version ${answer.model.version}`;
-  byId("spoken").textContent = "Most likely " + answer.classes.slice(0, 3).map((c) => `${c.class}, ${percent(c.probability)}`).join("; ");
+  const spoken = answer.classes.slice(0, 3).map((c) => `${c.class}, ${percent(c.probability)}`).join("; ");
+  byId("spoken").textContent = unsure ? `Not sure. It could be ${perhaps(answer.classes)}` : `Most likely ${spoken}`;
+}
+
+// The classes at least half as likely as the first, at most three: "cat (48.0 %) or dog (31.0 %)".
+function perhaps(classes) {
+  const near = classes.filter((c) => c.probability >= classes[0].probability / 2).slice(0, 3);
+  const names = near.map((c) => `${c.class} (${percent(c.probability)})`);
+  const last = names.pop();
+  return names.length ? `${names.join(", ")} or ${last}` : last;
 }
 
 function showExamples() {
