@@ -2,6 +2,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
+SERVERS := .venv/servers/.installed
 # the stages' commands say `python`: the environment's
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := src
@@ -10,7 +11,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart repro test test-real bench-train lint ui serve lock
+.PHONY: help install quickstart repro test test-real test-servers bench-train lint ui serve lock
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -22,6 +23,8 @@ $(INSTALLED): requirements/bootstrap.lock requirements/dev.lock
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.lock
 	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/dev.lock
+	@# `python -m darkroom` finds the library; a scratch copy's own comes before it by PYTHONPATH
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' | while read -r place; do echo "$(CURDIR)/src" > "$$place/darkroom.pth"; done
 	@touch $@
 
 quickstart: install  ## every stage on the digits, in a scratch copy: the first look
@@ -35,6 +38,15 @@ test: install  ## the whole test suite
 
 test-real: install  ## download, preprocess and a few steps of training on the archive in DARKROOM_MIRROR
 	python -m pytest -m real_data
+
+test-servers: $(SERVERS)  ## the registry on real servers: MLflow's before PostgreSQL and an S3 emulator
+	python -m pytest -m servers
+
+# the servers have an environment of their own, as on a machine of their own; what both have is of one version
+$(SERVERS): $(INSTALLED) requirements/servers.lock
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/servers
+	$(BIN)/uv pip install --python .venv/servers/bin/python --require-hashes --compile-bytecode -r requirements/servers.lock
+	@touch $@
 
 bench-train: install  ## time and accuracy of the published recipe, ours and the usual ResNet-18 (hours); SEEDS=5
 	python -m benchmarks.training --resume $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
@@ -54,3 +66,4 @@ lock: install  ## resolve the dependencies of pyproject.toml anew (writes requir
 	uv lock --upgrade
 	uv export -q --no-header --no-annotate --no-emit-project -o requirements/dev.lock
 	awk '/^[^ ]/ {uv = /^uv==/} uv' requirements/dev.lock > requirements/bootstrap.lock
+	awk '/^[^ ]/ && !/^python-dateutil==/ {sub(/ \\$$/, ""); print}' requirements/dev.lock | uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c /dev/stdin -o requirements/servers.lock requirements/servers.in

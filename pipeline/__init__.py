@@ -22,6 +22,7 @@ sys.path.insert(0, str(ROOT / "src"))
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
 os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a dozen small files
 
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 logging.getLogger("darkroom").setLevel(logging.INFO)
@@ -33,6 +34,8 @@ MODELS = ROOT / "models"
 REPORTS = ROOT / "reports"
 CHECKPOINTS = ROOT / ".checkpoints"
 TUNED = MODELS / "tuned.json"
+CALIBRATION = MODELS / "calibration.json"
+TRAINING = {"seed", "data", "model", "augment", "train"}  # the parameters a trained model depends on
 
 
 def read_params(*, tuned: bool = False) -> Params:

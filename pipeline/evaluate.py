@@ -1,61 +1,102 @@
-"""Measure the trained classifier on the test set, which no other stage reads, and report."""
+"""Measure the calibrated classifier on the test set, which no other stage reads, and report."""
 
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
-from darkroom import lineage, tracking
+from darkroom import evaluation, lineage, tracking
+from darkroom.calibration import scale
 from darkroom.card import CardInputs, model_card
-from darkroom.figures import confusion_figure, learning_curve_figure, mistakes_figure, per_class_figure
+from darkroom.card_page import card_page
+from darkroom.evaluation import Answers
+from darkroom.figures import learning_curve_figure
 from darkroom.files import atomic_write, read_json, write_json, write_text
-from darkroom.inference import choose_device, predict
-from darkroom.metrics import classification_metrics, confusion_table, per_class_table, worst_mistakes
+from darkroom.inference import choose_device, predict, predict_logits
 from darkroom.models import load_classifier
+from darkroom.params import Params
 from darkroom.registry import trained_run
-from darkroom.splits import open_split, read_meta
-from pipeline import DATA, MODELS, REPORTS, ROOT, TUNED, read_params, tracking_uri
-
-FIGURES = {
-    "Confusion": "confusion.png",
-    "Per class": "per_class.png",
-    "Learning curve": "curve.png",
-    "The worst mistakes": "mistakes.png",
-}
+from darkroom.slices import draw
+from darkroom.splits import Meta, open_split, read_meta
+from pipeline import CALIBRATION, DATA, MODELS, REPORTS, ROOT, TUNED, read_params, tracking_uri
 
 
 def main() -> None:
     """Run the stage."""
     params = read_params(tuned=True)
-    device, _ = choose_device(params.train.device)
-    meta = read_meta(DATA / "meta.json")
+    asked = params.evaluate
+    meta, calibration = read_meta(DATA / "meta.json"), read_json(CALIBRATION)
+    train, validation = open_split(DATA / "train"), open_split(DATA / "validation")
     test = open_split(DATA / "test")
-    config, training = read_json(MODELS / "model_config.json"), read_json(REPORTS / "train.json")
-    probabilities = predict(
-        load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json"), test, device=device
-    )
-    predictions = probabilities.argmax(1)
-    metrics = classification_metrics(
-        probabilities, test.labels, classes=meta.classes, top_k=params.evaluate.top_k
-    )
-    per_class = per_class_table(probabilities, test.labels, classes=meta.classes)
-    write_json(REPORTS / "metrics.json", {"test": metrics})
-    write_table(per_class, "per_class.csv")
-    write_table(confusion_table(probabilities, test.labels, classes=meta.classes), "confusion.csv")
+    device, _ = choose_device(params.train.device)
+    classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json", CALIBRATION)
+    temperature = calibration["temperature"]
+    logits = predict_logits(classifier, test, device=device)
+    answers = Answers(test, scale(logits, temperature))
+    held_out = {"test": answers}
+    if calibration["held_out"]:
+        kept = np.load(MODELS / "validation_logits.npy", allow_pickle=False)
+        held_out["validation"] = Answers(validation, scale(kept, temperature))
 
-    confusion_figure(REPORTS / "confusion.png", test.labels, predictions, meta.classes)
-    learning_curve_figure(REPORTS / "curve.png", pd.read_csv(REPORTS / "curve.csv"), training["best_epoch"])
-    per_class_figure(REPORTS / "per_class.png", per_class)
-    worst = worst_mistakes(probabilities, test.labels, count=params.evaluate.mistakes)
-    mistakes_figure(
-        REPORTS / "mistakes.png",
-        test.images[worst],
-        [meta.classes[label] for label in test.labels[worst]],
-        [meta.classes[label] for label in predictions[worst]],
-        [float(probability) for probability in probabilities[worst].max(axis=1)],
-    )
+    curve, training = pd.read_csv(REPORTS / "curve.csv"), read_json(REPORTS / "train.json")
+    learning_curve_figure(REPORTS / "curve.png", curve, training["best_epoch"])
+    evaluation.report_slices(REPORTS, answers, classes=meta.classes)
+    headline = evaluation.report_headline(REPORTS, answers, classes=meta.classes, asked=asked)
+    metrics = {
+        "test": headline,
+        "calibration": evaluation.report_calibration(
+            REPORTS,
+            answers,
+            before=scale(logits, 1.0).max(axis=1),
+            calibration=calibration,
+            resamples=asked.resamples,
+        ),
+        "duplicates": evaluation.report_duplicates(
+            REPORTS,
+            answers,
+            {"train": train, "validation": validation},
+            classes=meta.classes,
+            asked=asked,
+            mirror=params.augment.flip != "none",
+        ),
+        "label_issues": evaluation.report_label_issues(
+            REPORTS, held_out, classes=meta.classes, shown=asked.mistakes
+        ),
+        "corrupted": evaluation.report_corruptions(
+            REPORTS,
+            lambda split: predict(classifier, split, device=device, progress=False),
+            draw(test, asked.corruption_pictures, seed=params.seed),
+            clean=headline["accuracy"],
+            seed=params.seed,
+            resamples=asked.resamples,
+        ),
+    }
+    write_json(REPORTS / "metrics.json", metrics)
+    with atomic_write(REPORTS / "predictions.parquet") as file:
+        evaluation.predictions_table(answers, classes=meta.classes).to_parquet(file, index=False)
+    write_card(params, meta, metrics, training)
+
+    with trained_run(tracking_uri(), params.data.name, read_json(MODELS / "run.json")["run_id"]):
+        tracking.log_metrics(metrics)
+        tracking.log_files(REPORTS / "metrics.json", REPORTS / "model_card.md", REPORTS / "model_card.html")
+        tracking.log_files(*[REPORTS / name for name in evaluation.TABLES], folder="tables")
+        pictures = (*evaluation.CHARTS.values(), *evaluation.GALLERIES.values())
+        tracking.log_files(*[REPORTS / name for name in pictures], folder="figures")
+    tell(metrics)
+
+
+def write_card(params: Params, meta: Meta, metrics: dict[str, Any], training: dict[str, Any]) -> None:
+    """Write the model card as Markdown and as a page with its charts."""
+    config = read_json(MODELS / "model_config.json")
     card = model_card(
         CardInputs(
             meta=meta.tree,
-            metrics=metrics,
-            per_class=per_class,
+            metrics=metrics["test"],
+            calibration=metrics["calibration"],
+            corrupted=metrics["corrupted"],
+            duplicates=metrics["duplicates"],
+            label_issues=metrics["label_issues"],
+            per_class=pd.read_csv(REPORTS / "per_class.csv", keep_default_na=False),
             architecture={
                 key: value for key, value in config.items() if key in type(params.model).model_fields
             },
@@ -63,7 +104,7 @@ def main() -> None:
             source=read_json(DATA / "source.json"),
             training=params.model_dump(mode="json", include={"seed", "data", "augment", "train"}),
             tuned=read_json(TUNED),
-            pictures=FIGURES,
+            pictures=evaluation.CHARTS,
             commit=lineage.commit(ROOT),
             dirty=bool(lineage.uncommitted_diff(ROOT)),
             command="dvc repro",
@@ -72,22 +113,20 @@ def main() -> None:
         )
     )
     write_text(REPORTS / "model_card.md", card)
-    run_id = read_json(MODELS / "run.json")["run_id"]
-    with trained_run(tracking_uri(), params.data.name, run_id):
-        tracking.log_metrics(metrics, prefix="test.")
-        tracking.log_files(REPORTS / "metrics.json", REPORTS / "per_class.csv", REPORTS / "model_card.md")
-        tracking.log_files(*[REPORTS / name for name in FIGURES.values()], folder="figures")
+    page = card_page(card, folder=REPORTS, title=f"Model card: {meta.name}")
+    write_text(REPORTS / "model_card.html", page)
+
+
+def tell(metrics: dict[str, Any]) -> None:
+    """Print the headline numbers."""
+    test, calibration, corrupted = metrics["test"], metrics["calibration"], metrics["corrupted"]
     print(
-        f"test accuracy {metrics['accuracy']:.2%} "
-        f"(95 % interval {metrics['accuracy_low']:.2%} to {metrics['accuracy_high']:.2%}) "
-        f"on {metrics['pictures']:,} pictures"
+        f"test accuracy {test['accuracy']:.2%} "
+        f"(95 % interval {test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}) "
+        f"on {test['pictures']:,} pictures; calibration error {calibration['error']:.2%}; "
+        f"corrupted {corrupted['accuracy']:.2%}; {metrics['duplicates']['found']:,} near-duplicates of "
+        "learning pictures"
     )
-
-
-def write_table(table: pd.DataFrame, name: str) -> None:
-    """Write a table to reports/ as CSV."""
-    with atomic_write(REPORTS / name) as file:
-        table.to_csv(file, index=False)
 
 
 if __name__ == "__main__":

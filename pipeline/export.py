@@ -1,12 +1,14 @@
 """Export the graph that is served and compare it with torch on validation pictures."""
 
+import shutil
+
 from darkroom import tracking
-from darkroom.exporting import export_onnx, parity
+from darkroom.exporting import export_onnx, latency, parity
 from darkroom.files import read_json, sha256_file, write_json
 from darkroom.models import load_classifier
 from darkroom.registry import trained_run
 from darkroom.splits import open_split, read_meta
-from pipeline import DATA, MODELS, REPORTS, read_params, tracking_uri
+from pipeline import CALIBRATION, DATA, MODELS, REPORTS, read_params, tracking_uri
 
 PARITY_PICTURES = 256
 
@@ -16,13 +18,16 @@ def main() -> None:
     params = read_params()
     meta = read_meta(DATA / "meta.json")
     config = read_json(MODELS / "model_config.json")
-    classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json")
+    classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json", CALIBRATION)
     graph = MODELS / "exported" / "model.onnx"
     export_onnx(classifier, graph, height=meta.height, width=meta.width, channels=meta.channels)
     validation = open_split(DATA / "validation").first(PARITY_PICTURES)
     report = parity(classifier, graph, validation, tolerance=params.export.tolerance)
     write_json(REPORTS / "parity.json", report)
-    test = read_json(REPORTS / "metrics.json")["test"]
+    took = latency(graph, validation)
+    write_json(REPORTS / "latency.json", took)
+    shutil.copyfile(REPORTS / "model_card.html", MODELS / "exported" / "card.html")
+    test, calibration = read_json(REPORTS / "metrics.json")["test"], read_json(CALIBRATION)
     write_json(
         MODELS / "exported" / "model.json",
         {
@@ -33,6 +38,8 @@ def main() -> None:
             "channels": meta.channels,
             "architecture": config["architecture"],
             "views": config["views"],
+            "temperature": calibration["temperature"],
+            "sure_from": calibration["sure_from"],
             "sha256": sha256_file(graph),
             "parameters": sum(weight.numel() for weight in classifier.parameters()),
             "test": {
@@ -45,10 +52,12 @@ def main() -> None:
     run_id = read_json(MODELS / "run.json")["run_id"]
     with trained_run(tracking_uri(), params.data.name, run_id):
         tracking.log_metrics(report, prefix="parity.")
-        tracking.log_files(REPORTS / "parity.json")
+        tracking.log_metrics(took, prefix="latency.")
+        tracking.log_files(REPORTS / "parity.json", REPORTS / "latency.json")
     print(
         f"exported {graph.stat().st_size / 1e6:.1f} MB; probabilities within "
-        f"{report['worst_difference']:.1e} of torch's on {report['pictures']} pictures"
+        f"{report['worst_difference']:.1e} of torch's on {report['pictures']} pictures; "
+        f"{took['median_milliseconds']:.1f} ms for one picture here"
     )
 
 

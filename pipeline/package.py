@@ -4,25 +4,28 @@ import os
 from pathlib import Path
 
 from darkroom.files import read_json, write_json
+from darkroom.registry import note_bento, registered_name
 from darkroom.serving.bento import bento_version, build_bento
-from pipeline import MODELS, REPORTS, ROOT
+from pipeline import MODELS, REPORTS, ROOT, tracking_uri
 
 
 def main() -> None:
     """Build the Bento of models/champion and say its tag."""
     home = Path(os.environ.get("BENTOML_HOME", ROOT / ".bentoml"))
     champion = read_json(MODELS / "champion" / "model.json")
+    version = str(champion["version"])
     built = build_bento(
         ROOT,
         name=f"darkroom-{champion['name']}",
-        version=bento_version(ROOT, str(champion["version"])),
+        version=bento_version(ROOT, version),
         archive=MODELS / "darkroom.bento",
         home=home,
     )
     write_json(
         REPORTS / "bento.json",
-        {"tag": built["tag"], "model_version": str(champion["version"]), "bytes": built["bytes"]},
+        {"tag": built["tag"], "model_version": version, "bytes": built["bytes"]},
     )
+    note_bento(tracking_uri(), registered_name(champion["name"]), version, built["tag"])
     print(f"package: {built['tag']} ({built['bytes'] / 1e6:.1f} MB in models/darkroom.bento)")
 
 

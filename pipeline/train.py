@@ -14,12 +14,12 @@ from safetensors.torch import save
 
 from darkroom import lineage, processes, tracking
 from darkroom.checkpoints import fingerprint
-from darkroom.files import atomic_write, read_json, write_json
+from darkroom.files import atomic_write, read_json, write_json, write_table
 from darkroom.inference import choose_device, choose_precision, predict, set_threads
 from darkroom.params import Params
 from darkroom.splits import join_splits, open_split, read_meta, split_sha256
 from darkroom.training import Epoch, Fit, fit, model_config, new_classifier
-from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, TUNED, read_params, tracking_uri
+from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
 
 
 def main() -> None:
@@ -40,7 +40,7 @@ def train(params: Params) -> None:
     first = processes.rank() == 0
     if first:
         print(f"device {device_reason}; precision {precision_reason}; {processes.count()} process(es)")
-    settings = params.model_dump(mode="json", exclude={"tune", "evaluate", "export"})
+    settings = params.model_dump(mode="json", include=TRAINING)
     data = [split_sha256(DATA / part) for part in ("train", "validation")]
     # outside DVC's outs, which it deletes before the stage runs
     folder = CHECKPOINTS / f"train-{fingerprint(settings, data)}"
@@ -97,7 +97,7 @@ def open_run(folder: Path, params: Params, settings: dict[str, Any], tags: dict[
     with tracking.open_run(tracking_uri(), params.data.name, name="train", run_id=known, tags=tags) as run_id:
         write_json(folder / "run.json", {"run_id": run_id})
         tracking.log_params(settings)
-        tracking.log_text(lineage.uncommitted_diff(ROOT), "uncommitted.diff")
+        tracking.log_text(lineage.uncommitted_diff(ROOT).decode(errors="replace"), "uncommitted.diff")
         yield run_id
 
 
@@ -111,8 +111,7 @@ def report(
 ) -> None:
     """Write what training came to into reports/, and log it."""
     history = pd.DataFrame([asdict(epoch) for epoch in result.history])
-    with atomic_write(REPORTS / "curve.csv") as file:
-        history.to_csv(file, index=False)
+    write_table(REPORTS / "curve.csv", history)
     summary = {
         "best_epoch": result.best.epoch,
         "epochs": len(result.history),

@@ -10,13 +10,13 @@ from tqdm import tqdm
 
 from darkroom import tracking
 from darkroom.checkpoints import fingerprint
-from darkroom.files import atomic_write, write_json
+from darkroom.files import atomic_write, write_json, write_table
 from darkroom.inference import choose_device, choose_precision, set_threads
 from darkroom.params import Params, override
 from darkroom.splits import Meta, Split, open_split, read_meta, split_sha256
 from darkroom.training import Epoch, fit, model_config, new_classifier, shrink_split
 from darkroom.tuning import best_values, finished_trials, open_study, run_study, trials_table
-from pipeline import CHECKPOINTS, DATA, REPORTS, TUNED, read_params, tracking_uri
+from pipeline import CHECKPOINTS, DATA, REPORTS, TRAINING, TUNED, read_params, tracking_uri
 
 
 def main() -> None:
@@ -38,7 +38,7 @@ def main() -> None:
     validation = open_split(DATA / "validation")
     if params.tune.resolution:
         train, validation = (shrink_split(split, params.tune.resolution) for split in (train, validation))
-    settings = params.model_dump(mode="json", exclude={"evaluate", "export"})
+    settings = params.model_dump(mode="json", include=TRAINING | {"tune"})
     del settings["tune"]["trials"]  # a study goes on to another total
     name = fingerprint(settings, [split_sha256(DATA / part) for part in ("train", "validation")])
     study = open_study(
@@ -68,8 +68,7 @@ def main() -> None:
                 on_pruned=lambda: tracking.set_tags({"pruned": True}),
             )
         table = trials_table(study)
-        with atomic_write(REPORTS / "trials.csv") as file:
-            table.to_csv(file, index=False)
+        write_table(REPORTS / "trials.csv", table)
         best = best_values(study)
         write_json(
             REPORTS / "tune.json",

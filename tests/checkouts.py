@@ -71,9 +71,14 @@ def new_checkout(folder: Path) -> Checkout:
     checkout = Checkout(folder, environment)
     checkout.run("git", "init", "-q", "-b", "main")
     checkout.run("git", "add", "-A")
-    someone = ("-c", "user.name=Someone", "-c", "user.email=someone@localhost")
-    checkout.run("git", *someone, "commit", "-q", "-m", "Start")
+    commit(checkout, "Start")
     return checkout
+
+
+def commit(checkout: Checkout, message: str) -> None:
+    """Commit what is staged, as someone."""
+    someone = ("-c", "user.name=Someone", "-c", "user.email=someone@localhost")
+    checkout.run("git", *someone, "commit", "-q", "-m", message)
 
 
 def copy_for_training(checkout: Checkout, folder: Path) -> Checkout:

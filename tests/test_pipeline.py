@@ -30,7 +30,10 @@ from tests.serving_helpers import encoded, serve_bento
 REPORTED = {
     *("data.json", "tune.json", "trials.csv", "train.json", "curve.csv", "metrics.json", "per_class.csv"),
     *("confusion.csv", "confusion.png", "curve.png", "per_class.png", "mistakes.png", "model_card.md"),
-    *("parity.json", "registered.json", "bento.json"),
+    *("parity.json", "latency.json", "registered.json", "bento.json", "calibration.json", "coverage.csv"),
+    *("coverage_test.csv", "coverage.png", "reliability.csv", "reliability.png", "slices.csv", "slices.png"),
+    *("corruptions.csv", "corruptions.png", "duplicates.csv", "duplicates.png", "label_issues.csv"),
+    *("label_issues.png", "confusion_matrix.csv", "mistakes.csv", "predictions.parquet", "model_card.html"),
 }
 
 
@@ -114,7 +117,9 @@ def test_runs_are_tracked(quickstart: Quickstart) -> None:
     assert {artifact.path for artifact in mlflow.list_artifacts(train.info.run_id)} >= {
         "figures",
         "weights",
-        "exported",
+        "tables",
+        "calibration",
+        "versions",
     }
 
 
@@ -136,7 +141,11 @@ def test_the_best_epoch_is_the_one_kept_and_logged(quickstart: Quickstart) -> No
 def test_torch_the_exported_graph_and_the_service_agree(quickstart: Quickstart) -> None:
     root = quickstart.checkout.root
     split = open_split(root / "data/test").first(20)
-    classifier = load_classifier(root / "models/model.safetensors", root / "models/model_config.json")
+    files = (
+        root / "models" / name for name in ("model.safetensors", "model_config.json", "calibration.json")
+    )
+    classifier = load_classifier(*files)
+    assert classifier.temperature == read_json(root / "models/champion/model.json")["temperature"] != 1
     torchs = predict(classifier, split, device=torch.device("cpu"))
     session = onnxruntime.InferenceSession(str(root / "models/champion/model.onnx"))
     graphs = session.run(None, {"pictures": np.array(split.images)})[0]
@@ -144,6 +153,7 @@ def test_torch_the_exported_graph_and_the_service_agree(quickstart: Quickstart) 
     classes = read_json(root / "data/meta.json")["classes"]
     tag = read_json(root / "reports/bento.json")["tag"]
     with serve_bento(root / ".bentoml", tag) as url:
+        assert "Model card" in requests.get(f"{url}/card", timeout=30).text
         for image, expected in zip(split.images, torchs, strict=True):
             answer = requests.post(
                 f"{url}/predict", params={"k": 10}, files={"picture": encoded(np.array(image))}, timeout=30
@@ -156,9 +166,35 @@ def test_registering_again_makes_no_second_version(quickstart: Quickstart) -> No
     checkout = quickstart.checkout
     before = read_json(checkout.root / "reports/registered.json")
     said = checkout.stage("register")
-    assert "it is the champion" in said
+    assert "darkroom-digits version 1: promoted: there was no champion" in said
+    assert read_json(checkout.root / "reports/registered.json") == before
     assert len(client(checkout).search_model_versions("name='darkroom-digits'")) == 1
     assert read_json(checkout.root / "models/champion/model.json")["version"] == before["version"] == "1"
+
+
+def test_every_number_has_an_interval_and_every_promotion_its_evidence(quickstart: Quickstart) -> None:
+    root = quickstart.checkout.root
+    metrics = read_json(root / "reports/metrics.json")
+    for part, name in (
+        *(("test", name) for name in ("accuracy", "loss", "top_3_accuracy")),
+        *(("calibration", "error"), ("corrupted", "accuracy")),
+    ):
+        low, value, high = (metrics[part][f"{name}{end}"] for end in ("_low", "", "_high"))
+        assert low <= value <= high
+        assert low < high
+    answers = pd.read_parquet(root / "reports/predictions.parquet")
+    assert (answers["label"] == answers["predicted"]).mean() == metrics["test"]["accuracy"]
+    mlflow = client(quickstart.checkout)
+    version = mlflow.get_model_version_by_alias("darkroom-digits", "champion")
+    assert str(version.description).startswith("**promoted: there was no champion")
+    kept = f"versions/{version.tags['sha256'][:12]}"
+    names = {Path(file.path).name for file in mlflow.list_artifacts(version.tags["run_id"], kept)}
+    assert names >= {
+        *("model.onnx", "model.json", "card.html", "predictions.parquet", "metrics.json", "model_card.md"),
+        *("verdict.json", "lineage.json", "uncommitted.diff", "dvc.lock", "params.yaml", "tuned.json"),
+    }
+    figures = {Path(file.path).name for file in mlflow.list_artifacts(version.tags["run_id"], "figures")}
+    assert figures == {name for name in REPORTED if name.endswith(".png")}
 
 
 def test_a_lost_database_is_rebuilt_from_the_files(quickstart: Quickstart, tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import re
 import subprocess
+import sys
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -33,6 +34,17 @@ def test_a_dvc_command_exists(command: str) -> None:
 def test_modules_exist() -> None:
     for module in mentioned(r"\bpython -m ([a-z_.]+)"):
         assert find_spec(module), module
+
+
+@pytest.mark.parametrize("command", mentioned(r"python -m darkroom ([a-z]+)"))
+def test_a_registry_command_exists(command: str) -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "darkroom", command, "--help"],
+        cwd=PROJECT / "src",
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 0
 
 
 def test_params_named_by_the_readme_exist() -> None:

@@ -1,80 +1,311 @@
-"""The registry's rules, on a real MLflow store."""
+"""The registry's rules and commands, on a real MLflow store in a file."""
 
-import hashlib
+import multiprocessing
+import os
+import shutil
+import signal
+import subprocess
+import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
-from darkroom.files import read_json, write_json
-from darkroom.registry import Verdict, register, registered_name, write_champion
-from darkroom.tracking import open_run
-from tests.serving_helpers import DIGITS, linear_graph
+from darkroom import registry
+from darkroom.challenge import read_verdict
+from darkroom.files import read_json
+from darkroom.registry import RegistryError, history, promote, rollback, write_champion
+from tests.checkouts import PROJECT
+from tests.registry_helpers import RULES, enter, right_but
+from tests.serving_helpers import DIGITS
 
-NAME = registered_name("digits")
+NAME = registry.registered_name("digits")
+FLOOR = RULES.model_copy(update={"min_accuracy": 0.95})
 
 
-def exported(folder: Path, seed: int) -> Path:
-    """Write another exported model for every seed."""
-    content = linear_graph(8, 8, 1, 10, seed=seed).SerializeToString()
-    folder.mkdir()
-    (folder / "model.onnx").write_bytes(content)
-    about = {"name": "digits", "classes": list(DIGITS), "height": 8, "width": 8, "channels": 1}
-    write_json(folder / "model.json", about | {"sha256": hashlib.sha256(content).hexdigest()})
-    return folder
+@pytest.fixture(scope="module")
+def empty_store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Make a store once: MLflow takes seconds for its tables."""
+    path = tmp_path_factory.mktemp("store") / "mlflow.db"
+    MlflowClient(f"sqlite:///{path}").search_experiments()
+    return path
 
 
 @pytest.fixture
-def uri(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.chdir(tmp_path)  # MLflow puts artifacts beside where it runs
+def uri(tmp_path: Path, empty_store: Path) -> str:
+    shutil.copyfile(empty_store, tmp_path / "mlflow.db")
     return f"sqlite:///{tmp_path / 'mlflow.db'}"
 
 
-def enter(uri: str, folder: Path, accuracy: float, test_sha256: str = "same") -> Verdict:
-    tags = {"test_accuracy": accuracy, "test_sha256": test_sha256}
-    with open_run(uri, "digits", name="train") as run:
-        return register(uri, NAME, folder=folder, run_id=run, tags=tags)
+def command(uri: str, *arguments: str, check: bool = True) -> str:
+    """Run `python -m darkroom` on a store; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "darkroom", "--uri", uri, "--name", NAME, *arguments],
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert (done.returncode == 0) == check, done.stdout + done.stderr
+    return done.stdout + done.stderr
 
 
-def test_the_first_is_champion_a_worse_or_equal_one_is_not_a_better_one_is(uri: str, tmp_path: Path) -> None:
-    first = enter(uri, exported(tmp_path / "a", 1), 0.90)
-    assert (first.version, first.champion, first.promoted) == ("1", "1", True)
-    worse = enter(uri, exported(tmp_path / "b", 2), 0.89)
-    assert (worse.version, worse.champion, worse.promoted) == ("2", "1", False)
-    assert "0.8900 against 0.9000" in worse.reason
-    equal = enter(uri, exported(tmp_path / "c", 3), 0.90)
-    assert (equal.champion, equal.promoted) == ("1", False)
-    better = enter(uri, exported(tmp_path / "d", 4), 0.91)
-    assert (better.version, better.champion, better.promoted) == ("4", "4", True)
-    assert MlflowClient(uri).get_model_version_by_alias(NAME, "champion").tags["test_accuracy"] == "0.91"
+def champion(uri: str) -> str | None:
+    version = registry.find_champion(MlflowClient(uri), NAME)
+    return None if version is None else str(version.version)
 
 
-def test_the_same_graph_gets_no_second_version(uri: str, tmp_path: Path) -> None:
-    folder = exported(tmp_path / "a", 1)
-    enter(uri, folder, 0.90)
-    again = enter(uri, folder, 0.90)
-    assert (again.version, again.promoted) == ("1", False)
-    assert len(MlflowClient(uri).search_model_versions(f"name='{NAME}'")) == 1
+def test_the_first_is_champion_an_equal_or_worse_one_is_not_a_better_one_is(uri: str, tmp_path: Path) -> None:
+    first = enter(uri, NAME, tmp_path / "a", right_but(0, 100))
+    assert (first.version, first.champion, first.verdict.outcome) == ("1", "1", "first")
+    equal = enter(uri, NAME, tmp_path / "b", right_but(0, 100))
+    assert (equal.version, equal.champion, equal.verdict.outcome) == ("2", "1", "equal")
+    worse = enter(uri, NAME, tmp_path / "c", right_but(0, 150))
+    assert (worse.champion, worse.verdict.outcome) == ("1", "worse")
+    chance = enter(uri, NAME, tmp_path / "d", right_but(0, 98))
+    assert (chance.champion, chance.verdict.outcome) == ("1", "no better")
+    better = enter(uri, NAME, tmp_path / "e", right_but(0, 50))
+    assert (better.version, better.champion, better.verdict.outcome) == ("5", "5", "better")
+    assert [(change.action, change.before, change.after) for change in history(MlflowClient(uri), NAME)] == [
+        ("register", None, "1"),
+        ("register", "1", "5"),
+    ]
 
 
-def test_another_test_set_is_not_compared(uri: str, tmp_path: Path) -> None:
-    enter(uri, exported(tmp_path / "a", 1), 0.90)
-    other = enter(uri, exported(tmp_path / "b", 2), 0.99, test_sha256="other")
-    assert not other.promoted
-    assert "tested on other pictures" in other.reason
+def test_the_verdict_is_kept_with_the_version(uri: str, tmp_path: Path) -> None:
+    enter(uri, NAME, tmp_path / "a", right_but(0, 100))
+    better = enter(uri, NAME, tmp_path / "b", right_but(0, 50))
+    client = MlflowClient(uri)
+    version = registry.get_version(client, NAME, "2")
+    assert read_verdict(version) == better.verdict
+    assert better.verdict.words in str(version.description)
+    again = client.download_artifacts(
+        version.tags["run_id"], f"{registry.evidence_folder(version.tags['sha256'])}/verdict.json"
+    )
+    kept = read_json(Path(again))
+    assert kept["paired"]["only_first"] == 50
+    assert kept["words"] == better.verdict.words
+
+
+def test_the_same_graph_gets_no_second_version_and_is_not_judged_again(uri: str, tmp_path: Path) -> None:
+    enter(uri, NAME, tmp_path / "a", right_but(0, 100), seed=1)
+    enter(uri, NAME, tmp_path / "b", right_but(0, 50), seed=2)
+    rollback(uri, NAME, why="complaints")
+    again = enter(uri, NAME, tmp_path / "b", right_but(0, 50), seed=2)
+    assert (again.version, again.champion) == ("2", "1"), "what people decided stands"
+    assert len(MlflowClient(uri).search_model_versions(f"name='{NAME}'")) == 2
+
+
+def test_a_first_model_below_a_floor_is_no_champion(uri: str, tmp_path: Path) -> None:
+    first = enter(uri, NAME, tmp_path / "a", right_but(0, 100), rules=FLOOR)
+    assert (first.champion, first.verdict.outcome) == (None, "below a floor")
+    assert champion(uri) is None
+    with pytest.raises(RegistryError, match=r"no champion .*darkroom promote"):
+        write_champion(uri, NAME, tmp_path / "champion")
+
+
+def test_other_test_pictures_and_other_classes_are_refused(uri: str, tmp_path: Path) -> None:
+    enter(uri, NAME, tmp_path / "a", right_but(0, 500))
+    pictures = enter(uri, NAME, tmp_path / "b", right_but(), test_sha256="0" * 64)
+    assert pictures.verdict.outcome == "not comparable"
+    assert "tested on other pictures (00000000 against 7e577e57)" in pictures.verdict.words
+    classes = enter(uri, NAME, tmp_path / "c", right_but(), classes=(*DIGITS[:9], "ten"))
+    assert classes.verdict.outcome == "not comparable"
+    assert "(new: ten; gone: 9)" in classes.verdict.words
+    assert champion(uri) == "1"
+
+
+def test_after_a_deleted_champion_the_floors_alone_decide(uri: str, tmp_path: Path) -> None:
+    enter(uri, NAME, tmp_path / "a", right_but(0, 50))
+    MlflowClient(uri).delete_model_version(NAME, "1")
+    assert champion(uri) is None
+    worse = enter(uri, NAME, tmp_path / "b", right_but(0, 100))
+    assert (worse.champion, worse.verdict.outcome) == ("2", "first")
+
+
+def test_a_champion_whose_files_are_gone_is_not_replaced_unseen(uri: str, tmp_path: Path) -> None:
+    enter(uri, NAME, tmp_path / "a", right_but(0, 50))
+    for path in (tmp_path / "mlruns").rglob("predictions.parquet"):
+        path.unlink()
+    other = enter(uri, NAME, tmp_path / "b", right_but())
+    assert (other.champion, other.verdict.outcome) == ("1", "not comparable")
+    assert "predictions of darkroom-digits version 1 are gone" in other.verdict.words
+    for path in (tmp_path / "mlruns").rglob("model.json"):
+        path.unlink()
+    with pytest.raises(RegistryError, match="not in the artifacts of run"):
+        write_champion(uri, NAME, tmp_path / "champion")
 
 
 def test_the_champion_s_own_files_are_written(uri: str, tmp_path: Path) -> None:
-    enter(uri, exported(tmp_path / "a", 1), 0.90)
-    enter(uri, exported(tmp_path / "b", 2), 0.80)
+    enter(uri, NAME, tmp_path / "a", right_but(0, 50))
+    enter(uri, NAME, tmp_path / "b", right_but(0, 100))
     info = write_champion(uri, NAME, tmp_path / "champion")
     assert info["version"] == "1"
-    assert (tmp_path / "champion/model.onnx").read_bytes() == (tmp_path / "a/model.onnx").read_bytes()
+    for name in ("model.onnx", "card.html"):
+        assert (tmp_path / "champion" / name).read_bytes() == (tmp_path / "a/exported" / name).read_bytes()
     assert read_json(tmp_path / "champion/model.json") == info
 
 
-def test_no_champion_is_said(uri: str, tmp_path: Path) -> None:
-    enter(uri, exported(tmp_path / "a", 1), 0.90)
-    MlflowClient(uri).delete_registered_model_alias(NAME, "champion")
-    with pytest.raises(ValueError, match=r"no champion .*dvc repro -f register"):
-        write_champion(uri, NAME, tmp_path / "champion")
+def test_promote_rollback_and_history_by_hand(uri: str, tmp_path: Path) -> None:
+    for name, wrong in (("a", 100), ("b", 120), ("c", 140)):
+        enter(uri, NAME, tmp_path / name, right_but(0, wrong))
+    assert "version 3 is champion, it was 1" in command(
+        uri, "promote", "3", "--why", "smaller, for the phone"
+    )
+    assert "version 2 is champion, it was 3" in command(uri, "promote", "2", "--why", "a compromise")
+    assert "version 3 is champion, it was 2" in command(uri, "rollback", "--why", "worse at night")
+    assert "version 1 is champion, it was 3" in command(uri, "rollback")
+    assert "no earlier champion" in command(uri, "rollback", check=False)
+    told = command(uri, "history").splitlines()
+    assert [line.split("  ")[-1].strip() for line in told[2:]] == [
+        "smaller, for the phone",
+        "a compromise",
+        "worse at night",
+        "rolled back",
+    ]
+    assert "None" not in "".join(told)
+    assert "none -> 1" in told[1]
+
+
+def test_a_rollback_passes_over_deleted_versions(uri: str, tmp_path: Path) -> None:
+    for name, wrong in (("a", 100), ("b", 60), ("c", 20)):
+        enter(uri, NAME, tmp_path / name, right_but(0, wrong))
+    assert champion(uri) == "3"
+    MlflowClient(uri).delete_model_version(NAME, "2")
+    assert rollback(uri, NAME, why="x").after == "1"
+
+
+def test_after_the_champion_was_deleted_a_rollback_goes_to_the_one_before(uri: str, tmp_path: Path) -> None:
+    for name, wrong in (("a", 100), ("b", 60)):
+        enter(uri, NAME, tmp_path / name, right_but(0, wrong))
+    MlflowClient(uri).delete_model_version(NAME, "2")
+    assert rollback(uri, NAME, why="x").after == "1"
+
+
+def test_the_commands_list_show_and_compare(uri: str, tmp_path: Path) -> None:
+    enter(uri, NAME, tmp_path / "a", right_but(0, 100))
+    enter(uri, NAME, tmp_path / "b", right_but(50, 150))
+    listed = command(uri, "list").splitlines()
+    assert listed[0].split() == ["version", "test", "accuracy", "commit", "verdict"]
+    assert listed[1].split() == ["2", "90.00%", "01234567", "no", "better"]
+    assert listed[2].split() == ["1", "champion", "90.00%", "01234567", "first"]
+    shown = command(uri, "show", "champion")
+    assert "promoted: there was no champion" in shown
+    assert "test_sha256" in shown
+    compared = command(uri, "compare", "2", "1")
+    assert "90.00% (87.98% to 91.71%)" in compared
+    assert "+0.00 points" in compared
+    assert "50 were right here alone and 50 there alone, p = 1" in compared
+    assert "train.learning_rate" in compared
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("show", "7"), "no version '7'; there are: 1"),
+        (("promote", "1", "--why", "x"), "is the champion already"),
+        (("promote", "7", "--why", "x"), "no version '7'"),
+        (("promote", "1", "--why", " "), "the reason must have 1 to 1000 characters, got 0"),
+        (("lineage", "7"), "no version '7'"),
+    ],
+)
+def test_what_cannot_be_done_is_said(uri: str, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
+    enter(uri, NAME, tmp_path / "a", right_but(0, 100))
+    assert said in command(uri, *arguments, check=False)
+    assert len(history(MlflowClient(uri), NAME)) == 1
+
+
+def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
+    said = command(f"sqlite:///{tmp_path / 'none.db'}", "list", check=False)
+    assert "none.db is not there" in said
+    assert not list(tmp_path.iterdir())
+
+
+def _change_often(uri: str, number: int) -> None:
+    for turn in range(5):
+        if (number + turn) % 2:
+            try:
+                rollback(uri, NAME, why=f"{number}.{turn}")
+            except RegistryError as error:
+                assert "no earlier champion" in str(error)  # noqa: PT017  nothing to test if none is raised
+        else:
+            other = "2" if champion(uri) == "1" else "1"
+            try:
+                promote(uri, NAME, other, why=f"{number}.{turn}")
+            except RegistryError as error:
+                assert "champion already" in str(error)  # noqa: PT017  another process was first
+
+
+def test_many_at_once_leave_an_unbroken_history(uri: str, tmp_path: Path) -> None:
+    enter(uri, NAME, tmp_path / "a", right_but(0, 100))
+    enter(uri, NAME, tmp_path / "b", right_but(0, 120))
+    spawn = multiprocessing.get_context("spawn")
+    processes = [spawn.Process(target=_change_often, args=(uri, number)) for number in range(4)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join()
+        assert process.exitcode == 0
+    changes = history(MlflowClient(uri), NAME)
+    assert [change.before for change in changes[1:]] == [change.after for change in changes[:-1]]
+    assert champion(uri) == changes[-1].after
+    assert len(changes) > 5
+    assert [model.name for model in MlflowClient(uri).search_registered_models()] == [NAME], "no lock is left"
+
+
+def _hold_and_die(uri: str) -> None:
+    with registry.exclusive(MlflowClient(uri), NAME):
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+def test_a_lock_of_a_process_that_died_is_taken_over(
+    uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    enter(uri, NAME, tmp_path / "a", right_but(0, 100))
+    enter(uri, NAME, tmp_path / "b", right_but(0, 120))
+    process = multiprocessing.get_context("spawn").Process(target=_hold_and_die, args=(uri,))
+    process.start()
+    process.join()
+    assert process.exitcode == -signal.SIGKILL
+    assert MlflowClient(uri).get_registered_model(f"{NAME}.lock")
+    monkeypatch.setattr(registry, "LOCK_SECONDS", 0.5)
+    assert promote(uri, NAME, "2", why="x").after == "2"
+    assert [model.name for model in MlflowClient(uri).search_registered_models()] == [NAME]
+
+
+def test_a_moved_store_finds_its_files(tmp_path: Path) -> None:
+    old, new = tmp_path / "old place", tmp_path / "new place"
+    old.mkdir()
+    enter(f"sqlite:///{old / 'mlflow.db'}", NAME, tmp_path / "a", right_but(0, 100))
+    old.rename(new)
+    uri = f"sqlite:///{new / 'mlflow.db'}"
+    assert "no version" not in command(uri, "lineage", "champion")
+    info = write_champion(uri, NAME, tmp_path / "champion")
+    assert info["version"] == "1"
+    better = enter(uri, NAME, tmp_path / "b", right_but(0, 50))
+    assert better.verdict.outcome == "better"
+    assert not old.exists()
+
+
+def test_a_copied_store_leaves_the_original_s_paths_alone(tmp_path: Path) -> None:
+    old = tmp_path / "old"
+    old.mkdir()
+    enter(f"sqlite:///{old / 'mlflow.db'}", NAME, tmp_path / "a", right_but(0, 100))
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "mlflow.db").write_bytes((old / "mlflow.db").read_bytes())
+    info = write_champion(f"sqlite:///{copy / 'mlflow.db'}", NAME, tmp_path / "champion")
+    assert info["version"] == "1"
+
+
+def test_predictions_are_what_was_kept(uri: str, tmp_path: Path) -> None:
+    from darkroom.challenge import read_candidate
+
+    answers = right_but(0, 100)
+    enter(uri, NAME, tmp_path / "a", answers)
+    kept = read_candidate(uri, registry.get_version(MlflowClient(uri), NAME, "1"))
+    np.testing.assert_array_equal(kept.right, answers)
+    assert (kept.classes, kept.milliseconds) == (DIGITS, 3.0)

@@ -1,7 +1,9 @@
 """Where a result comes from: the commit, what was not committed, and the environment."""
 
+import os
 import platform
 import subprocess
+import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
@@ -10,12 +12,23 @@ PACKAGES = ("torch", "torchvision", "mlflow", "dvc", "optuna", "bentoml", "numpy
 
 def commit(root: Path) -> str | None:
     """Return the commit that is checked out in `root`; None outside git or before the first commit."""
-    return _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    said = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    return said.decode().strip() if said else None
 
 
-def uncommitted_diff(root: Path) -> str:
-    """Return the changes to tracked files that no commit has, as a diff; empty when there are none."""
-    return _git(root, "diff", "HEAD", "--", ":!reports", ":!dvc.lock") or ""
+def uncommitted_diff(root: Path) -> bytes:
+    """Return what no commit has, new files too, as a diff that `git apply` takes; empty for nothing.
+
+    What git ignores is left out, and what the pipeline writes itself: reports/ and dvc.lock. The bytes
+    are those of the files, in whatever encoding each has.
+    """
+    with tempfile.TemporaryDirectory() as scratch:
+        index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}  # our own: the user's stays as it is
+        if _git(root, "read-tree", "HEAD", **index) is None:
+            return b""
+        _git(root, "add", "--all", "--", ".", **index)
+        diff = ("diff", "--cached", "--binary", "--no-color", "--no-ext-diff", "HEAD")
+        return _git(root, *diff, "--", ":!reports", ":!dvc.lock", **index) or b""
 
 
 def environment() -> dict[str, str]:
@@ -27,11 +40,15 @@ def environment() -> dict[str, str]:
     }
 
 
-def _git(root: Path, *arguments: str) -> str | None:
+def _git(root: Path, *arguments: str, **environment: str) -> bytes | None:
+    """Return what git says; None where it fails or there is none."""
     try:
         done = subprocess.run(
-            ["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False
+            ["git", "-C", str(root), *arguments],
+            capture_output=True,
+            check=False,
+            env=os.environ | environment,
         )
     except FileNotFoundError:
         return None  # no git: an archive of the sources runs too
-    return done.stdout.strip() if done.returncode == 0 else None
+    return done.stdout if done.returncode == 0 else None

@@ -33,6 +33,7 @@ SMALL = (
     "tune.space.augment.translate.low=0",
     "tune.space.augment.translate.high=1",
     "tune.space.augment.cutout.high=2",
+    "evaluate.duplicate_similarity=0.99",
 )
 
 

@@ -1,16 +1,22 @@
 """The door to MLflow's runs: each stage shows there what it did. The registry is in `registry`."""
 
+import logging
 import os
+import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from darkroom.params import flatten
+
+log = logging.getLogger(__name__)
 
 
 @contextmanager
@@ -28,6 +34,7 @@ def open_run(
     The run ends as FINISHED, as FAILED when the block raises.
     """
     _create_database(uri)
+    follow_move(uri)
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(experiment_id=_experiment_id(uri, experiment))
     known = run_id if run_id and has_run(uri, run_id) else None
@@ -51,6 +58,42 @@ def _create_database(uri: str) -> None:
             os.link(aside, database)
     finally:
         aside.unlink(missing_ok=True)
+
+
+def follow_move(uri: str) -> None:
+    """Where the sqlite file of `uri` was moved together with its artifacts, set the paths in it right.
+
+    MLflow keeps absolute paths and has no command to change them (github.com/mlflow/mlflow/issues/3144),
+    so a moved checkout would lose every model. Only paths that lead nowhere are changed, and only to
+    folders that are there.
+    """
+    database = _sqlite_file(uri)
+    if database is None or not database.is_file():
+        return
+    places = (
+        ("experiments", "artifact_location"),
+        ("runs", "artifact_uri"),
+        ("logged_models", "artifact_location"),
+        ("model_versions", "storage_location"),
+        ("model_versions", "source"),
+    )
+    with closing(sqlite3.connect(database, timeout=60)) as store, store:
+        for name, old in store.execute("SELECT name, artifact_location FROM experiments").fetchall():
+            here = database.resolve().parent / "mlruns" / name
+            new = here.as_uri()
+            if not old.startswith("file://") or old == new or not here.is_dir() or _path_of(old).exists():
+                continue
+            log.info("%s was moved: the artifacts of %s are at %s now", database.name, name, here)
+            for table, column in places:
+                store.execute(
+                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608  names from above
+                    f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
+                    (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
+                )
+
+
+def _path_of(file_uri: str) -> Path:
+    return Path(url2pathname(urlsplit(file_uri).path))
 
 
 def _experiment_id(uri: str, name: str) -> str:

@@ -1,0 +1,79 @@
+"""Fit on the validation pictures how far probabilities are trusted, and from where answers count as sure."""
+
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkroom import tracking
+from darkroom.calibration import calibration_error, coverage_curve, fit_temperature, scale, sure_threshold
+from darkroom.files import read_json, write_array, write_json, write_table
+from darkroom.inference import choose_device, predict_logits
+from darkroom.models import load_classifier
+from darkroom.registry import trained_run
+from darkroom.splits import open_split
+from pipeline import CALIBRATION, DATA, MODELS, REPORTS, read_params, tracking_uri
+
+
+def main() -> None:
+    """Run the stage."""
+    params = read_params(tuned=True)
+    device, _ = choose_device(params.train.device)
+    validation = open_split(DATA / "validation")
+    classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json")
+    logits = predict_logits(classifier, validation, device=device)
+    write_array(MODELS / "validation_logits.npy", logits)
+    held_out = not params.train.use_validation
+    temperature = fit_temperature(logits, validation.labels) if held_out else 1.0
+    confidence, right = _answers(scale(logits, temperature), validation.labels)
+    target = params.calibrate.sure_accuracy
+    sure_from = sure_threshold(confidence, right, accuracy=target) if held_out else None
+    write_json(
+        CALIBRATION,
+        {
+            "temperature": temperature,
+            "sure_from": sure_from,
+            "sure_accuracy": target,
+            # a picture that was trained on is right too often to fit anything on it
+            "held_out": held_out,
+        },
+    )
+    report: dict[str, Any] = {"temperature": temperature, "pictures": len(validation)}
+    if held_out:
+        before, _ = _answers(scale(logits, 1.0), validation.labels)
+        report["calibration_error_before"] = calibration_error(before, right)
+        report["calibration_error"] = calibration_error(confidence, right)
+    if sure_from is not None:
+        report["sure_from"] = sure_from
+        report["sure_coverage"] = float((confidence >= sure_from).mean())
+    write_json(REPORTS / "calibration.json", report)
+    write_table(REPORTS / "coverage.csv", coverage_curve(confidence, right, threshold=sure_from))
+    with trained_run(tracking_uri(), params.data.name, read_json(MODELS / "run.json")["run_id"]):
+        tracking.log_metrics(report, prefix="calibration.")
+        tracking.log_files(CALIBRATION, REPORTS / "coverage.csv", folder="calibration")
+    print(_said(held_out, temperature, sure_from, target, report))
+
+
+def _answers(
+    probabilities: NDArray[np.float32], labels: NDArray[np.int64]
+) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+    """Return the confidence of each answer and whether it is right, both [N]."""
+    return probabilities.max(axis=1), np.asarray(probabilities.argmax(axis=1) == labels)
+
+
+def _said(
+    held_out: bool, temperature: float, sure_from: float | None, target: float, report: dict[str, Any]
+) -> str:
+    if not held_out:
+        return "trained on the validation pictures too: none are left to fit on; temperature 1, no threshold"
+    said = (
+        f"temperature {temperature:.3f}: calibration error {report['calibration_error_before']:.2%} before, "
+        f"{report['calibration_error']:.2%} after, on {report['pictures']:,} validation pictures; "
+    )
+    if sure_from is None:
+        return said + f"no confidence reaches calibrate.sure_accuracy={target:g}"
+    return said + f"sure from {sure_from:.1%} on ({report['sure_coverage']:.1%} of them, {target:.1%} right)"
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,212 @@
+"""The registry by hand: `python -m darkroom --help` lists what can be asked and done."""
+
+import argparse
+import os
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a dozen small files
+
+
+def main(arguments: list[str] | None = None) -> None:
+    """Do what the command line says; errors end it with a message."""
+    parser = _parser()
+    asked = parser.parse_args(arguments)
+    if asked.command == "report":
+        from darkroom.pr_report import pr_report
+
+        print(pr_report(ROOT, against=asked.against))
+        return
+    from darkroom.registry import RegistryError, registered_name  # takes MLflow's seconds: not for --help
+    from darkroom.tracking import follow_move
+
+    uri = asked.uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{ROOT / 'mlflow.db'}"
+    commands: dict[str, Callable[[str, str, argparse.Namespace], str]] = {
+        "list": _list,
+        "show": _show,
+        "compare": _compare,
+        "promote": _promote,
+        "rollback": _rollback,
+        "history": _history,
+        "lineage": _lineage,
+        "reproduce": _reproduce,
+    }
+    try:
+        _check_store(uri)
+        follow_move(uri)
+        print(commands[asked.command](uri, asked.name or registered_name(_data_name()), asked))
+    except (RegistryError, FileExistsError) as error:
+        raise SystemExit(str(error)) from error
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m darkroom", description=__doc__)
+    parser.add_argument(
+        "--name", help="of the registered model; default: darkroom-<data.name of params.yaml>"
+    )
+    parser.add_argument(
+        "--uri", help="of the registry; default: MLFLOW_TRACKING_URI or the checkout's mlflow.db"
+    )
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    commands.add_parser("list", help="all versions, the champion marked")
+    show = commands.add_parser("show", help="a version, its measures and its verdict")
+    compare = commands.add_parser("compare", help="two versions on the same test pictures")
+    promote = commands.add_parser("promote", help="make a version champion by hand, with a reason")
+    rollback = commands.add_parser("rollback", help="make the champion before this one champion again")
+    commands.add_parser("history", help="who made which version champion, when, from which, why")
+    lineage = commands.add_parser("lineage", help="all that a version comes from")
+    reproduce = commands.add_parser("reproduce", help="make a version again in a new folder, and compare")
+    report = commands.add_parser("report", help="the reports beside another commit's, as Markdown")
+    for command in (show, promote, lineage, reproduce):
+        command.add_argument("version", help="its number, or champion")
+    compare.add_argument("version", help="its number, or champion")
+    compare.add_argument("other", help="the version to compare it with")
+    promote.add_argument("--why", required=True, help="the reason, kept in the history")
+    rollback.add_argument("--why", default="rolled back", help="the reason, kept in the history")
+    reproduce.add_argument("--into", type=Path, required=True, help="a folder that is not there yet")
+    report.add_argument("--against", default="main", help="commit or branch (default main)")
+    return parser
+
+
+def _data_name() -> str:
+    from darkroom.params import ParamsError, load_params
+
+    try:
+        return load_params(ROOT / "params.yaml").data.name
+    except ParamsError as error:
+        raise SystemExit(str(error)) from error
+
+
+def _check_store(uri: str) -> None:
+    """End with a message where the store is a file that is not there: MLflow would make an empty one."""
+    path = uri.removeprefix("sqlite:///")
+    if path != uri and not Path(path).is_file():
+        raise SystemExit(
+            f"{path} is not there, so nothing is registered: run `make quickstart` or `dvc repro`; in a "
+            "clone whose files came by `dvc pull`, `dvc repro -s -f register` rebuilds it"
+        )
+
+
+def _list(uri: str, name: str, asked: argparse.Namespace) -> str:
+    from darkroom import registry
+    from darkroom.challenge import read_verdict
+
+    client = registry.MlflowClient(uri)
+    champion = registry.find_champion(client, name)
+    rows = []
+    for version in registry.versions(client, name):
+        mark = "champion" if champion is not None and champion.version == version.version else ""
+        verdict = read_verdict(version)
+        accuracy = version.tags.get("test_accuracy")
+        rows.append(
+            (
+                str(version.version),
+                mark,
+                f"{float(accuracy):.2%}" if accuracy else "",
+                version.tags.get("commit", "")[:8],
+                verdict.outcome if verdict else "not judged",
+            )
+        )
+    if not rows:
+        return f"{name} has no versions in {uri}: run `dvc repro`"
+    return _columns([("version", "", "test accuracy", "commit", "verdict"), *rows])
+
+
+def _show(uri: str, name: str, asked: argparse.Namespace) -> str:
+    from darkroom import registry
+    from darkroom.challenge import read_verdict
+
+    client = registry.MlflowClient(uri)
+    version = registry.get_version(client, name, asked.version)
+    champion = registry.find_champion(client, name)
+    verdict = read_verdict(version)
+    rows: list[tuple[str, ...]] = [("version", f"{version.name} {version.version}")]
+    rows.append(("champion", "yes" if champion is not None and champion.version == version.version else "no"))
+    rows.append(("verdict", verdict.words if verdict else "not judged"))
+    rows += sorted(
+        (key, value) for key, value in version.tags.items() if key not in ("verdict", "mlflow.modelId")
+    )
+    return _columns(rows)
+
+
+def _compare(uri: str, name: str, asked: argparse.Namespace) -> str:
+    from darkroom import registry
+    from darkroom.challenge import compare
+
+    client = registry.MlflowClient(uri)
+    first, second = (registry.get_version(client, name, which) for which in (asked.version, asked.other))
+    return compare(uri, first, second)
+
+
+def _promote(uri: str, name: str, asked: argparse.Namespace) -> str:
+    from darkroom.registry import promote
+
+    return _said(name, asdict(promote(uri, name, asked.version, why=asked.why)))
+
+
+def _rollback(uri: str, name: str, asked: argparse.Namespace) -> str:
+    from darkroom.registry import rollback
+
+    return _said(name, asdict(rollback(uri, name, why=asked.why)))
+
+
+def _said(name: str, change: dict[str, str]) -> str:
+    return (
+        f"{name}: version {change['after']} is champion, it was {change['before'] or 'none'}.\n"
+        "What is served changes with the next Bento: dvc repro -s -f register && dvc repro package"
+    )
+
+
+def _history(uri: str, name: str, asked: argparse.Namespace) -> str:
+    from darkroom import registry
+
+    changes = registry.history(registry.MlflowClient(uri), name)
+    if not changes:
+        return f"{name} has no history in {uri}: no version was ever champion"
+    rows = [
+        (c.when[:19].replace("T", " "), c.who, c.action, f"{c.before or 'none'} -> {c.after}", c.why)
+        for c in changes
+    ]
+    return _columns([("when (UTC)", "who", "action", "champion", "why"), *rows])
+
+
+def _lineage(uri: str, name: str, asked: argparse.Namespace) -> str:
+    from darkroom import provenance, registry
+
+    return provenance.tell(uri, registry.get_version(registry.MlflowClient(uri), name, asked.version)).rstrip(
+        "\n"
+    )
+
+
+def _reproduce(uri: str, name: str, asked: argparse.Namespace) -> str:
+    from darkroom import provenance, registry
+
+    version = registry.get_version(registry.MlflowClient(uri), name, asked.version)
+    found = provenance.reproduce(uri, version, root=ROOT, into=asked.into.resolve())
+    lines = [f"version {version.version} was made again in {asked.into}"]
+    for name_, (before, here) in found.other_environment.items():
+        lines.append(f"  other environment: {name_} {here} here, {before} then")
+    lines.append("  weights: the same to the bit" if found.same_weights else "  weights: not the same bits")
+    if not found.differing:
+        return "\n".join([*lines, f"  metrics: all {found.metrics} the same"])
+    lines.append(f"  metrics: {len(found.differing)} of {found.metrics} differ (then, now):")
+    lines += [f"    {key}: {before}, {after}" for key, (before, after) in sorted(found.differing.items())]
+    print("\n".join(lines))
+    sys.exit(1)
+
+
+def _columns(rows: list[tuple[str, ...]]) -> str:
+    """Return rows as columns of text, the last one as wide as it is."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
+    return "\n".join(
+        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
+        for row in rows
+    )
+
+
+if __name__ == "__main__":
+    main()
