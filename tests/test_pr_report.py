@@ -61,6 +61,28 @@ def test_the_same_reports_are_said_to_be_the_same(checkout: Path) -> None:
     assert "the reports are those of `main`" in pr_report(checkout, against="main")
 
 
+def test_reports_of_older_code_are_compared_with(checkout: Path) -> None:
+    older: dict[str, Any] = metrics(900)
+    older = {"test": {key: older["test"][key] for key in ("accuracy", "pictures", "loss")}}
+    write_json(checkout / "reports/metrics.json", older)
+    write_json(checkout / "reports/registered.json", {"name": "x", "version": "1", "promoted": True})
+    git(checkout, "add", "-A")
+    git(checkout, "commit", "-q", "-m", "Older")
+    write_json(checkout / "reports/metrics.json", metrics(930))
+    report = pr_report(checkout, against="main")
+    assert "| accuracy | 93.00% (91.25% to 94.42%) | 90.00% |" in report
+    assert "| calibration error | 1.20% (1.00% to 2.00%) | not measured |" in report
+    assert "version 1, not judged" in report
+
+
+def test_class_names_that_look_like_numbers_stay_as_they_are(checkout: Path) -> None:
+    write_text(checkout / "reports/confusion_matrix.csv", "actual,007,1e3\n007,400,30\n1e3,40,530\n")
+    write_text(checkout / "reports/mistakes.csv", "picture,actual,predicted,confidence\n7,007,1e3,0.99\n")
+    report = pr_report(checkout, against="main")
+    assert "| 007 | 400 | 30 |" in report
+    assert "| 7 | 007 | 1e3 | 99.0% |" in report
+
+
 def test_a_branch_without_reports_and_no_branch_are_said(checkout: Path) -> None:
     report = pr_report(checkout, against="nowhere")
     assert "`nowhere` has no reports to compare with" in report

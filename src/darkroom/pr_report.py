@@ -27,9 +27,9 @@ def pr_report(root: Path, *, against: str) -> str:
     parts = ["# Report", _headline(metrics, before, against)]
     if (root / "reports/registered.json").is_file():
         registered = read_json(root / "reports/registered.json")
+        verdict = registered.get("verdict", {"words": "not judged: registered before there was a gate"})
         parts.append(
-            f"**The gate:** {registered['name']} version {registered['version']}, "
-            f"{registered['verdict']['words']}."
+            f"**The gate:** {registered['name']} version {registered['version']}, {verdict['words']}."
         )
     parts += ["## Metrics", _metrics_table(metrics, before, against)]
     parts += _confusion(root / "reports/confusion_matrix.csv")
@@ -102,13 +102,16 @@ def _cell(tree: Mapping[str, Any], keys: tuple[str, ...]) -> str:
     if name not in tree:
         return "not measured"
     form = "{:.4f}" if name == "loss" else "{:.2%}"
-    return form.format(tree[name]) + f" ({form} to {form})".format(tree[f"{name}_low"], tree[f"{name}_high"])
+    told = form.format(tree[name])
+    if f"{name}_low" not in tree:  # reports of before there were intervals
+        return told
+    return told + f" ({form} to {form})".format(tree[f"{name}_low"], tree[f"{name}_high"])
 
 
 def _confusion(path: Path) -> list[str]:
     if not path.is_file():
         return []
-    table = pd.read_csv(path, keep_default_na=False)
+    table = pd.read_csv(path, keep_default_na=False, dtype=str)  # names of classes may look like numbers
     if len(table) > MOST_CLASSES:
         return ["## Confusion", f"{len(table)} classes: see reports/confusion.png (`dvc pull`)."]
     heads = ["actual \\ predicted", *map(_text, table.columns[1:])]
@@ -123,7 +126,8 @@ def _confusion(path: Path) -> list[str]:
 def _mistakes(path: Path) -> list[str]:
     if not path.is_file():
         return []
-    table = pd.read_csv(path, keep_default_na=False).head(MOST_MISTAKES)
+    names = dict.fromkeys(("actual", "predicted"), str)  # that may look like numbers
+    table = pd.read_csv(path, keep_default_na=False, dtype=names).head(MOST_MISTAKES)
     if table.empty:
         return ["## The worst mistakes", "None: every picture was recognised."]
     lines = ["| test picture | is | taken for | how surely |", "| --- | --- | --- | --- |"]
