@@ -19,11 +19,10 @@ def main() -> None:
     """Run the stage."""
     params = read_params(tuned=True)
     device, _ = choose_device(params.train.device)
-    validation = open_split(DATA / "validation")
+    validation, held_out = open_split(DATA / "validation"), not params.train.use_validation
     classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json")
     logits = predict_logits(classifier, validation, device=device)
     write_array(MODELS / "validation_logits.npy", logits)
-    held_out = not params.train.use_validation
     temperature = fit_temperature(logits, validation.labels) if held_out else 1.0
     confidence, right = _answers(scale(logits, temperature), validation.labels)
     target = params.calibrate.sure_accuracy
@@ -39,6 +38,7 @@ def main() -> None:
         },
     )
     report: dict[str, Any] = {"temperature": temperature, "pictures": len(validation)}
+    curve = coverage_curve(confidence, right, threshold=sure_from)
     if held_out:
         before, _ = _answers(scale(logits, 1.0), validation.labels)
         report["calibration_error_before"] = calibration_error(before, right)
@@ -47,7 +47,7 @@ def main() -> None:
         report["sure_from"] = sure_from
         report["sure_coverage"] = float((confidence >= sure_from).mean())
     write_json(REPORTS / "calibration.json", report)
-    write_table(REPORTS / "coverage.csv", coverage_curve(confidence, right, threshold=sure_from))
+    write_table(REPORTS / "coverage.csv", curve if held_out else curve[:0])
     with trained_run(tracking_uri(), params.data.name, read_json(MODELS / "run.json")["run_id"]):
         tracking.log_metrics(report, prefix="calibration.")
         tracking.log_files(CALIBRATION, REPORTS / "coverage.csv", folder="calibration")

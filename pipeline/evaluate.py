@@ -66,7 +66,6 @@ def main() -> None:
             REPORTS,
             lambda split: predict(classifier, split, device=device, progress=False),
             draw(test, asked.corruption_pictures, seed=params.seed),
-            clean=headline["accuracy"],
             seed=params.seed,
             resamples=asked.resamples,
         ),
@@ -96,7 +95,7 @@ def write_card(params: Params, meta: Meta, metrics: dict[str, Any], training: di
             corrupted=metrics["corrupted"],
             duplicates=metrics["duplicates"],
             label_issues=metrics["label_issues"],
-            per_class=pd.read_csv(REPORTS / "per_class.csv", keep_default_na=False),
+            per_class=pd.read_csv(REPORTS / "per_class.csv", keep_default_na=False, dtype={"class": str}),
             architecture={
                 key: value for key, value in config.items() if key in type(params.model).model_fields
             },

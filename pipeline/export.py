@@ -3,14 +3,14 @@
 import shutil
 
 from darkroom import tracking
-from darkroom.exporting import export_onnx, latency, parity
+from darkroom.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
 from darkroom.files import read_json, sha256_file, write_json
 from darkroom.models import load_classifier
 from darkroom.registry import trained_run
 from darkroom.splits import open_split, read_meta
 from pipeline import CALIBRATION, DATA, MODELS, REPORTS, read_params, tracking_uri
 
-PARITY_PICTURES = 256
+PARITY_PICTURES = 1000
 
 
 def main() -> None:
@@ -23,8 +23,16 @@ def main() -> None:
     export_onnx(classifier, graph, height=meta.height, width=meta.width, channels=meta.channels)
     validation = open_split(DATA / "validation").first(PARITY_PICTURES)
     report = parity(classifier, graph, validation, tolerance=params.export.tolerance)
+    reduced = reduced_parity(graph, validation)
+    precision, why = choose_served_precision(
+        params.export.precision,
+        reduced,
+        same_class=params.export.bf16_same_class,
+        difference=params.export.bf16_difference,
+    )
+    report |= {"precision": precision} | ({"bf16": reduced} if reduced else {})
     write_json(REPORTS / "parity.json", report)
-    took = latency(graph, validation)
+    took = latency(graph, validation, precision=precision)
     write_json(REPORTS / "latency.json", took)
     shutil.copyfile(REPORTS / "model_card.html", MODELS / "exported" / "card.html")
     test, calibration = read_json(REPORTS / "metrics.json")["test"], read_json(CALIBRATION)
@@ -40,6 +48,7 @@ def main() -> None:
             "views": config["views"],
             "temperature": calibration["temperature"],
             "sure_from": calibration["sure_from"],
+            "precision": precision,
             "sha256": sha256_file(graph),
             "parameters": sum(weight.numel() for weight in classifier.parameters()),
             "test": {
@@ -57,8 +66,9 @@ def main() -> None:
     print(
         f"exported {graph.stat().st_size / 1e6:.1f} MB; probabilities within "
         f"{report['worst_difference']:.1e} of torch's on {report['pictures']} pictures; "
-        f"{took['median_milliseconds']:.1f} ms for one picture here"
+        f"{took['median_milliseconds']:.2g} ms for one picture here"
     )
+    print(f"served in {why}")
 
 
 if __name__ == "__main__":

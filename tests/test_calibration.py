@@ -7,6 +7,7 @@ from scipy.special import softmax
 
 from darkroom.calibration import (
     calibration_error,
+    calibration_interval,
     coverage_curve,
     fit_temperature,
     reliability_table,
@@ -48,9 +49,20 @@ def test_a_set_without_a_mistake_does_not_make_probabilities_certain() -> None:
     logits = (np.eye(5)[labels] * 4).astype(np.float32)
     temperature = fit_temperature(logits, labels)
     confidence = scale(logits, temperature).max(axis=1)
-    assert confidence == pytest.approx(
-        np.full(100, 101 / 105), abs=0.002
-    )  # as sure as one more in 105 allows
+    # as sure as one mistake in 102 would allow, however many classes there are
+    assert confidence == pytest.approx(np.full(100, 101 / 102), abs=0.002)
+    labels = np.arange(200) % 50
+    logits = (np.eye(50)[labels] * 4).astype(np.float32)
+    confidence = scale(logits, fit_temperature(logits, labels)).max(axis=1)
+    assert confidence == pytest.approx(np.full(200, 201 / 202), abs=0.002)
+
+
+def test_the_temperature_is_that_of_an_independent_fit() -> None:
+    logits, labels = drawn(4_000, sharpness=2.0)
+    tried = np.linspace(1.5, 2.5, 2001)
+    own = np.arange(4_000), labels
+    losses = [-np.log(softmax(logits.astype(float) / value, axis=1)[own]).mean() for value in tried]
+    assert fit_temperature(logits, labels) == pytest.approx(tried[int(np.argmin(losses))], rel=0.005)
 
 
 def test_impossible_logits_are_refused() -> None:
@@ -66,6 +78,20 @@ def test_the_calibration_error_of_a_hand_made_case() -> None:
     # four answers of 0.95 of which 0.75 are right, two of 0.55 that are both right
     assert calibration_error(confidence, right) == pytest.approx((4 * 0.2 + 2 * 0.45) / 6)
     assert calibration_error(np.ones(3), np.ones(3, bool)) == 0
+
+
+def test_the_interval_of_the_calibration_error_holds_the_true_one() -> None:
+    generator, held = np.random.default_rng(0), 0
+    for _ in range(60):
+        confidence = np.clip(1 - generator.exponential(0.06, 2_000), 0.1, 1)
+        right = generator.random(2_000) < confidence**1.3
+        low, high = calibration_interval(confidence, right, 200)
+        held += low <= 0.0165 <= high  # the error of two million such answers
+        assert low <= calibration_error(confidence, right) <= high
+    assert held >= 54
+    calibrated = generator.random(2_000) < confidence
+    low, _ = calibration_interval(confidence, calibrated, 200)
+    assert low < 0.005 < calibration_error(confidence, calibrated), "what chance adds is no error"
 
 
 def test_reliability_bins_hold_every_picture_once() -> None:

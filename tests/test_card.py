@@ -59,12 +59,14 @@ def _evidence() -> dict[str, Any]:
     return {
         "calibration": {
             "temperature": 1.234,
+            "held_out": True,
             "error": 0.0111,
             "error_low": 0.0102,
             "error_high": 0.0133,
             "error_before": 0.0444,
             "sure": {
                 "from": 0.7155,
+                "asked": 0.985,
                 "coverage": 0.8877,
                 "pictures": 5,
                 "accuracy": 0.9766,
@@ -73,6 +75,7 @@ def _evidence() -> dict[str, Any]:
             },
         },
         "corrupted": {
+            "clean": 0.8181,
             "accuracy": 0.6543,
             "accuracy_low": 0.6432,
             "accuracy_high": 0.6654,
@@ -137,7 +140,8 @@ def test_rows_of_the_class_table() -> None:
 def test_the_evidence_is_told() -> None:
     card = model_card(CardInputs(**_full(), **_evidence()))
     for told in (
-        "1.11 % (1.02 to 1.33 %, 95 % bootstrap)", "4.44 %", "1.234", "71.55 %", "88.77 %",
+        "1.11 % (1.02 to 1.33 %, 95 % bootstrap)", "4.44 %", "1.234", "71.55 %", "88.77 %", "98.50 %",
+        "81.81 %",
         "97.66 % (96.55 to 98.33 %, 95 % Wilson)",
         "65.43 % (64.32 to 66.54 %, 95 % bootstrap)", "51.51 %", "71.71 %", "500 test pictures",
         "3,456 test pictures", "91.91 % (90.90 to 92.92 %, 95 % Wilson)",
@@ -156,6 +160,17 @@ def test_no_sure_answers_and_no_duplicates_are_said() -> None:
     card = model_card(CardInputs(**_needed(), **evidence))
     assert "No confidence was found" in card
     assert "0 test pictures closely resemble a training or validation one." in card
+
+
+def test_a_final_fit_claims_nothing_of_validation_pictures() -> None:
+    evidence = _evidence()
+    del evidence["calibration"]["sure"]
+    evidence["calibration"] |= {"held_out": False, "temperature": 1.0}
+    card = model_card(CardInputs(**_needed(), **evidence))
+    assert "the validation pictures were trained on" in card
+    assert "1.11 % (1.02 to 1.33 %, 95 % bootstrap)" in card
+    assert "fitted on validation pictures" not in card
+    assert "before the temperature" not in card
 
 
 def test_missing_parts_are_left_out() -> None:

@@ -418,6 +418,9 @@ def test_coverage_tells_the_first_row_not_below_the_threshold(
     coverage_figure(path, curve, threshold=None, sure_accuracy=0.995)
     told = [text.get_text() for text in drawn]
     assert "no threshold makes 99.5 % of the answered validation pictures right" in told
+    coverage_figure(path, curve, threshold=None, sure_accuracy=None)  # after a final fit
+    told = [text.get_text() for text in drawn]
+    assert any(text.endswith("; no threshold was chosen") for text in told)
     assert not any("answered," in text for text in told)
 
 

@@ -261,5 +261,15 @@ def test_a_final_fit_uses_the_validation_pictures_too(quickstart: Quickstart, tm
     report = read_json(copy.root / "reports/train.json")
     assert report["validation"] == {"loss": None, "accuracy": None, "accuracy_with_views": None}
     assert report["best_epoch"] == 2
+    assert "none are left to fit on" in copy.stage("calibrate")
+    calibration = read_json(copy.root / "models/calibration.json")
+    assert (calibration["temperature"], calibration["sure_from"]) == (1.0, None)
+    assert pd.read_csv(copy.root / "reports/coverage.csv").empty
     copy.stage("evaluate")  # whose figures show no validation
+    metrics = read_json(copy.root / "reports/metrics.json")
+    assert "sure" not in metrics["calibration"]
+    assert list(metrics["label_issues"]) == ["test"], "the model knows the others' labels by heart"
+    card = (copy.root / "reports/model_card.md").read_text(encoding="utf-8")
+    assert "the validation pictures were trained on" in card
+    assert "fitted on validation pictures" not in card
     assert not list((copy.root / ".checkpoints").glob("train-*"))

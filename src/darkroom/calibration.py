@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from darkroom.metrics import wilson_interval
+from darkroom.metrics import bootstrap_interval, wilson_interval
 
 BINS = 15  # of confidence, as wide as each other: the published figures' number
 CURVE_POINTS = 200
@@ -26,25 +26,25 @@ def scale(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
     """Return the temperature with the least cross-entropy on held-out pictures.
 
-    The method is Guo et al.'s (2017, arXiv:1706.04599). Of N pictures in K classes the true class counts
-    (N+1)/(N+K) and each other 1/(N+K), as in Platt's scaling (1999): where every picture is right, the
-    least cross-entropy would have all probabilities 0 or 1.
+    The method is Guo et al.'s (2017, arXiv:1706.04599). Of N pictures the true class counts (N+1)/(N+2)
+    and the others share the rest, as in Platt's scaling (1999): where every picture is right, the least
+    cross-entropy would have all probabilities 0 or 1.
 
     Args:
-        logits: float [N,K], N of at least 1.
+        logits: float [N,K], N of at least 1, K of at least 2.
         labels: integers [N] within 0..K-1.
 
     Raises:
         ValueError: the shapes do not fit or a logit is not finite.
     """
     logits = np.asarray(logits, dtype=np.float64)
-    if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels):
+    if logits.ndim != 2 or labels.shape != logits.shape[:1] or not len(labels) or logits.shape[1] < 2:
         raise ValueError(f"logits {list(logits.shape)} and labels {list(labels.shape)} must be [N,K] and [N]")
     if not np.isfinite(logits).all():
         raise ValueError("the logits hold NaN or infinity")
     pictures, classes = logits.shape
-    targets = np.full(logits.shape, 1 / (pictures + classes))
-    targets[np.arange(pictures), labels] = (pictures + 1) / (pictures + classes)
+    targets = np.full(logits.shape, 1 / (pictures + 2) / (classes - 1))
+    targets[np.arange(pictures), labels] = (pictures + 1) / (pictures + 2)
 
     def cross_entropy(log_temperature: float) -> float:
         return float(-(targets * log_softmax(logits / np.exp(log_temperature), axis=1)).sum(axis=1).mean())
@@ -64,6 +64,23 @@ def calibration_error(
     place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
     gaps = np.bincount(place, weights=confidence - right, minlength=bins)
     return float(np.abs(gaps).sum() / len(right))
+
+
+def calibration_interval(
+    confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_], resamples: int = 1000
+) -> tuple[float, float]:
+    """Return the 95 % interval (low, high) of the calibration error of answers, both arrays [N].
+
+    Chance adds to an error that cannot be negative: that of a sample lies above the true one, and that of
+    a resample above the sample's. So the resamples tell how far up the true one may lie (their
+    percentile), but not how far down: there it is as far. The interval is wider than need be, but for an
+    error of nearly 0, which it holds less often than it says.
+    """
+    error = calibration_error(confidence, right)
+    _, high = bootstrap_interval(
+        lambda drawn: calibration_error(confidence[drawn], right[drawn]), len(right), resamples
+    )
+    return max(0.0, 2 * error - high), high
 
 
 def reliability_table(

@@ -212,6 +212,13 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
             f"{_percent(calibration['error'])} "
             f"({_interval(calibration['error_low'], calibration['error_high'])}, 95 % bootstrap)",
         ),
+    ]
+    if not calibration["held_out"]:
+        return _table(("", "value"), rows) + (
+            "\n\nNo temperature and no threshold of sure answers were fitted: the validation pictures were "
+            "trained on, and no others were held out."
+        )
+    rows += [
         ("before the temperature", _percent(calibration["error_before"])),
         ("temperature, fitted on validation pictures", f"{calibration['temperature']:.3f}"),
     ]
@@ -223,6 +230,7 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
     rows += [
         ("an answer is sure from a probability of", _percent(sure["from"])),
         ("sure answers", _percent(sure["coverage"])),
+        ("asked for, of which right", f"{_percent(sure['asked'])} of the validation pictures"),
         (
             "of which right",
             f"{_percent(sure['accuracy'])} "
@@ -233,13 +241,14 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
 
 
 def _corrupted(corrupted: Mapping[str, Any]) -> str:
-    known = ("accuracy", "accuracy_low", "accuracy_high", "pictures")
+    known = ("accuracy", "accuracy_low", "accuracy_high", "pictures", "clean")
     rows = [
+        ("none: the same pictures as they are", _percent(corrupted["clean"])),
         (
             "mean of all",
             f"{_percent(corrupted['accuracy'])} "
             f"({_interval(corrupted['accuracy_low'], corrupted['accuracy_high'])}, 95 % bootstrap)",
-        )
+        ),
     ]
     rows += [(_text(name), _percent(value)) for name, value in corrupted.items() if name not in known]
     return (

@@ -10,12 +10,16 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom import figures
-from darkroom.calibration import calibration_error, coverage_curve, reliability_table
+from darkroom.calibration import (
+    calibration_error,
+    calibration_interval,
+    coverage_curve,
+    reliability_table,
+)
 from darkroom.duplicates import near_duplicates
 from darkroom.files import write_table
 from darkroom.label_issues import label_issues
 from darkroom.metrics import (
-    bootstrap_interval,
     classification_metrics,
     confusion_matrix,
     confusion_table,
@@ -124,25 +128,28 @@ def report_calibration(
         folder: where tables and figures go.
         answers: with the temperature of `calibration`, which is as models/calibration.json.
         before: the confidence of each answer without it, [N].
-        calibration: `temperature`, `sure_from` (or None) and `sure_accuracy`.
+        calibration: `temperature`, `sure_from` (or None), `sure_accuracy`, and `held_out`: whether there
+            were validation pictures to fit them on.
         resamples: of the bootstrap.
     """
     confidence, right = answers.confidence, answers.right
     error = calibration_error(confidence, right)
-    low, high = bootstrap_interval(
-        lambda drawn: calibration_error(confidence[drawn], right[drawn]), len(right), resamples
-    )
+    low, high = calibration_interval(confidence, right, resamples)
     temperature, sure_from = calibration["temperature"], calibration["sure_from"]
     table = reliability_table(confidence, right)
     curve = coverage_curve(confidence, right, threshold=sure_from)
     write_table(folder / "reliability.csv", table)
     write_table(folder / "coverage_test.csv", curve)
-    figures.reliability_figure(folder / "reliability.png", table, error=error, temperature=temperature)
+    fitted, asked = calibration["held_out"], calibration["sure_accuracy"]
+    figures.reliability_figure(
+        folder / "reliability.png", table, error=error, temperature=temperature if fitted else None
+    )
     figures.coverage_figure(
-        folder / "coverage.png", curve, threshold=sure_from, sure_accuracy=calibration["sure_accuracy"]
+        folder / "coverage.png", curve, threshold=sure_from, sure_accuracy=asked if fitted else None
     )
     report: dict[str, Any] = {
         "temperature": temperature,
+        "held_out": fitted,
         "error": error,
         "error_low": low,
         "error_high": high,
@@ -150,7 +157,12 @@ def report_calibration(
     }
     sure = confidence >= (1.1 if sure_from is None else sure_from)
     if sure.any():
-        report["sure"] = {"from": sure_from, "coverage": float(sure.mean()), **share(right[sure])}
+        report["sure"] = {
+            "from": sure_from,
+            "asked": asked,
+            "coverage": float(sure.mean()),
+            **share(right[sure]),
+        }
     return report
 
 
@@ -240,15 +252,15 @@ def report_corruptions(
     predict: Callable[[Split], NDArray[np.float32]],
     split: Split,
     *,
-    clean: float,
     seed: int,
     resamples: int,
 ) -> dict[str, Any]:
-    """Report accuracy under corruptions, drawn by `seed`, of `split`; `clean` is the accuracy without."""
+    """Report accuracy under corruptions, drawn by `seed`, of `split`, and as `clean` that without."""
     table, report = corruptions_table(predict, split, seed=seed, resamples=resamples)
+    clean = float((predict(split).argmax(axis=1) == split.labels).mean())
     write_table(folder / "corruptions.csv", table)
     figures.corruptions_figure(folder / "corruptions.png", table, clean=clean)
-    return report
+    return {**report, "clean": clean}
 
 
 def predictions_table(answers: Answers, *, classes: Sequence[str]) -> pd.DataFrame:

@@ -327,7 +327,7 @@ def pairs_figure(
     _gallery(path, [left, right], captions, columns=3, most=34, title=title, none=none)
 
 
-def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, temperature: float) -> None:
+def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, temperature: float | None) -> None:
     """Draw the reliability diagram: how often the model is right when it is so sure, bin by bin.
 
     A bin is marked where its interval does not hold its mean confidence. Below stands how many pictures
@@ -339,7 +339,7 @@ def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, tempera
             `confidence` (the mean), `accuracy`, `accuracy_low` and `accuracy_high` (its 95 % interval);
             shares within 0..1.
         error: the expected calibration error, 0..1.
-        temperature: what the logits were divided by; 1 changes nothing.
+        temperature: what the logits were divided by; 1 changes nothing, None says that none was fitted.
 
     Raises:
         ValueError: a column is missing, there is no row, or a number is not as said.
@@ -348,7 +348,7 @@ def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, tempera
     _refuse_table(table, [*shares, "pictures"], "table", "no picture has a confidence")
     _refuse_shares(table, shares)
     _refuse_share("error", error)
-    if not 0 < temperature < math.inf:
+    if temperature is not None and not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be above 0, got {temperature}")
     low, wide = table["low"].to_numpy(float), (table["high"] - table["low"]).to_numpy(float)
     confidence, accuracy = table["confidence"].to_numpy(float), table["accuracy"].to_numpy(float)
@@ -396,11 +396,12 @@ def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, tempera
         lower.set_ylabel("pictures")
         figure.align_ylabels()
         figure.legend(loc="outside lower center", ncols=3)
-        upper.set_title(f"expected calibration error {_told(error, 2)}, at temperature {temperature:.3g}")
+        fitted = "no temperature fitted" if temperature is None else f"at temperature {temperature:.3g}"
+        upper.set_title(f"expected calibration error {_told(error, 2)}, {fitted}")
 
 
 def coverage_figure(
-    path: Path, curve: pd.DataFrame, *, threshold: float | None, sure_accuracy: float
+    path: Path, curve: pd.DataFrame, *, threshold: float | None, sure_accuracy: float | None
 ) -> None:
     """Draw how accurate the answers are when only the pictures the model is sure of are answered.
 
@@ -412,7 +413,8 @@ def coverage_figure(
         threshold: the one chosen on the validation pictures. Its point is marked, that of the lowest
             threshold in the curve that is not below it. None says that no threshold reaches
             `sure_accuracy` on the validation pictures.
-        sure_accuracy: the accuracy asked for, 0..1.
+        sure_accuracy: the accuracy asked for, 0..1. None says that there were no validation pictures to
+            choose a threshold on; then `threshold` is None too.
 
     Raises:
         ValueError: a column is missing, no row has answered pictures, the rows are in another order, or
@@ -426,19 +428,25 @@ def coverage_figure(
     if answered.empty:
         raise ValueError("the curve has no row with answered pictures: every coverage is 0")
     _refuse_shares(answered, ["accuracy"])
-    _refuse_share("sure_accuracy", sure_accuracy)
-    asked = _percent(sure_accuracy, 0)
     title = "accuracy of the answers when only the sure ones are given"
-    if threshold is None:
-        title = f"no threshold makes {asked} of the answered validation pictures right"
+    if sure_accuracy is None:
+        title += "; no threshold was chosen"
     else:
+        _refuse_share("sure_accuracy", sure_accuracy)
+        asked = _percent(sure_accuracy, 0)
+    if sure_accuracy is not None and threshold is None:
+        title = f"no threshold makes {asked} of the answered validation pictures right"
+    if threshold is not None:
         _refuse_share("threshold", threshold)
-    lowest = min(float(answered["accuracy"].min()), sure_accuracy)
+    lowest = min(float(answered["accuracy"].min()), 1.0 if sure_accuracy is None else sure_accuracy)
     span = max(1 - lowest, 0.01)
     bottom = lowest - 0.24 * span  # leaves a strip below the curve, for the words
     with _figure(path, WIDTH, 4.6) as figure:
         axes = figure.add_subplot()
-        axes.axhline(sure_accuracy, color=SOFT, linewidth=1.2, linestyle="--", label=f"asked for: {asked}")
+        if sure_accuracy is not None:
+            axes.axhline(
+                sure_accuracy, color=SOFT, linewidth=1.2, linestyle="--", label=f"asked for: {asked}"
+            )
         line = "-o" if len(answered) <= 30 else "-"
         axes.plot(answered["coverage"], answered["accuracy"], line, color=BLUE, label="accuracy")
         if threshold is not None:
