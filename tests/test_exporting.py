@@ -1,5 +1,8 @@
 """The exported graph against torch: both architectures, all views, any batch."""
 
+import os
+import subprocess
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -10,8 +13,9 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
-from darkroom.exporting import export_onnx, parity
+from darkroom.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
 from darkroom.models import Classifier
+from darkroom.serving.runtime import BATCHES, Graph, computes_in_bf16
 from darkroom.splits import Split
 from tests.test_models import classifier_of
 
@@ -110,6 +114,95 @@ def test_answers_that_are_no_numbers_break_the_tolerance(exported: Exported) -> 
         other.net.get_parameter("head.weight").fill_(float("nan"))
     with pytest.raises(ValueError, match="differ from torch's by up to nan"):
         parity(other, exported.graph, split_of(exported.shape), tolerance=1e-4)
+
+
+@pytest.mark.parametrize("count", [1, 7, 16, 70])
+def test_the_served_runtime_answers_like_torch_for_any_number_of_pictures(
+    exported: Exported, count: int
+) -> None:
+    x = pictures(count, exported.shape)
+    answers = Graph(exported.graph.read_bytes(), threads=1).run(x)
+    assert (answers.shape, answers.dtype) == ((count, 5), np.float32)
+    np.testing.assert_allclose(answers, exported.answers(x), atol=1e-5, rtol=0)
+
+
+def test_a_graph_of_two_outputs_is_refused(exported: Exported) -> None:
+    model = onnx.load(exported.graph)
+    model.graph.output.append(model.graph.output[0])
+    model.graph.output[1].name = model.graph.node[0].output[0]
+    model.graph.output[1].ClearField("type")
+    with pytest.raises(ValueError, match="1 inputs and 2 outputs"):
+        Graph(model.SerializeToString())
+
+
+def test_bf16_is_measured_on_pictures_as_it_is_served(exported: Exported) -> None:
+    split = split_of(exported.shape)
+    report = reduced_parity(exported.graph, split)
+    content = exported.graph.read_bytes()
+    if report is None:
+        assert not computes_in_bf16()
+        assert Graph(content, precision="bf16").precision == "fp32"
+        return
+    served = Graph(content, precision="bf16")
+    assert served.precision == "bf16"
+    full, reduced = Graph(content).run(split.images), served.run(split.images)
+    moved = np.abs(full - reduced).max(axis=1)
+    assert 0 < moved.max() < 0.1  # it does compute differently, and not by much
+    assert report["mean_difference"] == pytest.approx(moved.mean(), abs=1e-3)
+    assert report["worst_difference"] == pytest.approx(moved.max(), abs=1e-2)
+    assert report["same_class"] >= 0.9
+
+
+GOOD = {"same_class": 0.998, "mean_difference": 0.003, "worst_difference": 0.1, "accuracy_change": 0.0}
+
+
+@pytest.mark.parametrize(
+    ("name", "report", "chosen", "why"),
+    [
+        ("auto", GOOD, "bf16", "99.80% of the pictures keep their class"),
+        ("bf16", GOOD, "bf16", "move by 0.003"),
+        ("fp32", GOOD, "fp32", "as params.yaml says"),
+        ("auto", None, "fp32", "does not compute in bf16"),
+        ("auto", GOOD | {"same_class": 0.994}, "fp32", "99.40%"),
+        ("auto", GOOD | {"mean_difference": 0.011}, "fp32", "0.011"),
+        ("auto", GOOD | {"mean_difference": float("nan")}, "fp32", "nan"),
+    ],
+)
+def test_a_lower_precision_serves_only_within_its_bounds(
+    name: str, report: dict[str, float] | None, chosen: str, why: str
+) -> None:
+    precision, reason = choose_served_precision(name, report, same_class=0.995, difference=0.01)
+    assert precision == chosen
+    assert why in reason
+
+
+@pytest.mark.parametrize("report", [None, GOOD | {"same_class": 0.5}])
+def test_bf16_that_is_asked_for_but_out_of_bounds_is_an_error(report: dict[str, float] | None) -> None:
+    with pytest.raises(ValueError, match=r"set export\.precision=auto or fp32"):
+        choose_served_precision("bf16", report, same_class=0.995, difference=0.01)
+
+
+def test_latency_is_of_single_pictures(exported: Exported) -> None:
+    took = latency(exported.graph, split_of(exported.shape), repeats=5)
+    assert 0 < took["median_milliseconds"] <= took["p95_milliseconds"]
+    assert took["runs"] == 5
+
+
+def test_the_sizes_of_batches_make_up_any_number() -> None:
+    assert tuple(sorted(BATCHES, reverse=True)) == BATCHES
+    assert BATCHES[-1] == 1
+
+
+def test_importing_the_runtime_tells_nobody() -> None:
+    script = (
+        "import darkroom.serving.runtime, sys; "
+        "print([name for name in sys.modules if 'telemetry' in name and 'stub' not in name "
+        "and sys.modules[name] is not None and not name.startswith('openvino.tools')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": "src"}
+    )
+    assert done.stdout.strip() == "[]", done.stdout + done.stderr
 
 
 def test_a_failed_export_leaves_what_stood_there(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

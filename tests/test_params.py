@@ -40,7 +40,10 @@ def test_the_real_file_comes_out_as_it_is_written() -> None:
         ("train.epoch", "train.epoch is unknown: did you mean epochs?"),
         ("trian", "trian is unknown: did you mean train?"),
         ("model.width", "model.width is unknown: did you mean widths?"),
-        ("export.qqq", "export.qqq is unknown: known here: tolerance"),
+        (
+            "export.qqq",
+            "export.qqq is unknown: known here: tolerance, precision, bf16_same_class, bf16_difference",
+        ),
         (
             "tune.space.train.learning_rat",
             "tune.space.train.learning_rat is unknown: did you mean learning_rate?",

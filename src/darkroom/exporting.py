@@ -3,16 +3,19 @@
 import tempfile
 import time
 import warnings
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import onnxruntime
 import torch
+from numpy.typing import NDArray
 
 from darkroom.files import atomic_write
 from darkroom.inference import predict
 from darkroom.models import Classifier
+from darkroom.serving.runtime import Graph, computes_in_bf16
 from darkroom.splits import Split
 
 PARITY_BATCHES = (1, 7, 64)  # one picture, an odd number, a full batch: the graph must take them all
@@ -44,26 +47,28 @@ def export_onnx(classifier: Classifier, path: Path, *, height: int, width: int, 
 def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: float) -> dict[str, Any]:
     """Compare the exported graph with torch on the pictures of `split`, in fp32, at several batch sizes.
 
+    Two runtimes answer: the one that serves, and ONNX Runtime, so that the graph is right whoever runs it.
+
     Raises ValueError when a probability differs by more than `tolerance`.
     """
     expected = predict(classifier, split, device=torch.device("cpu"))
     session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    served = Graph(graph.read_bytes())
+    runtimes: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] = {
+        "ONNX Runtime": lambda pictures: session.run(["probabilities"], {"pictures": pictures})[0],
+        "OpenVINO": served.run,
+    }
     worst, agree = 0.0, 1.0
-    for batch in PARITY_BATCHES:
-        parts = [
-            session.run(
-                ["probabilities"], {"pictures": np.ascontiguousarray(split.images[start : start + batch])}
-            )[0]
-            for start in range(0, len(split), batch)
-        ]
-        answers = np.concatenate(parts)
-        worst = float(np.maximum(worst, np.abs(answers - expected).max()))  # max() would pass NaN over
-        agree = min(agree, float(np.mean(answers.argmax(1) == expected.argmax(1))))
-    if not worst <= tolerance:
-        raise ValueError(
-            f"the exported graph's probabilities differ from torch's by up to {worst:.2g}, "
-            f"more than export.tolerance={tolerance:g}"
-        )
+    for name, run in runtimes.items():
+        for batch in PARITY_BATCHES:
+            answers = _answers(run, split, batch)
+            worst = float(np.maximum(worst, np.abs(answers - expected).max()))  # max() would pass NaN over
+            agree = min(agree, float(np.mean(answers.argmax(1) == expected.argmax(1))))
+            if not worst <= tolerance:
+                raise ValueError(
+                    f"the exported graph's probabilities on {name} differ from torch's by up to {worst:.2g}, "
+                    f"more than export.tolerance={tolerance:g}"
+                )
     return {
         "pictures": len(split),
         "batch_sizes": list(PARITY_BATCHES),
@@ -73,17 +78,84 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
     }
 
 
-def latency(graph: Path, split: Split, *, repeats: int = 100) -> dict[str, Any]:
+def reduced_parity(graph: Path, split: Split) -> dict[str, Any] | None:
+    """Compare the exported graph in bf16 with itself in fp32, on the pictures of `split`, as served.
+
+    Returns `same_class`, the share of pictures that keep their most probable class; `mean_difference`,
+    the mean over the pictures of how far their most changed probability moved, and `worst_difference`,
+    the largest of those; and `accuracy_change`. None where this machine does not compute in bf16.
+    """
+    if not computes_in_bf16():
+        return None
+    content = graph.read_bytes()
+    full, reduced = (
+        _answers(Graph(content, precision=precision).run, split, max(PARITY_BATCHES))
+        for precision in ("fp32", "bf16")
+    )
+    moved = np.abs(full - reduced).max(axis=1)
+    right, still_right = (answers.argmax(1) == split.labels for answers in (full, reduced))
+    return {
+        "same_class": float(np.mean(full.argmax(1) == reduced.argmax(1))),
+        "mean_difference": float(moved.mean()),
+        "worst_difference": float(moved.max()),
+        "accuracy_change": float(still_right.mean() - right.mean()),
+    }
+
+
+def choose_served_precision(
+    name: str, report: Mapping[str, Any] | None, *, same_class: float, difference: float
+) -> tuple[str, str]:
+    """Return the precision to serve in for `auto`, `bf16` or `fp32`, and why.
+
+    Args:
+        name: as params.yaml has it.
+        report: of `reduced_parity`.
+        same_class: the smallest share of pictures that must keep their class in bf16.
+        difference: the largest `mean_difference` allowed in bf16.
+
+    Raises:
+        ValueError: bf16 is asked for, but out of bounds or not to be measured here.
+    """
+    if name == "fp32":
+        return "fp32", "fp32: as params.yaml says"
+    if report is None:
+        why = "this machine does not compute in bf16, so its parity cannot be measured"
+    elif not (report["same_class"] >= same_class and report["mean_difference"] <= difference):
+        why = (
+            f"in bf16 {report['same_class']:.2%} of the pictures keep their class (export.bf16_same_class="
+            f"{same_class:g}) and probabilities move by {report['mean_difference']:.2g} on average "
+            f"(export.bf16_difference={difference:g})"
+        )
+    else:
+        return "bf16", (
+            f"bf16: {report['same_class']:.2%} of the pictures keep their class and probabilities move by "
+            f"{report['mean_difference']:.2g} on average"
+        )
+    if name == "bf16":
+        raise ValueError(f"export.precision is bf16, but {why}: set export.precision=auto or fp32")
+    return "fp32", f"fp32: {why}"
+
+
+def latency(graph: Path, split: Split, *, precision: str = "fp32", repeats: int = 100) -> dict[str, Any]:
     """Time the exported graph on single pictures of `split`, one after another, on this machine's CPU.
+
+    It runs as in a worker of the service: in `precision`, on one thread.
 
     Returns `median_milliseconds` and `p95_milliseconds` of `repeats` runs, after ten that do not count.
     """
-    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    served = Graph(graph.read_bytes(), precision=precision, threads=1)
     took = []
     for run in range(repeats + 10):
         picture = np.ascontiguousarray(split.images[run % len(split)][None])
         started = time.perf_counter()
-        session.run(["probabilities"], {"pictures": picture})
+        served.run(picture)
         took.append(1000 * (time.perf_counter() - started))
     median, high = np.quantile(took[10:], [0.5, 0.95])
     return {"median_milliseconds": float(median), "p95_milliseconds": float(high), "runs": repeats}
+
+
+def _answers(
+    run: Callable[[NDArray[np.uint8]], NDArray[np.float32]], split: Split, batch: int
+) -> NDArray[np.float32]:
+    starts = range(0, len(split), batch)
+    return np.concatenate([run(np.ascontiguousarray(split.images[i : i + batch])) for i in starts])

@@ -140,6 +140,9 @@ class Export(_Tree):
     """What the exported graph must keep to."""
 
     tolerance: Annotated[float, Field(gt=0)]
+    precision: Literal["auto", "bf16", "fp32"]
+    bf16_same_class: Annotated[float, Field(gt=0, le=1)]
+    bf16_difference: Annotated[float, Field(gt=0, le=1)]
 
 
 class Gate(_Tree):

@@ -1,4 +1,4 @@
-"""The exported graph, run by ONNX Runtime."""
+"""The exported graph with its description."""
 
 import hashlib
 import json
@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnxruntime as ort
 from numpy.typing import NDArray
+
+from .runtime import BATCHES, Graph
 
 
 class Classifier:
@@ -17,6 +18,7 @@ class Classifier:
         about: what `model.json` says.
         classes: names, in the order of the probabilities.
         height, width, channels: of the pictures it takes.
+        precision: of the arithmetic: `bf16` where model.json allows it and the machine has it, else `fp32`.
         sure_from: the confidence from which an answer counts as sure; None where none was fitted.
         card: the page with the model card; None where the model has none.
     """
@@ -30,7 +32,7 @@ class Classifier:
 
         Raises:
             FileNotFoundError: one of the two files is missing.
-            ValueError: the files do not belong together, or `sure_from` is no probability.
+            ValueError: the files do not belong together, or say what cannot be.
         """
         graph, description = folder / "model.onnx", folder / "model.json"
         for path in (graph, description):
@@ -56,17 +58,18 @@ class Classifier:
         self.sure_from = _share(self.about.get("sure_from"), description)
         card = folder / "card.html"
         self.card: Path | None = card if card.is_file() else None
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = threads
-        self._session = ort.InferenceSession(content, options, providers=["CPUExecutionProvider"])
-        self._check_inputs(graph)
-        # The first run allocates; better now than in somebody's request. It also shows the true shape.
-        answer = self.predict(np.zeros((2, *self.shape), np.uint8))
-        if answer.shape != (2, len(self.classes)):
-            raise ValueError(
-                f"{graph} answers two pictures with the shape {answer.shape}, but {description.name} "
-                f"names {len(self.classes)} classes"
-            )
+        self._graph = Graph(content, precision=_precision(self.about, description), threads=threads)
+        self.precision = self._graph.precision
+        self._check_input(graph)
+        # The first run of each size prepares it; better now than in somebody's request. It also shows
+        # the true shape.
+        for size in BATCHES:
+            answer = self.predict(np.zeros((size, *self.shape), np.uint8))
+            if answer.shape != (size, len(self.classes)):
+                raise ValueError(
+                    f"{graph} answers {size} pictures with the shape {answer.shape}, but {description.name} "
+                    f"names {len(self.classes)} classes"
+                )
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -77,16 +80,15 @@ class Classifier:
         """Tell whether a best class of this probability counts as sure; None without `sure_from`."""
         return None if self.sure_from is None else probability >= self.sure_from
 
-    def _check_inputs(self, graph: Path) -> None:
-        inputs = [(node.name, node.type, tuple(node.shape)) for node in self._session.get_inputs()]
-        if len(inputs) != 1 or inputs[0][1] != "tensor(uint8)" or inputs[0][2][1:] != self.shape:
+    def _check_input(self, graph: Path) -> None:
+        name, kind, shape = self._graph.input
+        if kind != "uint8" or shape[1:] != self.shape:
             raise ValueError(
-                f"{graph} takes {inputs}; model.json promises one uint8 input of [batch, "
+                f"{graph} takes {name}: {kind} {list(shape)}; model.json promises one uint8 input of [batch, "
                 f"{self.height}, {self.width}, {self.channels}]"
             )
-        if isinstance(inputs[0][2][0], int):
-            raise ValueError(f"{graph} has a fixed batch of {inputs[0][2][0]}: export it with any batch size")
-        self._input: str = inputs[0][0]
+        if shape[0] is not None:
+            raise ValueError(f"{graph} has a fixed batch of {shape[0]}: export it with any batch size")
 
     def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities, float32 `[N, classes]`, of uint8 `[N,H,W,C]` pictures."""
@@ -95,8 +97,18 @@ class Classifier:
                 f"pictures are {pictures.dtype} {pictures.shape}; needed: uint8 [N, "
                 f"{self.height}, {self.width}, {self.channels}]"
             )
-        (probabilities,) = self._session.run(None, {self._input: np.ascontiguousarray(pictures)})
-        return np.asarray(probabilities, dtype=np.float32)
+        return self._graph.run(pictures)
+
+
+def _precision(about: dict[str, Any], description: Path) -> str:
+    """Return the lowest precision that model.json allows; fp32 where it says nothing."""
+    precision = about.get("precision", "fp32")
+    if precision not in ("bf16", "fp32"):
+        raise ValueError(
+            f"{description} says precision {precision!r}; needed: bf16 or fp32; "
+            "run `dvc repro register` again"
+        )
+    return str(precision)
 
 
 def _share(value: Any, description: Path) -> float | None:

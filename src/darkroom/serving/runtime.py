@@ -1,0 +1,90 @@
+"""The exported graph on OpenVINO: in fp32, or in bf16 where the machine computes in it.
+
+Of the runtimes measured here it was the fastest: docs/serving.md has the figures.
+"""
+
+import sys
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+# Importing OpenVINO imports its tools, which send word of it to its makers over the network if they
+# find this package. Nothing here calls those tools.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino  # noqa: E402  after the line above
+
+# A shape seen for the first time costs milliseconds, so there are few. Larger ones gained nothing.
+BATCHES = (16, 8, 4, 2, 1)
+
+
+def computes_in_bf16() -> bool:
+    """Tell whether this machine's CPU has instructions for bf16."""
+    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+
+
+class Graph:
+    """An ONNX graph with one input and one output, compiled for this machine's CPU.
+
+    Attributes:
+        precision: of its arithmetic, `bf16` or `fp32`.
+        input: name, type and shape of what it takes; None in a shape is any size.
+    """
+
+    def __init__(self, content: bytes, *, precision: str = "fp32", threads: int = 0) -> None:
+        """Compile the graph.
+
+        Args:
+            content: of the ONNX file.
+            precision: `bf16` is taken only where the machine computes in it; elsewhere it is fp32.
+            threads: of the CPU for one run; 0 takes every core.
+
+        Raises:
+            ValueError: it has more than one input or output.
+            RuntimeError: it is no graph that OpenVINO can read.
+        """
+        core = openvino.Core()
+        native = precision == "bf16" and computes_in_bf16()
+        self.precision = "bf16" if native else "fp32"
+        settings = {
+            "INFERENCE_PRECISION_HINT": "bf16" if native else "f32",
+            "INFERENCE_NUM_THREADS": threads,
+            "PERFORMANCE_HINT": "LATENCY",
+            "NUM_STREAMS": 1,
+            "ENABLE_CPU_PINNING": False,  # several processes would all choose the same cores
+        }
+        compiled = core.compile_model(core.read_model(content, b""), "CPU", settings)
+        if len(compiled.inputs) != 1 or len(compiled.outputs) != 1:
+            raise ValueError(
+                f"the graph has {len(compiled.inputs)} inputs and {len(compiled.outputs)} outputs; needed: "
+                "one of each"
+            )
+        (node,) = compiled.inputs
+        shape = tuple(None if size.is_dynamic else size.get_length() for size in node.partial_shape)
+        self.input: tuple[str, str, tuple[int | None, ...]] = (
+            node.any_name,
+            node.element_type.to_dtype().name,
+            shape,
+        )
+        self._request = compiled.create_infer_request()
+        self._lock = threading.Lock()
+
+    def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probabilities, float32 `[N, classes]`, of uint8 `[N,H,W,C]` pictures.
+
+        One run at a time: threads wait for each other.
+        """
+        with self._lock:
+            parts = [np.array(self._request.infer([part])[0], dtype=np.float32) for part in _parts(pictures)]
+        return np.concatenate(parts)
+
+
+def _parts(pictures: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Cut pictures into batches of the sizes in `BATCHES`, the largest first."""
+    start = 0
+    while start < len(pictures):
+        size = next(size for size in BATCHES if size <= len(pictures) - start)
+        yield np.ascontiguousarray(pictures[start : start + size])
+        start += size
