@@ -10,9 +10,10 @@ import pandas as pd
 
 from darkroom import lineage, tracking
 from darkroom.challenge import Registered, register
+from darkroom.champion import registered_name
 from darkroom.files import read_json, sha256_file, write_json
 from darkroom.params import Params
-from darkroom.registry import lacks_training, registered_name, trained_run, write_champion
+from darkroom.registry import lacks_training, trained_run, write_champion
 from darkroom.splits import read_meta
 from pipeline import DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
 

@@ -10,10 +10,12 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from darkroom import lineage
+from darkroom import lineage, registry
 from darkroom.challenge import Registered, register
+from darkroom.champion import Store
 from darkroom.files import write_json, write_text
 from darkroom.params import Gate
+from darkroom.stores import open_store
 from darkroom.tracking import open_run
 from tests.serving_helpers import DIGITS, linear_graph
 
@@ -22,6 +24,18 @@ RULES = Gate(
 )
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TEST_SHA256 = "7e57" * 16
+
+
+def by_mlflow(uri: str) -> Store:
+    """Return the store at `uri` as MLflow's client sees it."""
+    return registry.MlflowStore(registry.MlflowClient(uri))
+
+
+def quick(uri: str) -> Store:
+    """Return the store at `uri` as the commands that are fast see it."""
+    store = open_store(uri)
+    assert store is not None, "stores.SCHEMAS lacks the schema of the installed MLflow"
+    return store
 
 
 def right_but(start: int = 0, stop: int = 0, *, pictures: int = 1000) -> NDArray[np.bool_]:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from darkroom import provenance
+from darkroom.champion import RegistryError
 from darkroom.files import read_json
-from darkroom.registry import RegistryError
 from tests.checkouts import Checkout, Quickstart, commit
 
 

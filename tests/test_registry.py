@@ -4,23 +4,30 @@ import multiprocessing
 import os
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
+from darkroom import champion as champions
 from darkroom import registry
 from darkroom.challenge import read_verdict
+from darkroom.champion import RegistryError, Store, history, promote, registered_name, rollback
 from darkroom.files import read_json
-from darkroom.registry import RegistryError, history, promote, rollback, write_champion
+from darkroom.registry import write_champion
+from darkroom.stores import open_store
 from tests.checkouts import PROJECT
-from tests.registry_helpers import RULES, enter, right_but
+from tests.registry_helpers import RULES, by_mlflow, enter, quick, right_but
 from tests.serving_helpers import DIGITS
 
-NAME = registry.registered_name("digits")
+NAME = registered_name("digits")
 FLOOR = RULES.model_copy(update={"min_accuracy": 0.95})
 
 
@@ -69,7 +76,7 @@ def test_the_first_is_champion_an_equal_or_worse_one_is_not_a_better_one_is(uri:
     assert (chance.champion, chance.verdict.outcome) == ("1", "no better")
     better = enter(uri, NAME, tmp_path / "e", right_but(0, 50))
     assert (better.version, better.champion, better.verdict.outcome) == ("5", "5", "better")
-    assert [(change.action, change.before, change.after) for change in history(MlflowClient(uri), NAME)] == [
+    assert [(change.action, change.before, change.after) for change in history(by_mlflow(uri), NAME)] == [
         ("register", None, "1"),
         ("register", "1", "5"),
     ]
@@ -93,7 +100,7 @@ def test_the_verdict_is_kept_with_the_version(uri: str, tmp_path: Path) -> None:
 def test_the_same_graph_gets_no_second_version_and_is_not_judged_again(uri: str, tmp_path: Path) -> None:
     enter(uri, NAME, tmp_path / "a", right_but(0, 100), seed=1)
     enter(uri, NAME, tmp_path / "b", right_but(0, 50), seed=2)
-    rollback(uri, NAME, why="complaints")
+    rollback(quick(uri), NAME, why="complaints")
     again = enter(uri, NAME, tmp_path / "b", right_but(0, 50), seed=2)
     assert (again.version, again.champion) == ("2", "1"), "what people decided stands"
     assert len(MlflowClient(uri).search_model_versions(f"name='{NAME}'")) == 2
@@ -170,19 +177,79 @@ def test_promote_rollback_and_history_by_hand(uri: str, tmp_path: Path) -> None:
     assert "none -> 1" in told[1]
 
 
-def test_a_rollback_passes_over_deleted_versions(uri: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", [by_mlflow, quick])
+def test_a_rollback_passes_over_deleted_versions(
+    uri: str, tmp_path: Path, store: Callable[[str], Store]
+) -> None:
     for name, wrong in (("a", 100), ("b", 60), ("c", 20)):
         enter(uri, NAME, tmp_path / name, right_but(0, wrong))
     assert champion(uri) == "3"
     MlflowClient(uri).delete_model_version(NAME, "2")
-    assert rollback(uri, NAME, why="x").after == "1"
+    assert rollback(store(uri), NAME, why="x").after == "1"
+    assert champion(uri) == "1"
 
 
-def test_after_the_champion_was_deleted_a_rollback_goes_to_the_one_before(uri: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("store", [by_mlflow, quick])
+def test_after_the_champion_was_deleted_a_rollback_goes_to_the_one_before(
+    uri: str, tmp_path: Path, store: Callable[[str], Store]
+) -> None:
     for name, wrong in (("a", 100), ("b", 60)):
         enter(uri, NAME, tmp_path / name, right_but(0, wrong))
     MlflowClient(uri).delete_model_version(NAME, "2")
-    assert rollback(uri, NAME, why="x").after == "1"
+    assert rollback(store(uri), NAME, why="x").after == "1"
+    assert champion(uri) == "1"
+
+
+def test_the_sqlite_store_does_what_mlflow_s_client_does(uri: str, tmp_path: Path) -> None:
+    enter(uri, NAME, tmp_path / "a", right_but(0, 100))
+    for one, other in ((quick(uri), by_mlflow(uri)), (by_mlflow(uri), quick(uri))):
+        assert one.read(NAME) == other.read(NAME)
+        assert one.read("none") is other.read("none") is None
+        assert one.versions(NAME) == other.versions(NAME) == ["1"]
+        assert one.create("lock", {"owner": "ü"})
+        assert not other.create("lock", {"owner": "me"})
+        held = other.read("lock")
+        assert held is not None
+        assert (held.tags, held.champion) == ({"owner": "ü"}, None)
+        for number in "12":
+            one.tag("lock", "key", number)
+            assert other.read("lock") == replace(held, tags={"owner": "ü", "key": number})
+        other.delete("lock")
+        one.delete("lock")
+        assert one.read("lock") is None
+        one.point(NAME, "1")
+        assert other.read(NAME) == one.read(NAME)
+
+
+def test_a_rollback_does_not_wait_for_mlflow(uri: str, tmp_path: Path) -> None:
+    enter(uri, NAME, tmp_path / "a", right_but(0, 100))
+    enter(uri, NAME, tmp_path / "b", right_but(0, 50))
+    script = (
+        "import sys; from darkroom.__main__ import main; main(sys.argv[1:]); "
+        "print([name for name in ('mlflow', 'pandas', 'torch') if name in sys.modules])"
+    )
+    arguments = ("--uri", uri, "--name", NAME, "rollback")
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments],
+        env=os.environ | {"PYTHONPATH": str(PROJECT / "src")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+    assert champion(uri) == "1"
+
+
+def test_a_store_of_another_mlflow_is_left_to_mlflow(uri: str, tmp_path: Path) -> None:
+    assert open_store("postgresql://localhost/x") is None
+    path = Path(uri.removeprefix("sqlite:///"))
+    with closing(sqlite3.connect(path)) as database, database:
+        database.execute("UPDATE alembic_version SET version_num = 'another'")
+    assert open_store(uri) is None
+    assert "does not answer as it should" in command(uri, "rollback", check=False)
+    path.write_bytes(b"no database" * 1000)
+    for asked in ("rollback", "list"):
+        assert "not a database" in command(uri, asked, check=False)
 
 
 def test_the_commands_list_show_and_compare(uri: str, tmp_path: Path) -> None:
@@ -215,7 +282,7 @@ def test_the_commands_list_show_and_compare(uri: str, tmp_path: Path) -> None:
 def test_what_cannot_be_done_is_said(uri: str, tmp_path: Path, arguments: tuple[str, ...], said: str) -> None:
     enter(uri, NAME, tmp_path / "a", right_but(0, 100))
     assert said in command(uri, *arguments, check=False)
-    assert len(history(MlflowClient(uri), NAME)) == 1
+    assert len(history(by_mlflow(uri), NAME)) == 1
 
 
 def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
@@ -224,17 +291,25 @@ def test_a_store_that_is_not_there_is_not_made(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
+def test_a_server_that_is_not_there_is_said() -> None:
+    for asked in ("list", "rollback"):
+        said = command("http://someone:secret@127.0.0.1:9", asked, check=False)
+        assert "the registry at http://127.0.0.1:9 does not answer" in said
+        assert "secret" not in said
+
+
 def _change_often(uri: str, number: int) -> None:
+    store = quick(uri) if number % 2 else by_mlflow(uri)
     for turn in range(5):
         if (number + turn) % 2:
             try:
-                rollback(uri, NAME, why=f"{number}.{turn}")
+                rollback(store, NAME, why=f"{number}.{turn}")
             except RegistryError as error:
                 assert "no earlier champion" in str(error)  # noqa: PT017  nothing to test if none is raised
         else:
             other = "2" if champion(uri) == "1" else "1"
             try:
-                promote(uri, NAME, other, why=f"{number}.{turn}")
+                promote(store, NAME, other, why=f"{number}.{turn}")
             except RegistryError as error:
                 assert "champion already" in str(error)  # noqa: PT017  another process was first
 
@@ -249,7 +324,7 @@ def test_many_at_once_leave_an_unbroken_history(uri: str, tmp_path: Path) -> Non
     for process in processes:
         process.join()
         assert process.exitcode == 0
-    changes = history(MlflowClient(uri), NAME)
+    changes = history(by_mlflow(uri), NAME)
     assert [change.before for change in changes[1:]] == [change.after for change in changes[:-1]]
     assert champion(uri) == changes[-1].after
     assert len(changes) > 5
@@ -257,7 +332,7 @@ def test_many_at_once_leave_an_unbroken_history(uri: str, tmp_path: Path) -> Non
 
 
 def _hold_and_die(uri: str) -> None:
-    with registry.exclusive(MlflowClient(uri), NAME):
+    with champions.exclusive(by_mlflow(uri), NAME):
         os.kill(os.getpid(), signal.SIGKILL)
 
 
@@ -271,8 +346,8 @@ def test_a_lock_of_a_process_that_died_is_taken_over(
     process.join()
     assert process.exitcode == -signal.SIGKILL
     assert MlflowClient(uri).get_registered_model(f"{NAME}.lock")
-    monkeypatch.setattr(registry, "LOCK_SECONDS", 0.5)
-    assert promote(uri, NAME, "2", why="x").after == "2"
+    monkeypatch.setattr(champions, "LOCK_SECONDS", 0.5)
+    assert promote(quick(uri), NAME, "2", why="x").after == "2"
     assert [model.name for model in MlflowClient(uri).search_registered_models()] == [NAME]
 
 

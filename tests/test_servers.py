@@ -20,13 +20,14 @@ import pytest
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 
+from darkroom import champion as champions
 from darkroom import registry
 from darkroom.challenge import read_verdict
+from darkroom.champion import Change, RegistryError, history, promote, registered_name, rollback
 from darkroom.files import read_json
-from darkroom.registry import Change, RegistryError, history, promote, rollback
 from tests import server_helpers
 from tests.checkouts import PROJECT, new_checkout
-from tests.registry_helpers import enter, right_but
+from tests.registry_helpers import by_mlflow, enter, quick, right_but
 from tests.server_helpers import Servers
 from tests.serving_helpers import free_port
 
@@ -50,7 +51,7 @@ def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 @pytest.fixture
 def name(request: pytest.FixtureRequest) -> str:
     """Return a model's name of the test's own: the servers are the same for all."""
-    return registry.registered_name(re.sub(r"\W+", "-", request.node.name).strip("-"))
+    return registered_name(re.sub(r"\W+", "-", request.node.name).strip("-"))
 
 
 def darkroom(uri: str, name: str, *arguments: str) -> str:
@@ -133,7 +134,7 @@ def test_champion_and_history_survive_a_restart_of_the_server(
     assert "version 1 is champion, it was 2" in darkroom(
         servers.uri, name, "rollback", "--why", "worse at night"
     )
-    changes = history(MlflowClient(servers.uri), name)
+    changes = history(by_mlflow(servers.uri), name)
     assert is_chain(changes)
     assert [(change.action, change.after, change.why) for change in changes[1:]] == [
         ("promote", "2", "smaller, for the phone"),
@@ -145,10 +146,11 @@ def test_champion_and_history_survive_a_restart_of_the_server(
 WORK = """
 import json, sys
 from pathlib import Path
-from darkroom.registry import RegistryError, promote, rollback
-from tests.registry_helpers import enter, right_but
+from darkroom.champion import RegistryError, promote, rollback
+from tests.registry_helpers import by_mlflow, enter, quick, right_but
 
 uri, name, folder, number = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
+store = quick(uri) if number % 2 else by_mlflow(uri)
 print("ready", flush=True)
 sys.stdin.readline()
 done, refused = [], []
@@ -160,9 +162,9 @@ for turn in range(5):
                 done.append(["register", entered.verdict.champion, entered.version])
             continue
         if (number + turn) % 2:
-            change = promote(uri, name, str((number + turn) % 3 + 1), why=f"{number} in turn {turn}")
+            change = promote(store, name, str((number + turn) % 3 + 1), why=f"{number} in turn {turn}")
         else:
-            change = rollback(uri, name, why=f"{number} in turn {turn}")
+            change = rollback(store, name, why=f"{number} in turn {turn}")
         done.append([change.action, change.before, change.after])
     except RegistryError as error:
         refused.append(str(error))
@@ -188,7 +190,7 @@ def test_processes_that_change_at_the_same_time_leave_one_chain(uri: str, name: 
         told.append(json.loads(printed.splitlines()[-1]))
     for refused in (words for worker in told for words in worker["refused"]):
         assert "champion already" in refused or "no earlier champion" in refused
-    changes = history(MlflowClient(uri), name)
+    changes = history(by_mlflow(uri), name)
     assert is_chain(changes)
     made = Counter((change.action, change.before, change.after) for change in changes[1:])
     assert made == Counter(tuple(change) for worker in told for change in worker["done"])
@@ -199,16 +201,18 @@ def test_processes_that_change_at_the_same_time_leave_one_chain(uri: str, name: 
 
 HOLD = """
 import sys, time
-from darkroom import registry
-with registry.exclusive(registry.MlflowClient(sys.argv[1]), sys.argv[2]):
+from darkroom import champion
+from tests.registry_helpers import by_mlflow
+with champion.exclusive(by_mlflow(sys.argv[1]), sys.argv[2]):
     print("held", flush=True)
     time.sleep(600)
 """
 IMPATIENT = """
 import sys
-from darkroom import registry
-registry.LOCK_SECONDS = 1.0
-print(registry.promote(sys.argv[1], sys.argv[2], "2", why="the lock's holder died").before)
+from darkroom import champion
+from tests.registry_helpers import quick
+champion.LOCK_SECONDS = 1.0
+print(champion.promote(quick(sys.argv[1]), sys.argv[2], "2", why="the lock's holder died").before)
 """
 
 
@@ -226,9 +230,31 @@ def test_after_a_process_was_killed_with_the_lock_the_next_ones_get_through(
     following = start(IMPATIENT, uri, name, cwd=tmp_path)
     assert following.communicate()[0] == "1\n"
     assert following.returncode == 0
-    assert rollback(uri, name, why="and the one after it").after == "1"
-    assert is_chain(history(MlflowClient(uri), name))
+    assert rollback(quick(uri), name, why="and the one after it").after == "1"
+    assert is_chain(history(by_mlflow(uri), name))
     assert models(uri, name) == [name]
+
+
+def test_the_server_is_asked_as_mlflow_s_client_asks_it(servers: Servers, name: str, tmp_path: Path) -> None:
+    enter(servers.uri, name, tmp_path / "a", right_but(0, 100))
+    one, other = quick(servers.uri), by_mlflow(servers.uri)
+    assert one.read(name) == other.read(name)
+    assert one.read(f"{name}.none") is None
+    assert one.versions(name) == other.versions(name) == ["1"]
+    lock = f"{name}.lock"
+    assert one.create(lock, {"owner": "ü"})
+    assert not one.create(lock, {"owner": "me"})
+    assert not other.create(lock, {"owner": "me"})
+    one.tag(lock, "key", "1")
+    held = other.read(lock)
+    assert held == one.read(lock)
+    assert held is not None
+    assert held.tags == {"owner": "ü", "key": "1"}
+    one.delete(lock)
+    one.delete(lock)
+    assert other.read(lock) is None
+    with pytest.raises(RegistryError, match=r"refused: .*not found"):
+        one.point(name, "7")
 
 
 def test_the_evidence_lies_in_the_artifact_store(servers: Servers, name: str, tmp_path: Path) -> None:
@@ -255,10 +281,10 @@ def test_what_is_long_or_odd_is_kept_so_that_it_can_be_read(uri: str, name: str,
     version = registry.get_version(MlflowClient(uri), name, "2")
     assert read_verdict(version) == refused.verdict
     assert refused.verdict.words in str(version.description)
-    long = "🦊" * (registry.MOST_WHY // 2) + '"' * (registry.MOST_WHY // 2)
-    promote(uri, name, "2", why=long)
-    rollback(uri, name, why="two\nlines, not UTF-8: \udcff, null: \0, " + "\x1b" * 900)
-    assert [change.why for change in history(MlflowClient(uri), name)][1:] == [
+    long = "🦊" * (champions.MOST_WHY // 2) + '"' * (champions.MOST_WHY // 2)
+    promote(quick(uri), name, "2", why=long)
+    rollback(quick(uri), name, why="two\nlines, not UTF-8: \udcff, null: \0, " + "\x1b" * 900)
+    assert [change.why for change in history(by_mlflow(uri), name)][1:] == [
         long,
         "two lines, not UTF-8: \ufffd, null: \ufffd, " + "\ufffd" * 900,
     ]
@@ -276,11 +302,11 @@ def test_the_history_s_order_does_not_hang_on_the_clocks(
 
     for graph, wrong in (("a", 100), ("b", 60), ("c", 20)):
         enter(uri, name, tmp_path / graph, right_but(0, wrong))
-    monkeypatch.setattr(registry, "datetime", Slow)
-    assert rollback(uri, name, why="by another machine").after == "2"
-    changes = history(MlflowClient(uri), name)
+    monkeypatch.setattr(champions, "datetime", Slow)
+    assert rollback(quick(uri), name, why="by another machine").after == "2"
+    changes = history(by_mlflow(uri), name)
     assert is_chain(changes)
-    assert rollback(uri, name, why="by another machine").after == "1"
+    assert rollback(quick(uri), name, why="by another machine").after == "1"
 
 
 def test_an_outage_of_the_artifact_store_is_no_verdict(

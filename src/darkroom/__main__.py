@@ -4,12 +4,18 @@ import argparse
 import os
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:  # each command imports what it needs: a rollback shall not wait for MLflow
+    from darkroom.champion import Change, Store
 
 ROOT = Path(__file__).resolve().parents[2]
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a dozen small files
+os.environ.setdefault(
+    "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2"
+)  # its 7 are four minutes before a server is given up
 
 
 def main(arguments: list[str] | None = None) -> None:
@@ -21,24 +27,15 @@ def main(arguments: list[str] | None = None) -> None:
 
         print(pr_report(ROOT, against=asked.against))
         return
-    from darkroom.registry import RegistryError, registered_name  # takes MLflow's seconds: not for --help
-    from darkroom.tracking import follow_move
+    from darkroom.champion import RegistryError, registered_name
+    from darkroom.stores import open_store
 
     uri = asked.uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{ROOT / 'mlflow.db'}"
-    commands: dict[str, Callable[[str, str, argparse.Namespace], str]] = {
-        "list": _list,
-        "show": _show,
-        "compare": _compare,
-        "promote": _promote,
-        "rollback": _rollback,
-        "history": _history,
-        "lineage": _lineage,
-        "reproduce": _reproduce,
-    }
     try:
         _check_store(uri)
-        follow_move(uri)
-        print(commands[asked.command](uri, asked.name or registered_name(_data_name()), asked))
+        name = asked.name or registered_name(_data_name())
+        store = open_store(uri) if asked.command in QUICK else None
+        print(_by_mlflow(uri, name, asked) if store is None else QUICK[asked.command](store, name, asked))
     except (RegistryError, FileExistsError) as error:
         raise SystemExit(str(error)) from error
 
@@ -61,7 +58,8 @@ def _parser() -> argparse.ArgumentParser:
     lineage = commands.add_parser("lineage", help="all that a version comes from")
     reproduce = commands.add_parser("reproduce", help="make a version again in a new folder, and compare")
     report = commands.add_parser("report", help="the reports beside another commit's, as Markdown")
-    for command in (show, promote, lineage, reproduce):
+    promote.add_argument("version", help="its number")
+    for command in (show, lineage, reproduce):
         command.add_argument("version", help="its number, or champion")
     compare.add_argument("version", help="its number, or champion")
     compare.add_argument("other", help="the version to compare it with")
@@ -89,6 +87,18 @@ def _check_store(uri: str) -> None:
             f"{path} is not there, so nothing is registered: run `make quickstart` or `dvc repro`; in a "
             "clone whose files came by `dvc pull`, `dvc repro -s -f register` rebuilds it"
         )
+
+
+def _by_mlflow(uri: str, name: str, asked: argparse.Namespace) -> str:
+    """Do what is asked with MLflow's client, whose import takes seconds."""
+    from darkroom import registry
+    from darkroom.tracking import follow_move
+
+    with registry.plain_errors(uri):
+        follow_move(uri)
+        if asked.command in QUICK:
+            return QUICK[asked.command](registry.MlflowStore(registry.MlflowClient(uri)), name, asked)
+        return COMMANDS[asked.command](uri, name, asked)
 
 
 def _list(uri: str, name: str, asked: argparse.Namespace) -> str:
@@ -142,31 +152,31 @@ def _compare(uri: str, name: str, asked: argparse.Namespace) -> str:
     return compare(uri, first, second)
 
 
-def _promote(uri: str, name: str, asked: argparse.Namespace) -> str:
-    from darkroom.registry import promote
+def _promote(store: "Store", name: str, asked: argparse.Namespace) -> str:
+    from darkroom.champion import promote
 
-    return _said(name, asdict(promote(uri, name, asked.version, why=asked.why)))
-
-
-def _rollback(uri: str, name: str, asked: argparse.Namespace) -> str:
-    from darkroom.registry import rollback
-
-    return _said(name, asdict(rollback(uri, name, why=asked.why)))
+    return _said(name, promote(store, name, asked.version, why=asked.why))
 
 
-def _said(name: str, change: dict[str, str]) -> str:
+def _rollback(store: "Store", name: str, asked: argparse.Namespace) -> str:
+    from darkroom.champion import rollback
+
+    return _said(name, rollback(store, name, why=asked.why))
+
+
+def _said(name: str, change: "Change") -> str:
     return (
-        f"{name}: version {change['after']} is champion, it was {change['before'] or 'none'}.\n"
+        f"{name}: version {change.after} is champion, it was {change.before or 'none'}.\n"
         "What is served changes with the next Bento: dvc repro -s -f register && dvc repro package"
     )
 
 
-def _history(uri: str, name: str, asked: argparse.Namespace) -> str:
-    from darkroom import registry
+def _history(store: "Store", name: str, asked: argparse.Namespace) -> str:
+    from darkroom.champion import history
 
-    changes = registry.history(registry.MlflowClient(uri), name)
+    changes = history(store, name)
     if not changes:
-        return f"{name} has no history in {uri}: no version was ever champion"
+        return f"{name} has no history: no version was ever champion"
     rows = [
         (c.when[:19].replace("T", " "), c.who, c.action, f"{c.before or 'none'} -> {c.after}", c.why)
         for c in changes
@@ -207,6 +217,19 @@ def _columns(rows: list[tuple[str, ...]]) -> str:
         for row in rows
     )
 
+
+COMMANDS: dict[str, Callable[[str, str, argparse.Namespace], str]] = {
+    "list": _list,
+    "show": _show,
+    "compare": _compare,
+    "lineage": _lineage,
+    "reproduce": _reproduce,
+}
+QUICK: dict[str, Callable[["Store", str, argparse.Namespace], str]] = {
+    "promote": _promote,
+    "rollback": _rollback,
+    "history": _history,
+}
 
 if __name__ == "__main__":
     main()

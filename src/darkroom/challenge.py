@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from darkroom import champion as champions
 from darkroom import registry
 from darkroom.calibration import calibration_error
 from darkroom.files import read_json
@@ -60,14 +61,17 @@ def register(
         version = registry.create_version(
             name, exported=exported, evidence=evidence, run_id=run_id, tags=tags
         )
-    with registry.exclusive(client, name):
+    store = registry.MlflowStore(client)
+    with champions.exclusive(store, name):
         champion = registry.find_champion(client, name)
         verdict = read_verdict(version)
         if verdict is None or champion is None:
             verdict = _judge(uri, version, champion, rules)
             verdict = replace(verdict, words=_shortened(verdict.words))
             if verdict.promoted:
-                registry.make_champion(client, version, action="register", why=verdict.words)
+                champions.make_champion(
+                    store, name, str(version.version), action="register", why=verdict.words
+                )
                 champion = version
             keep_verdict(client, version, verdict)
     return Registered(
@@ -135,9 +139,9 @@ def keep_verdict(client: MlflowClient, version: ModelVersion, verdict: Verdict) 
 
 def _shortened(words: str) -> str:
     """Return words that fit where MLflow keeps them: of long lists of classes, without the middle."""
-    if len(words) <= registry.MOST_WHY:
+    if len(words) <= champions.MOST_WHY:
         return words
-    begin, end = words[: registry.MOST_WHY - 300], words[-290:]
+    begin, end = words[: champions.MOST_WHY - 300], words[-290:]
     return f"{begin} [...] {end}"
 
 

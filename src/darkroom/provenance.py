@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from darkroom.champion import RegistryError
 from darkroom.files import read_json, sha256_file
 from darkroom.lineage import environment
 from darkroom.params import flatten
-from darkroom.registry import ModelVersion, RegistryError, evidence_of
+from darkroom.registry import ModelVersion, evidence_of
 from darkroom.splits import split_sha256
 
 STAGES = ("train", "calibrate", "evaluate")

@@ -1,24 +1,15 @@
-"""The door to MLflow's model registry: versions by content, the alias `champion`, and the history of it.
+"""The door to MLflow's model registry: versions by content, and the files that tell of each.
 
 A version's evidence lies among the artifacts of the run that trained it, in a folder of its own: the
-graph as it is served, its answers to the test pictures, the card, and what the model came from. Who
-became champion when, by whom and why is kept as tags of the registered model, one a change, which are
-added and never written again.
+graph as it is served, its answers to the test pictures, the card, and what the model came from. Who is
+champion is decided in `champion`.
 """
 
-import getpass
-import json
-import os
-import platform
-import re
 import shutil
+import sqlite3
 import tempfile
-import time
-import uuid
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -28,37 +19,75 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient as MlflowClient
 
 from darkroom import tracking
+from darkroom.champion import CHAMPION, Model, RegistryError, no_version, without_secrets
 from darkroom.files import read_json, write_json
 
-CHAMPION = "champion"
 PREDICTIONS = "predictions.parquet"
-LOCK_SECONDS = 60.0  # a lock as old as this was left by a process that died: every use takes a second or so
-MOST_WHY = 1000  # characters of a reason: it is kept in a tag, which MLflow limits to 5,000
-
-
-class RegistryError(ValueError):
-    """What was asked of the registry cannot be done; the message says why and what to do."""
+MOST_TOLD = 1000  # characters of what MLflow says
 
 
 class EvidenceGoneError(RegistryError):
     """A version's files are not there any more; that they cannot be read now is a plain RegistryError."""
 
 
-@dataclass(frozen=True, kw_only=True)
-class Change:
-    """A champion's coming: `before` and `after` are versions, `action` is register, promote or rollback."""
+@contextmanager
+def plain_errors(uri: str) -> Iterator[None]:
+    """Turn what MLflow raises of a store that is broken or does not answer into a RegistryError."""
+    try:
+        yield
+    except (MlflowException, sqlite3.Error) as error:
+        raise RegistryError(
+            f"the registry at {without_secrets(uri)} does not answer as it should: {_line(error)}"
+        ) from error
 
-    when: str  # UTC, ISO 8601
-    who: str
-    action: str
-    before: str | None
-    after: str
-    why: str
 
+class MlflowStore:
+    """The store of `champion` by MLflow's client, whatever keeps the registry."""
 
-def registered_name(data_name: str) -> str:
-    """Return the name of a data set's registered model."""
-    return f"darkroom-{data_name}"
+    def __init__(self, client: MlflowClient) -> None:
+        self._client = client
+
+    def read(self, name: str) -> Model | None:
+        """Return a registered model; None where there is none of this name."""
+        try:
+            model = self._client.get_registered_model(name)
+        except MlflowException as error:
+            if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                return None
+            raise
+        champion = model.aliases.get(CHAMPION)
+        return Model(tags=dict(model.tags), champion=None if champion is None else str(champion))
+
+    def versions(self, name: str) -> list[str]:
+        """Return the numbers of a model's versions that are not deleted."""
+        return [str(version.version) for version in versions(self._client, name)]
+
+    def tag(self, name: str, key: str, value: str) -> None:
+        """Give a registered model a tag."""
+        self._client.set_registered_model_tag(name, key, value)
+
+    def point(self, name: str, version: str) -> None:
+        """Point the alias to a version."""
+        self._client.set_registered_model_alias(name, CHAMPION, version)
+
+    def create(self, name: str, tags: dict[str, str]) -> bool:
+        """Make a registered model; return whether it was made."""
+        try:
+            self._client.create_registered_model(name, tags=tags)
+        except MlflowException as error:
+            # "does not exist": deleted while MLflow looked at it
+            if error.error_code in ("RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"):
+                return False
+            raise
+        return True
+
+    def delete(self, name: str) -> None:
+        """Delete a registered model without versions, if it is there."""
+        try:
+            self._client.delete_registered_model(name)
+        except MlflowException as error:
+            if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # deleted by a request that MLflow repeated
+                raise
 
 
 @contextmanager
@@ -122,8 +151,7 @@ def get_version(client: MlflowClient, name: str, which: str) -> ModelVersion:
     for version in found:
         if str(version.version) == which:
             return version
-    there = ", ".join(str(version.version) for version in found) or "none: run `dvc repro` first"
-    raise RegistryError(f"{name} has no version {which!a}; there are: {there}")
+    raise RegistryError(no_version(name, which, [str(version.version) for version in found]))
 
 
 def find_champion(client: MlflowClient, name: str) -> ModelVersion | None:
@@ -238,154 +266,7 @@ def note_bento(uri: str, name: str, version: str, tag: str) -> None:
         client.set_model_version_tag(name, version, "bento", tag)
 
 
-def promote(uri: str, name: str, which: str, *, why: str) -> Change:
-    """Make a version champion by hand.
-
-    Raises RegistryError when there is no such version, it is champion already, or `why` says nothing.
-    """
-    client = MlflowClient(uri)
-    with exclusive(client, name):
-        version = get_version(client, name, which)
-        return make_champion(client, version, action="promote", why=why)
-
-
-def rollback(uri: str, name: str, *, why: str) -> Change:
-    """Make the champion before this one champion again; a second rollback goes one further back.
-
-    Versions that were deleted meanwhile are passed over. Raises RegistryError when none is left.
-    """
-    client = MlflowClient(uri)
-    with exclusive(client, name):
-        there = {str(version.version): version for version in versions(client, name)}
-        champion = find_champion(client, name)
-        earlier = [number for number in _succession(history(client, name)) if number in there]
-        if champion is not None and earlier and earlier[-1] == str(champion.version):
-            earlier.pop()
-        if not earlier:
-            raise RegistryError(
-                f"{name} has no earlier champion to go back to; "
-                "`python -m darkroom list` shows the versions, promote makes any of them champion"
-            )
-        return make_champion(client, there[earlier[-1]], action="rollback", why=why)
-
-
-def make_champion(client: MlflowClient, version: ModelVersion, *, action: str, why: str) -> Change:
-    """Move the alias to `version` and write down who did it and why; the caller holds `exclusive`."""
-    # a line that a database takes: no line breaks, no control characters, no halves of characters
-    why = re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "\ufffd", " ".join(why.split()))
-    if not why or len(why) > MOST_WHY:
-        raise RegistryError(
-            f"the reason must have 1 to {MOST_WHY} characters, got {len(why)}: it is kept for others"
-        )
-    champion = find_champion(client, version.name)
-    before = None if champion is None else str(champion.version)
-    if before == str(version.version):
-        raise RegistryError(f"version {before} of {version.name} is the champion already")
-    change = Change(
-        when=datetime.now(UTC).isoformat(timespec="microseconds"),
-        who=_who(),
-        action=action,
-        before=before,
-        after=str(version.version),
-        why=why,
-    )
-    # the history first: killed between the two, it tells of a change that can be made again; none is untold
-    stamp = change.when.replace("+00:00", "Z").replace(":", "-")
-    number = (
-        len(history(client, version.name)) + 1
-    )  # the order: those who share a server need not share a clock
-    client.set_registered_model_tag(
-        version.name,
-        f"history.{number:06}.{stamp}.{uuid.uuid4().hex[:8]}",
-        json.dumps(asdict(change), ensure_ascii=False),  # escaped, a reason could outgrow the tag
-    )
-    client.set_registered_model_alias(version.name, CHAMPION, version.version)
-    return change
-
-
-def history(client: MlflowClient, name: str) -> list[Change]:
-    """Return every change of champion, the oldest first."""
-    try:
-        tags = client.get_registered_model(name).tags
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return []
-        raise
-    return [Change(**json.loads(tags[key])) for key in sorted(tags) if key.startswith("history.")]
-
-
-def _succession(changes: Sequence[Change]) -> list[str]:
-    """Return the champions that a rollback goes back through, the current one last."""
-    line: list[str] = []
-    for change in changes:
-        if change.action == "rollback" and change.after in line:
-            del line[len(line) - line[::-1].index(change.after) :]
-        else:
-            line.append(change.after)
-    return line
-
-
-@contextmanager
-def exclusive(client: MlflowClient, name: str) -> Iterator[None]:
-    """Hold the right to change the champion, against every process that uses the same store.
-
-    MLflow has no locks; what every store of it refuses is a second registered model of the same name.
-    """
-    lock, own = f"{name}.lock", uuid.uuid4().hex
-    seen: str | None = None
-    since = time.monotonic()
-    patience = LOCK_SECONDS * (1 + int(own[:4], 16) / 2**16)  # that of two who wait one is first
-    while True:
-        try:
-            client.create_registered_model(lock, tags={"owner": own}, description="held for a moment")
-            break
-        except MlflowException as error:
-            # "does not exist": released while MLflow looked up who holds it
-            if error.error_code not in ("RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"):
-                raise
-        owner = _owner(client, lock)
-        if owner == own:  # made by a request whose answer was lost, and which MLflow repeated
-            break
-        if owner != seen:
-            seen, since = owner, time.monotonic()
-        elif time.monotonic() - since > patience:
-            _release(client, lock, seen)
-        time.sleep(0.05)
-    try:
-        yield
-    finally:
-        _release(client, lock, own)
-
-
-def _owner(client: MlflowClient, lock: str) -> str | None:
-    """Return whose the lock is; None where nobody holds it."""
-    try:
-        return str(client.get_registered_model(lock).tags.get("owner", ""))
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return None
-        raise
-
-
-def _release(client: MlflowClient, lock: str, owner: str | None) -> None:
-    """Delete the lock where it is still `owner`'s."""
-    if owner is None or _owner(client, lock) != owner:
-        return
-    try:
-        client.delete_registered_model(lock)
-    except MlflowException as error:
-        if error.error_code != "RESOURCE_DOES_NOT_EXIST":  # deleted by a request that MLflow repeated
-            raise
-
-
 def _line(error: Exception) -> str:
     """Return the first line of an error's message: MLflow repeats whole answers of a server."""
-    return (str(error).strip().splitlines() or [type(error).__name__])[0][:MOST_WHY]
-
-
-def _who() -> str:
-    try:
-        user = os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
-        user = f"user {os.getuid()}"
-    return f"{user}@{platform.node()}"
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return without_secrets(line)[:MOST_TOLD]
