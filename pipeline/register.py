@@ -49,6 +49,8 @@ def main() -> None:
             run_id=run,
             tags={
                 "test_accuracy": test["accuracy"],
+                "test_accuracy_low": test["accuracy_low"],
+                "test_accuracy_high": test["accuracy_high"],
                 "test_sha256": origin["data"]["sha256"]["test"],
                 "train_sha256": origin["data"]["sha256"]["train"],
                 "data_source": origin["data"]["source"]["source"],

@@ -159,6 +159,8 @@ def enter(
             run_id=run,
             tags={
                 "test_accuracy": accuracy,
+                "test_accuracy_low": accuracy - 0.02,
+                "test_accuracy_high": accuracy + 0.01,
                 "test_sha256": test_sha256,
                 "train_sha256": "7a" * 32,
                 "data_source": "scikit-learn",

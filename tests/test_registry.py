@@ -18,9 +18,10 @@ from mlflow.tracking import MlflowClient
 
 from darkroom import champion as champions
 from darkroom import registry
-from darkroom.challenge import read_verdict
+from darkroom.challenge import read_candidate, read_verdict
 from darkroom.champion import RegistryError, Store, history, promote, registered_name, rollback
 from darkroom.files import read_json
+from darkroom.gate import judge
 from darkroom.registry import write_champion
 from darkroom.stores import open_store
 from tests.checkouts import PROJECT
@@ -95,6 +96,8 @@ def test_the_verdict_is_kept_with_the_version(uri: str, tmp_path: Path) -> None:
     kept = read_json(Path(again))
     assert kept["paired"]["only_first"] == 50
     assert kept["words"] == better.verdict.words
+    both = (read_candidate(uri, registry.get_version(client, NAME, number)) for number in "21")
+    assert judge(*both, RULES) == better.verdict, "whoever has what is kept comes to the same"
 
 
 def test_the_same_graph_gets_no_second_version_and_is_not_judged_again(uri: str, tmp_path: Path) -> None:
@@ -257,8 +260,9 @@ def test_the_commands_list_show_and_compare(uri: str, tmp_path: Path) -> None:
     enter(uri, NAME, tmp_path / "b", right_but(50, 150))
     listed = command(uri, "list").splitlines()
     assert listed[0].split() == ["version", "test", "accuracy", "commit", "verdict"]
-    assert listed[1].split() == ["2", "90.00%", "01234567", "no", "better"]
-    assert listed[2].split() == ["1", "champion", "90.00%", "01234567", "first"]
+    accuracy = "90.00% (88.00% to 91.00%)"
+    assert listed[1].split() == ["2", *accuracy.split(), "01234567", "no", "better"]
+    assert listed[2].split() == ["1", "champion", *accuracy.split(), "01234567", "first"]
     shown = command(uri, "show", "champion")
     assert "promoted: there was no champion" in shown
     assert "test_sha256" in shown
@@ -377,8 +381,6 @@ def test_a_copied_store_leaves_the_original_s_paths_alone(tmp_path: Path) -> Non
 
 
 def test_predictions_are_what_was_kept(uri: str, tmp_path: Path) -> None:
-    from darkroom.challenge import read_candidate
-
     answers = right_but(0, 100)
     enter(uri, NAME, tmp_path / "a", answers)
     kept = read_candidate(uri, registry.get_version(MlflowClient(uri), NAME, "1"))

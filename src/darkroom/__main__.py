@@ -3,7 +3,7 @@
 import argparse
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -111,12 +111,11 @@ def _list(uri: str, name: str, asked: argparse.Namespace) -> str:
     for version in registry.versions(client, name):
         mark = "champion" if champion is not None and champion.version == version.version else ""
         verdict = read_verdict(version)
-        accuracy = version.tags.get("test_accuracy")
         rows.append(
             (
                 str(version.version),
                 mark,
-                f"{float(accuracy):.2%}" if accuracy else "",
+                _accuracy(version.tags),
                 version.tags.get("commit", "")[:8],
                 verdict.outcome if verdict else "not judged",
             )
@@ -124,6 +123,13 @@ def _list(uri: str, name: str, asked: argparse.Namespace) -> str:
     if not rows:
         return f"{name} has no versions in {uri}: run `dvc repro`"
     return _columns([("version", "", "test accuracy", "commit", "verdict"), *rows])
+
+
+def _accuracy(tags: Mapping[str, str]) -> str:
+    """Return a version's test accuracy with its interval, as far as they are kept."""
+    names = ("test_accuracy", "test_accuracy_low", "test_accuracy_high")
+    kept = [f"{float(tags[name]):.2%}" for name in names if name in tags]
+    return "{} ({} to {})".format(*kept) if len(kept) == 3 else "".join(kept[:1])
 
 
 def _show(uri: str, name: str, asked: argparse.Namespace) -> str:

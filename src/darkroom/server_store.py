@@ -9,6 +9,7 @@ from requests.adapters import HTTPAdapter, Retry
 from darkroom.champion import CHAMPION, Model, RegistryError, without_secrets
 
 SECONDS = 30.0  # that a server may take for an answer
+GONE = "RESOURCE_DOES_NOT_EXIST"
 AGAIN = (408, 429, 500, 502, 503, 504)  # answers after which a request is repeated, as by MLflow's client
 
 
@@ -42,7 +43,7 @@ class ServerStore:
 
     def read(self, name: str) -> Model | None:
         """Return a registered model; None where there is none of this name."""
-        answer = self._ask("GET", "registered-models/get", unless="RESOURCE_DOES_NOT_EXIST", name=name)
+        answer = self._ask("GET", "registered-models/get", {"name": name}, unless=(GONE,))
         if answer is None:
             return None
         model = answer["registered_model"]
@@ -55,8 +56,9 @@ class ServerStore:
         found: list[str] = []
         page = ""
         while True:
-            asked = {"filter": f"name='{name}'", "max_results": 1000} | ({"page_token": page} if page else {})
-            answer = self._ask("GET", "model-versions/search", **asked) or {}
+            asked: dict[str, Any] = {"filter": f"name='{name}'", "max_results": 1000}
+            answer = self._ask("GET", "model-versions/search", asked | ({"page_token": page} if page else {}))
+            answer = answer or {}
             found += [str(version["version"]) for version in answer.get("model_versions", [])]
             page = answer.get("next_page_token", "")
             if not page:
@@ -64,11 +66,11 @@ class ServerStore:
 
     def tag(self, name: str, key: str, value: str) -> None:
         """Give a registered model a tag."""
-        self._ask("POST", "registered-models/set-tag", name=name, key=key, value=value)
+        self._ask("POST", "registered-models/set-tag", {"name": name, "key": key, "value": value})
 
     def point(self, name: str, version: str) -> None:
         """Point the alias to a version."""
-        self._ask("POST", "registered-models/alias", name=name, alias=CHAMPION, version=version)
+        self._ask("POST", "registered-models/alias", {"name": name, "alias": CHAMPION, "version": version})
 
     def create(self, name: str, tags: dict[str, str]) -> bool:
         """Make a registered model; return whether it was made."""
@@ -76,36 +78,38 @@ class ServerStore:
         answer = self._ask(
             "POST",
             "registered-models/create",
-            # "does not exist": deleted while the server looked at it
-            unless=("RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"),
-            name=name,
-            tags=pairs,
+            {"name": name, "tags": pairs},
+            unless=("RESOURCE_ALREADY_EXISTS", GONE),  # gone: deleted while the server looked at it
         )
         return answer is not None
 
     def delete(self, name: str) -> None:
         """Delete a registered model without versions, if it is there."""
-        self._ask("DELETE", "registered-models/delete", unless="RESOURCE_DOES_NOT_EXIST", name=name)
+        self._ask("DELETE", "registered-models/delete", {"name": name}, unless=(GONE,))
 
     def _ask(
-        self, method: str, what: str, *, unless: str | tuple[str, ...] = (), **asked: Any
+        self, method: str, what: str, asked: dict[str, Any], *, unless: tuple[str, ...] = ()
     ) -> dict[str, Any] | None:
         """Return what the server answers; None where it is one of the errors in `unless`."""
-        way = {"params": asked} if method == "GET" else {"json": asked}
         try:
             answer = self._session.request(
-                method, f"{self._uri}/api/2.0/mlflow/{what}", timeout=SECONDS, **way
+                method,
+                f"{self._uri}/api/2.0/mlflow/{what}",
+                params=asked if method == "GET" else None,
+                json=None if method == "GET" else asked,
+                timeout=SECONDS,
             )
-            told = answer.json()
+        except requests.RequestException as error:
+            raise RegistryError(f"the registry at {self._said} does not answer: {error}") from error
+        try:
+            told: dict[str, Any] = answer.json()
         except requests.JSONDecodeError as error:
             raise RegistryError(
                 f"{self._said} does not answer as MLflow's server does: status {answer.status_code}"
             ) from error
-        except requests.RequestException as error:
-            raise RegistryError(f"the registry at {self._said} does not answer: {error}") from error
         if answer.ok:
-            return dict(told)
-        if told.get("error_code") in ((unless,) if isinstance(unless, str) else unless):
+            return told
+        if told.get("error_code") in unless:
             return None
         raise RegistryError(
             f"the registry at {self._said} refused: {told.get('message') or answer.status_code}"
