@@ -197,7 +197,7 @@ def picture_flops(classifier: Classifier, side: int, shape: tuple[int, ...], *, 
         classifier.net.blocks[0].requires_grad_(first_block)
     blank = torch.zeros(8, *shape[1:], dtype=torch.uint8)
     with FlopCounterMode(display=False) as counter:
-        classifier.net(shrink(classifier.standardise(blank), side)).sum().backward()
+        classifier.net(classifier.standardise(shrink(blank, side))).sum().backward()
     return float(counter.get_total_flops()) / 8
 
 

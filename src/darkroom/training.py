@@ -305,7 +305,7 @@ def _train_epoch(
             fill=fill,
             generator=generator,
         )
-        x = shrink(classifier.standardise(processes.share(pictures)), plan.side)
+        x = classifier.standardise(shrink(processes.share(pictures), plan.side))
         with _autocast(device, precision):
             logits = net(x)
         # a sum, so that the processes' gradients add up to those of the batch's mean
@@ -392,13 +392,22 @@ def _freeze(
                     weight.requires_grad_(False)
 
 
-def shrink(x: Tensor, side: int) -> Tensor:
-    """Scale [B,C,H,W] so that its shorter side is `side` pixels; 0, or a side it has already, leaves it."""
-    shorter = min(x.shape[2:])
+def shrink(pictures: Tensor, side: int) -> Tensor:
+    """Scale uint8 [B,H,W,C] so that the shorter side is `side` pixels.
+
+    0, or a side that they have already, leaves them.
+    """
+    shorter = min(pictures.shape[1:3])
     if not 0 < side < shorter:
-        return x
-    size = [max(1, round(length * side / shorter)) for length in x.shape[2:]]
-    return F.interpolate(x, size=size, mode="bilinear", antialias=True)
+        return pictures
+    size = [max(1, round(length * side / shorter)) for length in pictures.shape[1:3]]
+    x = pictures.permute(0, 3, 1, 2)
+    if pictures.device.type == "cpu":  # has a kernel for uint8, many times faster than that for floats
+        small = F.interpolate(x, size=size, mode="bilinear", antialias=True)
+    else:
+        small = F.interpolate(x.float(), size=size, mode="bilinear", antialias=True)
+        small = small.round().clamp(0, 255).to(torch.uint8)
+    return small.permute(0, 2, 3, 1)
 
 
 def shrink_split(split: Split, side: int) -> Split:
@@ -406,8 +415,7 @@ def shrink_split(split: Split, side: int) -> Split:
     parts = []
     for start in range(0, len(split), PREDICTION_BATCH):
         pictures = to_device(split.images[start : start + PREDICTION_BATCH], torch.device("cpu"))
-        small = shrink(pictures.permute(0, 3, 1, 2).float(), side).round().clamp(0, 255)
-        parts.append(small.permute(0, 2, 3, 1).to(torch.uint8).numpy())
+        parts.append(shrink(pictures, side).numpy())
     return Split(np.concatenate(parts), split.labels)
 
 
