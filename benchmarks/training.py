@@ -340,9 +340,8 @@ def table(rows: list[dict[str, Any]]) -> str:
         accuracy = "not run to its end"
         if row["accuracy"] is not None:
             half = row["accuracy_half_interval"]
-            accuracy = (
-                f"{row['accuracy']:.2%}" + (f" ± {half:.2%}" if half else "") + f" ({row['seeds']} seeds)"
-            )
+            spread = "" if half is None else f" ± {half:.2%}"
+            accuracy = f"{row['accuracy']:.2%}{spread} ({row['seeds']} seeds)"
         ratio = f"{row['times_reference']:.2f}" if row["times_reference"] else ""
         lines.append(
             f"| {row['recipe']} | {accuracy} | {row['seconds'] / 60:.1f} min | {ratio} | "

@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+import torch.nn.functional as F
 from torch import Tensor
 
 from darkroom import training
@@ -31,6 +32,7 @@ from darkroom.training import (
     fit,
     model_config,
     new_classifier,
+    shrink,
     shrink_split,
 )
 from tests.training_helpers import ADAM, PARAMS, digits_splits, tiny_params
@@ -315,6 +317,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
+import torch.nn.functional as F
 from tests.test_training import train
 torch.set_num_threads(1)
 changes = {changes!r}
@@ -382,6 +385,7 @@ FULL_DISK = """
 import resource, sys
 from pathlib import Path
 import torch
+import torch.nn.functional as F
 from tests.test_training import train
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
@@ -547,6 +551,15 @@ def test_a_smaller_split() -> None:
     np.testing.assert_allclose(means[0], means[1], atol=12)
     for side in (0, 8, 9):
         np.testing.assert_array_equal(shrink_split(split, side).images, split.images)
+
+
+def test_shrinking_is_that_of_floats_within_a_grey_level() -> None:
+    pictures = torch.randint(0, 256, (5, 12, 9, 3), dtype=torch.uint8)
+    small = shrink(pictures, 6)
+    assert small.shape == (5, 8, 6, 3)
+    wide = pictures.permute(0, 3, 1, 2).double()
+    exact = F.interpolate(wide, size=(8, 6), mode="bilinear", antialias=True).permute(0, 2, 3, 1)
+    torch.testing.assert_close(small.double(), exact, rtol=0, atol=1.01)  # 0.5 for each of two roundings
 
 
 def test_the_device_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
