@@ -13,13 +13,15 @@ import pytest
 import torch
 from numpy.typing import NDArray
 
+from darkroom import exporting
 from darkroom.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
+from darkroom.heatmaps import GRID, Explained, explained
 from darkroom.models import Classifier
 from darkroom.serving.runtime import BATCHES, Graph, computes_in_bf16
 from darkroom.splits import Split
 from tests.test_models import classifier_of
 
-CASES = [("fast", (10, 9, 3), 6), ("classic", (8, 8, 1), 2), ("fast", (8, 8, 1), 1)]
+CASES = [("fast", (20, 17, 3), 6), ("classic", (8, 8, 1), 2), ("fast", (8, 8, 1), 1)]
 
 
 @dataclass(frozen=True)
@@ -35,6 +37,11 @@ class Exported:
         session = onnxruntime.InferenceSession(str(self.graph), providers=["CPUExecutionProvider"])
         answers: NDArray[np.float32] = session.run(["probabilities"], {"pictures": pictures})[0]
         return answers
+
+    def with_heat(self) -> Explained | None:
+        """Return torch's classifier with its heat maps."""
+        height, width, _ = self.shape
+        return explained(self.classifier.eval(), height=height, width=width)
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}, {case[2]} views")
@@ -75,8 +82,9 @@ def test_the_graph_says_what_it_takes(exported: Exported) -> None:
     )
     model = onnx.load(exported.graph)
     onnx.checker.check_model(model)
-    (given,), (answer,) = model.graph.input, model.graph.output
+    (given,), (answer, *more) = model.graph.input, model.graph.output
     assert (given.name, answer.name) == ("pictures", "probabilities")
+    assert [output.name for output in more] == (["heat"] if exported.with_heat() else [])
     assert given.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     assert answer.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
     sizes = given.type.tensor_type.shape.dim
@@ -96,6 +104,41 @@ def test_the_parity_report(exported: Exported) -> None:
     assert 0 <= report["worst_difference"] <= 1e-4
     assert report["same_class"] == 1.0
     assert report["tolerance"] == 1e-4
+    assert ("heat_difference" in report) == bool(exported.with_heat())
+    assert 0 <= report.get("heat_difference", 0) <= 1e-4
+
+
+@pytest.mark.parametrize("count", [1, 7, 16])
+def test_the_heat_maps_come_with_the_same_run(exported: Exported, count: int) -> None:
+    x = pictures(count, exported.shape)
+    served = Graph(exported.graph.read_bytes(), threads=1)
+    probabilities, heat = served.explain(x)
+    np.testing.assert_array_equal(probabilities, served.run(x))
+    with_heat = exported.with_heat()
+    assert served.explains == (with_heat is not None) == (exported.shape == (20, 17, 3))
+    if with_heat is None:
+        assert heat is None
+        return
+    with torch.inference_mode():
+        expected, torchs = (answer.numpy() for answer in with_heat(torch.from_numpy(x)))
+    np.testing.assert_allclose(probabilities, expected, atol=1e-5)
+    assert heat is not None
+    assert heat.shape == (count, 5, GRID, GRID)
+    assert np.abs(torchs).max() > 0.01
+    np.testing.assert_allclose(heat, torchs, atol=1e-3)
+
+
+@pytest.mark.parametrize("factor", [1.2, float("nan")])
+def test_other_heat_maps_break_the_tolerance(
+    exported: Exported, factor: float, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with_heat = exported.with_heat()
+    if with_heat is None:
+        pytest.skip("this net has none")
+    with_heat.evidence *= factor
+    monkeypatch.setattr(exporting, "explained", lambda *_, **__: with_heat)
+    with pytest.raises(ValueError, match=r"heat maps differ from torch's by .* more than export\.tolerance"):
+        parity(exported.classifier, exported.graph, split_of(exported.shape), tolerance=1e-4)
 
 
 def test_another_models_graph_breaks_the_tolerance(exported: Exported) -> None:
@@ -126,12 +169,12 @@ def test_the_served_runtime_answers_like_torch_for_any_number_of_pictures(
     np.testing.assert_allclose(answers, exported.answers(x), atol=1e-5, rtol=0)
 
 
-def test_a_graph_of_two_outputs_is_refused(exported: Exported) -> None:
+def test_a_graph_with_an_output_of_another_name_is_refused(exported: Exported) -> None:
     model = onnx.load(exported.graph)
     model.graph.output.append(model.graph.output[0])
-    model.graph.output[1].name = model.graph.node[0].output[0]
-    model.graph.output[1].ClearField("type")
-    with pytest.raises(ValueError, match="1 inputs and 2 outputs"):
+    model.graph.output[-1].name = model.graph.node[0].output[0]
+    model.graph.output[-1].ClearField("type")
+    with pytest.raises(ValueError, match=r"1 inputs and [23] outputs; .* named heat"):
         Graph(model.SerializeToString())
 
 

@@ -13,28 +13,34 @@ import torch
 from numpy.typing import NDArray
 
 from darkroom.files import atomic_write
+from darkroom.heatmaps import Explained, explained
 from darkroom.inference import predict
 from darkroom.models import Classifier
 from darkroom.serving.runtime import Graph, computes_in_bf16
 from darkroom.splits import Split
 
 PARITY_BATCHES = (1, 7, 64)  # one picture, an odd number, a full batch: the graph must take them all
+HEAT_PICTURES = 128  # whose heat maps are compared
 
 
 def export_onnx(classifier: Classifier, path: Path, *, height: int, width: int, channels: int) -> None:
-    """Write `classifier` as ONNX: `pictures` uint8 [batch,H,W,C] to `probabilities` float32."""
-    classifier.eval()
+    """Write `classifier` as ONNX: `pictures` uint8 [batch,H,W,C] to `probabilities` float32 [batch,classes].
+
+    A net that has heat maps (see `heatmaps`) gives them as a second output, `heat`.
+    """
+    with_heat = explained(classifier, height=height, width=width)
+    model = (with_heat or classifier).eval()
     example = torch.zeros(2, height, width, channels, dtype=torch.uint8)  # 2: an example of 1 fixes the batch
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # torch's exporter warns of its own internals (pytrees, opset translation); the parity report judges
         warnings.simplefilter("ignore")
         aside = Path(folder) / "model.onnx"
         torch.onnx.export(
-            classifier,
+            model,
             (example,),
             aside,
             input_names=["pictures"],
-            output_names=["probabilities"],
+            output_names=["probabilities", "heat"] if with_heat else ["probabilities"],
             dynamic_shapes={"pictures": {0: torch.export.Dim("batch")}},
             dynamo=True,
             external_data=False,
@@ -48,8 +54,10 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
     """Compare the exported graph with torch on the pictures of `split`, in fp32, at several batch sizes.
 
     Two runtimes answer: the one that serves, and ONNX Runtime, so that the graph is right whoever runs it.
+    Of the heat maps, where the net has them, the first `HEAT_PICTURES` pictures' are compared.
 
-    Raises ValueError when a probability differs by more than `tolerance`.
+    Raises ValueError when a probability, or the mean over a heat map's places, differs by more than
+    `tolerance`.
     """
     expected = predict(classifier, split, device=torch.device("cpu"))
     session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
@@ -69,13 +77,33 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
                     f"the exported graph's probabilities on {name} differ from torch's by up to {worst:.2g}, "
                     f"more than export.tolerance={tolerance:g}"
                 )
-    return {
+    report = {
         "pictures": len(split),
         "batch_sizes": list(PARITY_BATCHES),
         "worst_difference": worst,
         "same_class": agree,
         "tolerance": tolerance,
     }
+    if with_heat := explained(classifier, height=split.images.shape[1], width=split.images.shape[2]):
+        pictures = np.ascontiguousarray(split.images[:HEAT_PICTURES])
+        report["heat_difference"] = difference = _heat_difference(with_heat, session, served, pictures)
+        if not difference <= tolerance:
+            raise ValueError(
+                f"the exported graph's heat maps differ from torch's by {difference:.2g} on average, more "
+                f"than export.tolerance={tolerance:g}"
+            )
+    return report
+
+
+@torch.inference_mode()
+def _heat_difference(
+    with_heat: Explained, session: onnxruntime.InferenceSession, served: Graph, pictures: NDArray[np.uint8]
+) -> float:
+    """Return the largest mean difference of a class's heat map from torch's, in logits."""
+    _, expected = (answer.numpy() for answer in with_heat.eval()(torch.from_numpy(pictures)))
+    answers = (session.run(["heat"], {"pictures": pictures})[0], served.explain(pictures)[1])
+    differences = [float(np.abs(answer - expected).mean(axis=(2, 3)).max()) for answer in answers]
+    return float(np.max(differences))  # max() would pass NaN over
 
 
 def reduced_parity(graph: Path, split: Split) -> dict[str, Any] | None:

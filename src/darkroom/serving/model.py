@@ -19,6 +19,7 @@ class Classifier:
         classes: names, in the order of the probabilities.
         height, width, channels: of the pictures it takes.
         precision: of the arithmetic: `bf16` where model.json allows it and the machine has it, else `fp32`.
+        explains: whether it has heat maps.
         sure_from: the confidence from which an answer counts as sure; None where none was fitted.
         card: the page with the model card; None where the model has none.
     """
@@ -59,16 +60,20 @@ class Classifier:
         card = folder / "card.html"
         self.card: Path | None = card if card.is_file() else None
         self._graph = Graph(content, precision=_precision(self.about, description), threads=threads)
-        self.precision = self._graph.precision
+        self.precision, self.explains = self._graph.precision, self._graph.explains
         self._check_input(graph)
         # The first run of each size prepares it; better now than in somebody's request. It also shows
         # the true shape.
         for size in BATCHES:
-            answer = self.predict(np.zeros((size, *self.shape), np.uint8))
+            answer, heat = self.explain(np.zeros((size, *self.shape), np.uint8))
             if answer.shape != (size, len(self.classes)):
                 raise ValueError(
                     f"{graph} answers {size} pictures with the shape {answer.shape}, but {description.name} "
                     f"names {len(self.classes)} classes"
+                )
+            if heat is not None and (heat.ndim != 4 or heat.shape[:2] != answer.shape):
+                raise ValueError(
+                    f"{graph} draws heat maps of the shape {heat.shape}; needed: one a picture and class"
                 )
 
     @property
@@ -92,12 +97,19 @@ class Classifier:
 
     def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities, float32 `[N, classes]`, of uint8 `[N,H,W,C]` pictures."""
+        return self.explain(pictures)[0]
+
+    def explain(self, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return what `predict` does, and the heat maps, float32 `[N, classes, rows, columns]`.
+
+        They come of the same run, and are None where the graph has none.
+        """
         if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != self.shape:
             raise ValueError(
                 f"pictures are {pictures.dtype} {pictures.shape}; needed: uint8 [N, "
                 f"{self.height}, {self.width}, {self.channels}]"
             )
-        return self._graph.run(pictures)
+        return self._graph.explain(pictures)
 
 
 def _precision(about: dict[str, Any], description: Path) -> str:

@@ -26,10 +26,11 @@ def computes_in_bf16() -> bool:
 
 
 class Graph:
-    """An ONNX graph with one input and one output, compiled for this machine's CPU.
+    """An ONNX graph from pictures to probabilities, and perhaps heat maps, compiled for this machine's CPU.
 
     Attributes:
         precision: of its arithmetic, `bf16` or `fp32`.
+        explains: whether it has a second output, `heat`.
         input: name, type and shape of what it takes; None in a shape is any size.
     """
 
@@ -42,7 +43,7 @@ class Graph:
             threads: of the CPU for one run; 0 takes every core.
 
         Raises:
-            ValueError: it has more than one input or output.
+            ValueError: it has more inputs or outputs.
             RuntimeError: it is no graph that OpenVINO can read.
         """
         core = openvino.Core()
@@ -56,10 +57,11 @@ class Graph:
             "ENABLE_CPU_PINNING": False,  # several processes would all choose the same cores
         }
         compiled = core.compile_model(core.read_model(content, b""), "CPU", settings)
-        if len(compiled.inputs) != 1 or len(compiled.outputs) != 1:
+        self.explains = len(compiled.outputs) == 2 and "heat" in compiled.outputs[1].names
+        if len(compiled.inputs) != 1 or len(compiled.outputs) != 1 + self.explains:
             raise ValueError(
                 f"the graph has {len(compiled.inputs)} inputs and {len(compiled.outputs)} outputs; needed: "
-                "one of each"
+                "one of each, or a second output named heat"
             )
         (node,) = compiled.inputs
         shape = tuple(None if size.is_dynamic else size.get_length() for size in node.partial_shape)
@@ -76,9 +78,17 @@ class Graph:
 
         One run at a time: threads wait for each other.
         """
+        return self.explain(pictures)[0]
+
+    def explain(self, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return what `run` does, and the heat maps, float32 `[N, classes, rows, columns]`, if any."""
+        parts: list[list[NDArray[np.float32]]] = []
         with self._lock:
-            parts = [np.array(self._request.infer([part])[0], dtype=np.float32) for part in _parts(pictures)]
-        return np.concatenate(parts)
+            for part in _parts(pictures):
+                answer = self._request.infer([part])
+                parts.append([np.array(answer[i], dtype=np.float32) for i in range(1 + self.explains)])
+        probabilities, *heat = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
+        return probabilities, heat[0] if heat else None
 
 
 def _parts(pictures: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
