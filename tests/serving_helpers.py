@@ -7,13 +7,15 @@ import io
 import json
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +72,32 @@ def linear_graph(height: int, width: int, channels: int, classes: int, *, seed: 
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
+def slow_graph(height: int, width: int, channels: int, classes: int) -> onnx.ModelProto:
+    """Return a graph like that of `linear_graph` whose answers take milliseconds of work."""
+    graph = linear_graph(height, width, channels, classes)
+    random = np.random.default_rng(0)
+    # a detour of convolutions whose end is multiplied by zero and added
+    sizes = [channels, *[64] * 6, channels]
+    nodes = [helper.make_node("Transpose", ["scaled"], ["c0"], perm=[0, 3, 1, 2])]
+    for i, (fan_in, fan_out) in enumerate(pairwise(sizes)):
+        weights = random.normal(0, 0.05, (fan_out, fan_in, 3, 3)).astype(np.float32)
+        graph.graph.initializer.append(numpy_helper.from_array(weights, f"w{i}"))
+        nodes.append(helper.make_node("Conv", [f"c{i}", f"w{i}"], [f"d{i}"], pads=[1] * 4))
+        nodes.append(helper.make_node("Relu", [f"d{i}"], [f"c{i + 1}"]))
+    graph.graph.initializer.append(numpy_helper.from_array(np.asarray(1e-30, np.float32), "little"))
+    nodes += [
+        helper.make_node("Transpose", [f"c{len(sizes) - 1}"], ["back"], perm=[0, 2, 3, 1]),
+        helper.make_node("Mul", ["back", "little"], ["nothing"]),
+        helper.make_node("Add", ["scaled", "nothing"], ["detoured"]),
+    ]
+    flatten = next(node for node in graph.graph.node if node.op_type == "Flatten")
+    flatten.input[0] = "detoured"
+    place = list(graph.graph.node).index(flatten)
+    for node in reversed(nodes):
+        graph.graph.node.insert(place, node)
+    return graph
+
+
 def write_champion(
     folder: Path,
     *,
@@ -79,10 +107,12 @@ def write_champion(
     width: int,
     channels: int,
     card: bool = False,
+    slow: bool = False,
     **extra: Any,
 ) -> None:
     """Write a model.onnx and model.json as the register stage does, and a small card.html if asked."""
-    content = linear_graph(height, width, channels, len(classes)).SerializeToString()
+    make = slow_graph if slow else linear_graph
+    content = make(height, width, channels, len(classes)).SerializeToString()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(content)
     about = {
@@ -117,17 +147,18 @@ def write_project(folder: Path) -> None:
 
 @functools.cache
 def bento_of(kind: str) -> tuple[Path, str, Path]:
-    """Return the store, tag and archive of a Bento with a small `cifar10` or `digits` model.
+    """Return the store, tag and archive of a Bento with a small `cifar10`, `digits` or `slow` model.
 
-    `digits` is as older versions are: without a card, and without `sure_from`.
+    `digits` is as older versions are: without a card, and without `sure_from`. `slow` answers as
+    `cifar10` does, after a while.
     """
     root = Path(tempfile.mkdtemp(prefix=f"darkroom-{kind}-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     project, home, archive = root / "project", root / "home", root / "darkroom.bento"
     write_project(project)
-    if kind == "cifar10":
+    if kind != "digits":
         shape: dict[str, Any] = {"classes": CIFAR, "height": 32, "width": 32, "channels": 3}
-        shape |= {"sure_from": SURE_FROM, "card": True}
+        shape |= {"sure_from": SURE_FROM, "card": True, "slow": kind == "slow"}
     else:
         shape = {"classes": DIGITS, "height": 8, "width": 8, "channels": 1}
     write_champion(project / "models/champion", name=kind, **shape)
@@ -144,29 +175,43 @@ def free_port() -> int:
 
 
 @contextmanager
-def serve_bento(home: Path, target: str, *, cwd: Path | None = None, wait: float = 90) -> Iterator[str]:
+def serve_bento(
+    home: Path,
+    target: str,
+    *,
+    cwd: Path | None = None,
+    wait: float = 90,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[str]:
     """Serve the Bento `target` of the store `home` with the real `bentoml serve`; yield its address."""
+    with serving(home, target, cwd=cwd, wait=wait, settings=settings) as (url, _):
+        yield url
+
+
+@contextmanager
+def serving(
+    home: Path,
+    target: str,
+    *,
+    cwd: Path | None = None,
+    wait: float = 90,
+    settings: Mapping[str, str] | None = None,
+) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
+    """As `serve_bento`, with one worker unless `settings` says else; yield the supervisor's process too."""
     port = free_port()
     environment = {
         **os.environ,
         "BENTOML_HOME": str(home),
         "BENTOML_DO_NOT_TRACK": "True",
         "OTEL_SDK_DISABLED": "true",
+        "DARKROOM_WORKERS": "1",
+        **(settings or {}),
     }
     environment.pop("PYTHONPATH", None)  # the Bento must find everything in itself
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryFile("w+") as log:
-        command = [
-            sys.executable,
-            "-m",
-            "bentoml",
-            "serve",
-            target,
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-        ]
+        # without --host: the service itself says that it is loopback
+        command = [sys.executable, "-m", "bentoml", "serve", target, "--port", str(port)]
         server = subprocess.Popen(
             command,
             env=environment,
@@ -182,13 +227,13 @@ def serve_bento(home: Path, target: str, *, cwd: Path | None = None, wait: float
                     log.seek(0)
                     raise AssertionError(f"`bentoml serve {target}` is not ready:\n{log.read()[-6000:]}")
                 time.sleep(0.05)
-            yield url
+            yield url, server
         finally:
             server.terminate()
             try:
-                server.wait(timeout=15)
+                server.wait(timeout=30)
             except subprocess.TimeoutExpired:
-                server.kill()
+                os.killpg(server.pid, signal.SIGKILL)
                 server.wait()
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import numpy as np
 import onnxruntime as ort
+import psutil
 import pytest
 import requests
 from PIL import Image
@@ -249,7 +250,7 @@ def test_an_upload_that_never_ends_is_answered_while_it_runs(url: str) -> None:
     host, port = url.removeprefix("http://").split(":")
     with closing(socket.create_connection((host, int(port)), timeout=60)) as connection:
         connection.sendall(
-            b"POST /predict HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n"
+            b"POST /predict HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n"
             b"Content-Type: multipart/form-data; boundary=cut\r\n\r\n"
         )
         chunk = b"%x\r\n%s\r\n"
@@ -354,7 +355,16 @@ def test_nothing_that_a_client_names_is_fetched_or_opened(url: str, tmp_path: Pa
             refused(named, 422, "not_a_picture")
             query = requests.post(url + "/predict", params={"picture": text, "url": text}, timeout=30)
             refused(query, 415, "not_a_form")
-        refused(requests.post(url + "/predict", json={"picture": link}, timeout=30), 415, "not_a_form")
+        for options in (
+            {"json": {"picture": link}},
+            {"json": {"pictures": [link]}},
+            {"json": {"args": [link], "kwargs": {"picture": {"url": link}}}},
+            {"data": {"picture": link}},
+            {"data": link, "headers": {"Content-Type": "text/uri-list"}},
+            {"data": link, "headers": {"Content-Type": "image/png", "Content-Location": link}},
+        ):  # the forms in which BentoML's own endpoints take a file, or its address
+            for path in ("/predict", "/predict_batch"):
+                refused(requests.post(url + path, **options, timeout=30), 415, "not_a_form")
         listener.setblocking(False)
         with pytest.raises(BlockingIOError):  # nobody waits to be let in
             listener.accept()
@@ -399,6 +409,44 @@ def test_metrics_count_predictions_and_refusals(url: str) -> None:
     added = [1] * len(lines) + [2, 0]
     after = [figure(line) for line in (*lines, seconds, still)]
     assert after == [count + more for count, more in zip(before, added, strict=True)]
+
+
+def test_figures_do_not_grow_with_what_is_asked_for(url: str) -> None:
+    def lines() -> list[str]:
+        return requests.get(url + "/metrics", timeout=30).text.splitlines()
+
+    requests.get(url + "/nothing", timeout=30)
+    before = len(lines())
+    for number in range(20):
+        refused(requests.get(f"{url}/secret-{number}", timeout=30), 404, "unknown_path")
+        refused(send(url, encoded(RGB), params={"k": f"secret-{number}"}), 400, "bad_k")
+    after = lines()
+    assert not [line for line in after if "secret" in line]
+    assert len(after) <= before + 2  # the counter of bad_k, and when it was made
+
+
+def test_it_listens_on_loopback_although_nobody_said_so(url: str) -> None:
+    """`serving` gives no --host, and BentoML's default is every interface."""
+    port = int(url.rpartition(":")[2])
+    listening = [
+        connection.laddr.ip
+        for connection in psutil.net_connections("tcp")
+        if connection.status == psutil.CONN_LISTEN and connection.laddr.port == port
+    ]
+    assert set(listening) == {"127.0.0.1"}
+
+
+def test_a_client_that_calls_itself_another_is_not_believed() -> None:
+    with serve_bento(*bento_of("cifar10")[:2], settings={"DARKROOM_RATE": "30"}) as url:
+        answers = [
+            requests.get(url + "/model", headers={"X-Forwarded-For": f"192.0.2.{number}"}, timeout=30)
+            for number in range(30)
+        ]
+        refusals = [answer for answer in answers if answer.status_code == 429]
+        assert len(refusals) >= 10  # five at once, and one every two seconds
+        assert "127.0.0.1" in refused(refusals[0], 429, "too_many_requests")
+        assert int(refusals[0].headers["retry-after"]) >= 1
+        assert requests.get(url + "/livez", timeout=30).status_code == 200
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
@@ -581,6 +629,11 @@ def test_the_package_stage_builds_and_serve_finds_it(tmp_path: Path) -> None:
         busy = module("darkroom.serving", "--port", str(taken.getsockname()[1]))
     assert busy.returncode == 1
     assert "--port" in busy.stderr
+    environment["DARKROOM_WORKERS"] = "none"
+    wrong = module("darkroom.serving")
+    assert wrong.returncode == 1
+    assert "DARKROOM_WORKERS is 'none'" in wrong.stderr
+    del environment["DARKROOM_WORKERS"]
     unknown = module("darkroom.serving", "--bento", "no:1")
     assert unknown.returncode == 1
     assert report["tag"] in unknown.stderr

@@ -6,6 +6,9 @@ import socket
 import sys
 from pathlib import Path
 
+from darkroom.serving.guard import is_loopback
+from darkroom.serving.settings import read_settings, usable_cores
+
 PROJECT = Path(__file__).resolve().parents[3]
 
 
@@ -22,6 +25,10 @@ def main() -> None:
     os.environ.setdefault("BENTOML_HOME", str(PROJECT / ".bentoml"))
     os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # tracing nobody collects is a fifth of a request
+    try:
+        settings = read_settings(os.environ, cores=usable_cores())
+    except ValueError as error:
+        sys.exit(str(error))
     home = Path(os.environ["BENTOML_HOME"]).resolve()
     home.mkdir(parents=True, exist_ok=True)
     os.environ["BENTOML_HOME"] = str(home)
@@ -41,6 +48,11 @@ def main() -> None:
             probe.bind((options.host, options.port))
         except OSError as error:
             sys.exit(f"Cannot listen on {options.host}:{options.port} ({error}): give another --port.")
+    if not is_loopback(options.host) and not settings.tokens:
+        print(
+            f"{options.host} may be reached from other machines, and nobody is asked for a token: "
+            "SECURITY.md says what to set."
+        )
     print(
         f"{tag}: the page will be at http://{options.host}:{options.port} in a few seconds; Ctrl+C stops it."
     )

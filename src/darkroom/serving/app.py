@@ -3,53 +3,47 @@
 import asyncio
 import base64
 import os
-import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any
 
-import anyio
-import anyio.to_thread
 import numpy as np
+import prometheus_client
+import prometheus_client.multiprocess
 from numpy.typing import NDArray
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.middleware import Middleware
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
-from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from .metrics import PREDICTIONS, REJECTED, SECONDS, UNSURE
+from .engine import Engine
+from .errors import RequestError, error_answer
+from .metrics import PREDICTIONS, SECONDS, UNSURE
 from .model import Classifier
 from .openapi import describe
-from .pictures import MAX_PIXELS, PictureError, decode, to_model_input, to_png
-from .uploads import MAX_BATCH_BYTES, MAX_BATCH_PICTURES, MAX_PICTURE_BYTES, RequestError, read_pictures
+from .pictures import MAX_PIXELS, PictureError, to_png
+from .uploads import MAX_BATCH_BYTES, MAX_BATCH_PICTURES, MAX_PICTURE_BYTES, read_pictures
 
 PAGE = Path(__file__).parent / "page"
 DEFAULT_K = 3
-# A decoded picture of the largest size takes hundreds of megabytes, so few are decoded at once.
-DECODERS = min(os.cpu_count() or 1, 4)
-DRAIN_BYTES, DRAIN_SECONDS = 64_000_000, 5.0
-POLICY = (
-    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
-)
 # The card brings its style and pictures in itself, and has nothing else to do.
 CARD_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
-T = TypeVar("T")
 
 
-def create_app() -> Starlette:
-    """Return the app. Whoever starts it sets `app.state.classifier` before the first request."""
+def create_app(*, locked: bool = False) -> Starlette:
+    """Return the app. Whoever starts it sets `app.state.engine` before the first request.
+
+    `locked` says, in the description of the API, that the service asks for tokens.
+    """
     files = {"/": "index.html", "/docs": "docs.html"}
     files |= {
         f"/page/{path.name}": path.name for path in PAGE.iterdir() if path.suffix in (".css", ".js", ".svg")
     }
-    return Starlette(
+    app = Starlette(
         routes=[
             Route("/predict", predict, methods=["POST"]),
             Route("/predict_batch", predict_batch, methods=["POST"]),
@@ -57,9 +51,9 @@ def create_app() -> Starlette:
             Route("/card", card, methods=["GET"]),
             Route("/openapi.json", openapi, methods=["GET"]),
             Route("/docs.json", openapi, methods=["GET"]),
+            Route("/metrics", metrics, methods=["GET"]),
             *(Route(path, _file(PAGE / name), methods=["GET"]) for path, name in files.items()),
         ],
-        middleware=[Middleware(Headers), Middleware(Drain)],
         exception_handlers={
             HTTPException: _http_error,
             RequestError: _request_error,
@@ -68,55 +62,44 @@ def create_app() -> Starlette:
             Exception: _internal_error,
         },
     )
+    app.state.locked = locked
+    return app
 
 
 async def predict(request: Request) -> Response:
     """Classify one picture."""
-    classifier: Classifier = request.app.state.classifier
-    upload = await read_pictures(request, field="picture", max_bytes=MAX_PICTURE_BYTES, max_pictures=1)
-    k = _parse_k(request.query_params.get("k", upload.k), len(classifier.classes))
-
-    def work() -> tuple[NDArray[np.uint8], NDArray[np.float32], float, str]:
-        start = time.perf_counter()
-        pixels = _prepare(upload.pictures[0], classifier)
-        (probabilities,) = classifier.predict(pixels[None])
-        return pixels, probabilities, time.perf_counter() - start, _data_url(pixels)
-
-    _, probabilities, seconds, seen = await _in_thread(request, work)
-    prediction = _prediction(probabilities, k, classifier)
+    engine: Engine = request.app.state.engine
+    classifier = engine.classifier
+    engine.check()
+    with engine.memory.request() as share:
+        upload = await read_pictures(
+            request, share, field="picture", max_bytes=MAX_PICTURE_BYTES, max_pictures=1
+        )
+        k = _parse_k(request.query_params.get("k", upload.k), len(classifier.classes))
+        pixels, probabilities, seconds = await engine.classify(upload.pictures)
+    prediction = _prediction(probabilities[0], k, classifier)
     _count("/predict", [prediction], seconds)
     return JSONResponse(
         {
             **prediction,
             "model": {"name": classifier.name, "version": classifier.version},
             "milliseconds": round(seconds * 1000, 3),
-            "input": seen,
+            "input": _data_url(pixels[0]),
         }
     )
 
 
 async def predict_batch(request: Request) -> Response:
     """Classify several pictures, all or none."""
-    classifier: Classifier = request.app.state.classifier
-    upload = await read_pictures(
-        request, field="pictures", max_bytes=MAX_BATCH_BYTES, max_pictures=MAX_BATCH_PICTURES
-    )
-    k = _parse_k(request.query_params.get("k", upload.k), len(classifier.classes))
-
-    def work() -> tuple[NDArray[np.float32], float]:
-        start = time.perf_counter()
-        pixels = np.empty((len(upload.pictures), *classifier.shape), np.uint8)
-        for number, data in enumerate(upload.pictures):
-            try:
-                pixels[number] = _prepare(data, classifier)
-            except PictureError as error:
-                where = (
-                    f"Picture {number + 1} of {len(upload.pictures)}: {error.message} Nothing was classified."
-                )
-                raise PictureError(error.code, where, error.status) from error
-        return classifier.predict(pixels), time.perf_counter() - start
-
-    probabilities, seconds = await _in_thread(request, work)
+    engine: Engine = request.app.state.engine
+    classifier = engine.classifier
+    engine.check()
+    with engine.memory.request() as share:
+        upload = await read_pictures(
+            request, share, field="pictures", max_bytes=MAX_BATCH_BYTES, max_pictures=MAX_BATCH_PICTURES
+        )
+        k = _parse_k(request.query_params.get("k", upload.k), len(classifier.classes))
+        _, probabilities, seconds = await engine.classify(upload.pictures)
     predictions = [_prediction(row, k, classifier) for row in probabilities]
     _count("/predict_batch", predictions, seconds)
     return JSONResponse(
@@ -130,20 +113,25 @@ async def predict_batch(request: Request) -> Response:
 
 async def model(request: Request) -> Response:
     """Tell what the model is and what may be sent to it."""
-    classifier: Classifier = request.app.state.classifier
+    classifier: Classifier = request.app.state.engine.classifier
     limits = {
         "picture_bytes": MAX_PICTURE_BYTES,
         "picture_pixels": MAX_PIXELS,
         "batch_pictures": MAX_BATCH_PICTURES,
         "batch_bytes": MAX_BATCH_BYTES,
     }
-    told = {"sure_from": classifier.sure_from, "card": classifier.card is not None, "limits": limits}
+    told = {
+        "precision": classifier.precision,
+        "sure_from": classifier.sure_from,
+        "card": classifier.card is not None,
+        "limits": limits,
+    }
     return JSONResponse({**classifier.about, **told})
 
 
 async def card(request: Request) -> Response:
     """Answer with the model card."""
-    classifier: Classifier = request.app.state.classifier
+    classifier: Classifier = request.app.state.engine.classifier
     if classifier.card is None:
         raise RequestError(
             404,
@@ -157,16 +145,22 @@ async def card(request: Request) -> Response:
 
 async def openapi(request: Request) -> Response:
     """Describe the routes as OpenAPI."""
-    return JSONResponse(describe(request.app.state.classifier, default_k=DEFAULT_K))
+    state = request.app.state
+    return JSONResponse(describe(state.engine.classifier, default_k=DEFAULT_K, locked=state.locked))
+
+
+async def metrics(_: Request) -> Response:
+    """Answer with the figures of all workers, as Prometheus reads them."""
+    registry = prometheus_client.REGISTRY
+    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # BentoML's workers write theirs there
+        registry = prometheus_client.CollectorRegistry()
+        prometheus_client.multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    content = await asyncio.to_thread(prometheus_client.generate_latest, registry)
+    return Response(content, headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST})
 
 
 def _file(path: Path) -> Callable[[Request], Response]:
     return lambda _: FileResponse(path, headers={"Cache-Control": "no-cache"})
-
-
-def _prepare(data: bytes, classifier: Classifier) -> NDArray[np.uint8]:
-    height, width, channels = classifier.shape
-    return to_model_input(decode(data), height=height, width=width, channels=channels)
 
 
 def _data_url(pixels: NDArray[np.uint8]) -> str:
@@ -200,26 +194,14 @@ def _count(route: str, predictions: list[dict[str, Any]], seconds: float) -> Non
             UNSURE.labels(best).inc()
 
 
-async def _in_thread(request: Request, work: Callable[[], T]) -> T:
-    """Run `work` off the event loop, at most `DECODERS` at a time."""
-    if not hasattr(request.app.state, "limiter"):
-        request.app.state.limiter = anyio.CapacityLimiter(DECODERS)
-    return await anyio.to_thread.run_sync(work, limiter=request.app.state.limiter)
-
-
-def _error(status: int, code: str, message: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    REJECTED.labels(code).inc()
-    return JSONResponse({"error": {"code": code, "message": message}}, status, headers)
-
-
 async def _request_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)
-    return _error(error.status, error.code, error.message)
+    return error_answer(error.status, error.code, error.message, error.headers)
 
 
 async def _picture_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, PictureError)
-    return _error(error.status, error.code, error.message)
+    return error_answer(error.status, error.code, error.message)
 
 
 async def _http_error(request: Request, error: Exception) -> Response:
@@ -228,91 +210,16 @@ async def _http_error(request: Request, error: Exception) -> Response:
     if error.status_code == 405:
         allowed = headers.get("Allow", "another method")
         message = f"{request.url.path} does not take {request.method}; use {allowed}."
-        return _error(405, "wrong_method", message, headers)
+        return error_answer(405, "wrong_method", message, headers)
     if error.status_code == 404:
         path = ascii(request.url.path[:60])
-        return _error(404, "unknown_path", f"There is no {path} here; /docs lists what there is.")
-    return _error(error.status_code, "refused", str(error.detail), headers)
+        return error_answer(404, "unknown_path", f"There is no {path} here; /docs lists what there is.")
+    return error_answer(error.status_code, "refused", str(error.detail), headers)
 
 
 async def _disconnected(_: Request, __: Exception) -> Response:
-    return _error(400, "disconnected", "The client went away before its upload was complete.")
+    return error_answer(400, "disconnected", "The client went away before its upload was complete.")
 
 
 async def _internal_error(_: Request, __: Exception) -> Response:
-    return _error(500, "internal", "The service failed on this request; its log says why. It goes on.")
-
-
-class Headers:
-    """Adds to every answer what tells a browser to trust nothing but this origin.
-
-    An answer that has one of these headers keeps its own.
-    """
-
-    ADDED = (
-        (b"content-security-policy", POLICY.encode()),
-        (b"x-content-type-options", b"nosniff"),
-        (b"referrer-policy", b"no-referrer"),
-    )
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-
-        async def sender(message: Message) -> None:
-            if message["type"] == "http.response.start":
-                given = {name.lower() for name, _ in message["headers"]}
-                added = [(name, value) for name, value in self.ADDED if name not in given]
-                message["headers"] = [*message["headers"], *added]
-            await send(message)
-
-        await self.app(scope, receive, sender)
-
-
-class Drain:
-    """Lets a client that is refused in the middle of its upload read the answer.
-
-    A connection closed while the client still sends is reset, and the answer is lost. So an answer
-    that comes before the end of the body is sent at once, and what still arrives is thrown away for
-    a while before the connection closes.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        """Wrap `app`."""
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
-        if scope["type"] != "http" or scope["method"] in ("GET", "HEAD"):
-            await self.app(scope, receive, send)
-            return
-        complete = False
-
-        async def receiver() -> Message:
-            nonlocal complete
-            message = await receive()
-            complete = complete or message["type"] == "http.disconnect" or not message.get("more_body", False)
-            return message
-
-        async def drain() -> None:
-            left = DRAIN_BYTES
-            while not complete and left > 0:
-                left -= len((await receiver()).get("body", b""))
-
-        async def sender(message: Message) -> None:
-            if message["type"] == "http.response.start" and not complete:
-                message["headers"] = [*message["headers"], (b"connection", b"close")]
-            if message["type"] == "http.response.body" and not complete and not message.get("more_body"):
-                await send({**message, "more_body": True})
-                try:
-                    async with asyncio.timeout(DRAIN_SECONDS):
-                        await drain()
-                except TimeoutError:
-                    pass
-                message = {"type": "http.response.body", "body": b""}
-            await send(message)
-
-        await self.app(scope, receiver, sender)
+    return error_answer(500, "internal", "The service failed on this request; its log says why. It goes on.")

@@ -1,22 +1,32 @@
 """The OpenAPI description of the routes, with the model's own names and sizes in it."""
 
+from collections.abc import Mapping
 from typing import Any
 
+from .guard import role_for
 from .model import Classifier
 from .pictures import FORMATS, MAX_PIXELS
 from .uploads import MAX_BATCH_BYTES, MAX_BATCH_PICTURES, MAX_PICTURE_BYTES
 
+REFUSALS = {  # of every route
+    "401": "A token is needed, and none that is known was sent.",
+    "403": "The token is for something else, or the page of another site asks.",
+    "421": "The service listens on its own machine alone and is not known by this name.",
+    "429": "Too many requests; Retry-After says when to try again.",
+}
 ERRORS = {
     "400": "The form, a field or k is not as described.",
+    **REFUSALS,
     "408": "The upload took too long.",
     "413": "Too many bytes, pixels or pictures.",
     "415": "The body is not multipart/form-data.",
     "422": "Empty, not a picture, or cut short.",
+    "503": "Too much to do; Retry-After says when to try again.",
 }
 
 
-def describe(classifier: Classifier, *, default_k: int) -> dict[str, Any]:
-    """Return the OpenAPI 3.1 document for `classifier`'s service."""
+def describe(classifier: Classifier, *, default_k: int, locked: bool = False) -> dict[str, Any]:
+    """Return the OpenAPI 3.1 document for `classifier`'s service; `locked`: it asks for tokens."""
     count = len(classifier.classes)
     k = {
         "name": "k",
@@ -29,7 +39,7 @@ def describe(classifier: Classifier, *, default_k: int) -> dict[str, Any]:
     binary = {"type": "string", "format": "binary"}
     size = f"{classifier.width} × {classifier.height}"
     sure = _sure(classifier)
-    return {
+    document = {
         "openapi": "3.1.0",
         "info": {
             "title": f"Darkroom: {classifier.name}",
@@ -46,7 +56,7 @@ def describe(classifier: Classifier, *, default_k: int) -> dict[str, Any]:
                     "requestBody": _form({"picture": {**binary, "description": one}}, "picture"),
                     "responses": {
                         "200": _json("The classes, most probable first", "Prediction"),
-                        **_errors(),
+                        **_errors(ERRORS),
                     },
                 }
             },
@@ -61,14 +71,14 @@ def describe(classifier: Classifier, *, default_k: int) -> dict[str, Any]:
                     ),
                     "responses": {
                         "200": _json("One prediction a picture, in order", "Predictions"),
-                        **_errors(),
+                        **_errors(ERRORS),
                     },
                 }
             },
             "/model": {
                 "get": {
                     "summary": "What the model is",
-                    "responses": {"200": _json("Its description", "Model")},
+                    "responses": {"200": _json("Its description", "Model"), **_errors(REFUSALS)},
                 }
             },
             "/card": {
@@ -81,6 +91,7 @@ def describe(classifier: Classifier, *, default_k: int) -> dict[str, Any]:
                             "content": {"text/html": {"schema": {"type": "string"}}},
                         },
                         "404": _json("This version of the model has no card.", "Error"),
+                        **_errors(REFUSALS),
                     },
                 }
             },
@@ -91,11 +102,28 @@ def describe(classifier: Classifier, *, default_k: int) -> dict[str, Any]:
                 "get": {"summary": "Is the model loaded", "responses": {"200": {"description": "Yes"}}}
             },
             "/metrics": {
-                "get": {"summary": "Figures for Prometheus", "responses": {"200": {"description": "Text"}}}
+                "get": {
+                    "summary": "Figures for Prometheus",
+                    "responses": {"200": {"description": "Text"}, **_errors(REFUSALS)},
+                }
             },
         },
         "components": {"schemas": _schemas(classifier)},
     }
+    return _locked(document) if locked else document
+
+
+def _locked(document: dict[str, Any]) -> dict[str, Any]:
+    """Say in the document which routes need a token."""
+    scheme = {"type": "http", "scheme": "bearer", "description": "A token of whoever runs the service"}
+    document["components"]["securitySchemes"] = {"token": scheme}
+    for path, operations in document["paths"].items():
+        if role := role_for(path):
+            for operation in operations.values():
+                operation["security"] = [{"token": []}]
+                told = f"Needs a token with the role {role}, or a higher one."
+                operation["description"] = f"{operation.get('description', '')} {told}".strip()
+    return document
 
 
 def _sure(classifier: Classifier) -> str:
@@ -118,8 +146,8 @@ def _json(description: str, schema: str) -> dict[str, Any]:
     return {"description": description, "content": content}
 
 
-def _errors() -> dict[str, Any]:
-    return {status: _json(description, "Error") for status, description in ERRORS.items()}
+def _errors(described: Mapping[str, str]) -> dict[str, Any]:
+    return {status: _json(description, "Error") for status, description in described.items()}
 
 
 def _object(**properties: Any) -> dict[str, Any]:
@@ -152,6 +180,7 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
             height=integer,
             width=integer,
             channels=integer,
+            precision={"enum": ["bf16", "fp32"], "description": "Of the arithmetic here"},
             sure_from={
                 "type": ["number", "null"],
                 "minimum": 0,

@@ -9,6 +9,7 @@ from PIL import Image, ImageOps
 
 FORMATS = ("PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF")  # by content; names and types given are ignored
 MAX_PIXELS = 50_000_000
+MAX_SCANS = 100  # of a JPEG; each goes over all pixels again, so that a small file could take minutes
 
 # decode() has a limit of its own that answers the client; Pillow's would only warn in the log.
 Image.MAX_IMAGE_PIXELS = None
@@ -30,7 +31,16 @@ def decode(data: bytes) -> Image.Image:
     palettes as RGB. The size is read from the header, before any pixel is decoded.
 
     Raises:
-        PictureError: empty, not a picture, broken off, or over `MAX_PIXELS`.
+        PictureError: empty, not a picture, broken off, or over `MAX_PIXELS` or `MAX_SCANS`.
+    """
+    return load(open_picture(data))
+
+
+def open_picture(data: bytes) -> Image.Image:
+    """Return the picture in `data` with its size known and no pixel decoded.
+
+    Raises:
+        PictureError: empty, not a picture, or over `MAX_PIXELS` or `MAX_SCANS`.
     """
     if not data:
         raise PictureError("empty", "The file is empty (0 bytes). Send the bytes of a picture.")
@@ -49,6 +59,23 @@ def decode(data: bytes) -> Image.Image:
             "accepted. Send it smaller.",
             413,
         )
+    # the marker cannot be among a scan's own bytes; a TIFF may hold JPEGs
+    if image.format in ("JPEG", "MPO", "TIFF") and (scans := data.count(b"\xff\xda")) > MAX_SCANS:
+        raise PictureError(
+            "too_many_scans",
+            f"The picture is a JPEG in {scans:,} scans; at most {MAX_SCANS} are accepted. Save it anew.",
+        )
+    return image
+
+
+def load(image: Image.Image) -> Image.Image:
+    """Return an opened picture decoded, as `decode` does.
+
+    Raises:
+        PictureError: it cannot be decoded.
+    """
+    width, height = image.size
+    kind = image.format
     try:
         image.load()
         with suppress(Exception):  # a damaged EXIF block is no reason to refuse a good picture
@@ -57,7 +84,7 @@ def decode(data: bytes) -> Image.Image:
     except Exception as error:
         raise PictureError(
             "broken_picture",
-            f"The file starts as a {width} × {height} {image.format} picture but cannot be decoded: it is "
+            f"The file starts as a {width} × {height} {kind} picture but cannot be decoded: it is "
             "cut short or damaged. Send it again, whole.",
         ) from error
 
@@ -113,5 +140,5 @@ def to_model_input(image: Image.Image, *, height: int, width: int, channels: int
 def to_png(pixels: NDArray[np.uint8]) -> bytes:
     """Return uint8 `[H,W,C]` pixels, C 1 or 3, as a PNG file."""
     file = io.BytesIO()
-    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG")
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG", compress_level=1)
     return file.getvalue()

@@ -1,27 +1,58 @@
 """Reading a form with pictures without ever holding more than its limit."""
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
+from .errors import RequestError, too_busy
+
 MAX_PICTURE_BYTES = 10_000_000
 MAX_BATCH_BYTES = 40_000_000
 MAX_BATCH_PICTURES = 64
 FORM_BYTES = 64_000  # what the lines around the pictures of a form may weigh
+HELD_BYTES = 256_000_000  # of all uploads that a worker holds at once
 UPLOAD_SECONDS = 60  # a sender slower than this is let go
 
 
-class RequestError(Exception):
-    """A request that is refused: HTTP `status`, `code` for programs, `message` for people."""
+class Memory:
+    """What all uploads together hold in this process, and may hold."""
 
-    def __init__(self, status: int, code: str, message: str) -> None:
-        """Keep the three."""
-        super().__init__(message)
-        self.status, self.code, self.message = status, code, message
+    def __init__(self, limit: int = HELD_BYTES) -> None:
+        """Start with nothing held; `limit` is in bytes."""
+        self.limit, self.held = limit, 0
+
+    @contextmanager
+    def request(self) -> Iterator["Share"]:
+        """Open the share of one request, which is given back at the end."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            self.held -= share.bytes
+
+
+class Share:
+    """What one request holds."""
+
+    def __init__(self, memory: Memory) -> None:
+        """Hold nothing yet."""
+        self.memory, self.bytes = memory, 0
+
+    def take(self, count: int) -> None:
+        """Take `count` bytes more.
+
+        Raises:
+            RequestError: 503, there is no room left.
+        """
+        if self.memory.held + count > self.memory.limit:
+            raise too_busy("Too many uploads arrive at once. Try again in a second.")
+        self.memory.held += count
+        self.bytes += count
 
 
 @dataclass
@@ -32,11 +63,13 @@ class Upload:
     k: str | None
 
 
-async def read_pictures(request: Request, *, field: str, max_bytes: int, max_pictures: int) -> Upload:
+async def read_pictures(
+    request: Request, share: Share, *, field: str, max_bytes: int, max_pictures: int
+) -> Upload:
     """Read the multipart form of `request`: files named `field`, and perhaps a text named `k`.
 
     The body is counted as it arrives and refused at the first byte too many, whatever length it
-    declares.
+    declares; it counts into `share` too.
 
     Raises:
         RequestError: too long, too slow, not a form, or not the fields named here.
@@ -53,7 +86,7 @@ async def read_pictures(request: Request, *, field: str, max_bytes: int, max_pic
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(f"{int(declared):,} bytes are announced", max_bytes)
-    parser = MultiPartParser(request.headers, _counted(request, limit, max_bytes), max_fields=8)
+    parser = MultiPartParser(request.headers, _counted(request, share, limit, max_bytes), max_fields=8)
     try:
         async with asyncio.timeout(UPLOAD_SECONDS):
             form = await parser.parse()
@@ -117,12 +150,13 @@ async def _fields(items: list[tuple[str, UploadFile | str]], field: str, max_pic
     return Upload(pictures, k)
 
 
-async def _counted(request: Request, limit: int, max_bytes: int) -> AsyncGenerator[bytes, None]:
+async def _counted(request: Request, share: Share, limit: int, max_bytes: int) -> AsyncGenerator[bytes, None]:
     received = 0
     async for chunk in request.stream():
         received += len(chunk)
         if received > limit:
             raise _too_large(f"over {limit:,} bytes arrived", max_bytes)
+        share.take(len(chunk))
         yield chunk
 
 

@@ -1,0 +1,109 @@
+"""What whoever runs the service may set, by environment variables; docs/serving.md explains each."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+MIN_TOKEN = 16  # characters; shorter ones can be guessed
+ROLES = ("predict", "feedback", "admin")  # each may do what those before it may
+PREFIX = "DARKROOM_"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The service's settings.
+
+    Attributes:
+        workers: processes, each with one thread for the model.
+        threads: of the CPU for the model in each worker.
+        queue_seconds: how long an accepted request may be expected to wait for those before it.
+        tokens: token to role; empty: nobody is asked for one.
+        requests_per_minute: of one client; 0 is no limit.
+        origins: of other sites whose pages may use the service.
+        hosts: names under which a service that listens on loopback is reached, beside localhost.
+        access_log: whether each request is written to the log.
+    """
+
+    workers: int
+    threads: int
+    queue_seconds: float = 1.0
+    tokens: Mapping[str, str] = field(default_factory=dict)
+    requests_per_minute: int = 0
+    origins: tuple[str, ...] = ()
+    hosts: tuple[str, ...] = ()
+    access_log: bool = False
+
+
+def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
+    """Return the settings in `environment`.
+
+    Raises ValueError that names a variable which cannot be used, or is not known.
+    """
+    known = {
+        *(f"{PREFIX}{role.upper()}_TOKENS" for role in ROLES),
+        *(
+            PREFIX + name
+            for name in ("WORKERS", "QUEUE_SECONDS", "RATE", "ORIGINS", "HOSTS", "ACCESS_LOG", "MIRROR")
+        ),
+    }
+    if unknown := sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
+        raise ValueError(f"{unknown[0]} is no setting; there are {', '.join(sorted(known))}")
+    workers = _number(environment, "WORKERS", default=cores, low=1, high=256)
+    return Settings(
+        workers=int(workers),
+        threads=max(1, cores // int(workers)),
+        queue_seconds=_number(environment, "QUEUE_SECONDS", default=1.0, low=0.05, high=60),
+        tokens=_tokens(environment),
+        requests_per_minute=int(_number(environment, "RATE", default=0, low=0, high=1_000_000)),
+        origins=_origins(environment),
+        hosts=tuple(name.lower() for name in _list(environment, "HOSTS")),
+        access_log=environment.get(PREFIX + "ACCESS_LOG", "") == "1",
+    )
+
+
+def usable_cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _number(environment: Mapping[str, str], name: str, *, default: float, low: float, high: float) -> float:
+    text = environment.get(PREFIX + name, "").strip()
+    try:
+        value = float(text) if text else default
+    except ValueError:
+        value = float("nan")
+    if not low <= value <= high:
+        raise ValueError(f"{PREFIX}{name} is {text!r}; needed: a number from {low:g} to {high:g}")
+    return value
+
+
+def _list(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
+    parts = (part.strip() for part in environment.get(PREFIX + name, "").split(","))
+    return tuple(part for part in parts if part)
+
+
+def _tokens(environment: Mapping[str, str]) -> dict[str, str]:
+    tokens: dict[str, str] = {}
+    for role in ROLES:  # a token that is in two lists has the higher role
+        name = f"{role.upper()}_TOKENS"
+        for token in _list(environment, name):
+            if len(token) < MIN_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
+                raise ValueError(
+                    f"{PREFIX}{name} holds a token of {len(token)} characters; needed: {MIN_TOKEN} or more "
+                    "letters, digits and signs. Make one: python -c 'import secrets; "
+                    "print(secrets.token_urlsafe(32))'"
+                )
+            tokens[token] = role
+    return tokens
+
+
+def _origins(environment: Mapping[str, str]) -> tuple[str, ...]:
+    origins = _list(environment, "ORIGINS")
+    for origin in origins:
+        scheme, _, rest = origin.partition("://")
+        if scheme not in ("http", "https") or not rest or "/" in rest or "*" in rest:
+            raise ValueError(
+                f"{PREFIX}ORIGINS holds {origin!r}; needed: origins such as https://example.org, "
+                "separated by commas"
+            )
+    return origins
