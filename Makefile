@@ -11,7 +11,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart repro test test-real test-servers bench-train lint ui serve lock
+.PHONY: help install quickstart repro test test-real test-servers test-hostile bench-train bench-serve lint ui serve lock
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,8 +48,14 @@ $(SERVERS): $(INSTALLED) requirements/servers.lock
 	$(BIN)/uv pip install --python .venv/servers/bin/python --require-hashes --compile-bytecode -r requirements/servers.lock
 	@touch $@
 
+test-hostile: install  ## ten thousand hostile requests to the service, counted by kind of answer
+	python -m tests.hostile $(ARGS)
+
 bench-train: install  ## time and accuracy of the published recipe, ours and the usual ResNet-18 (hours); SEEDS=5
 	python -m benchmarks.training --resume $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
+
+bench-serve: install  ## the service beside mlflow models serve, FastAPI with torch, and the limit (needs wrk)
+	python -m benchmarks.serving $(ARGS)
 
 lint: install  ## format, lint and types
 	ruff format --check .
