@@ -72,6 +72,30 @@ def linear_graph(height: int, width: int, channels: int, classes: int, *, seed: 
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
 
 
+def with_heat(
+    model: onnx.ModelProto, height: int, width: int, channels: int, classes: int
+) -> onnx.ModelProto:
+    """Return a graph of `linear_graph` with a second output: what the pixels speak for, in 8 x 8 cells."""
+    graph = model.graph
+    weights = numpy_helper.to_array(next(array for array in graph.initializer if array.name == "weights"))
+    cell = [height // 8, width // 8]
+    by_class = np.moveaxis(weights.reshape(height, width, channels, classes), -1, 0) * np.float32(
+        np.prod(cell)
+    )
+    for name, array in (("by_class", by_class), ("one", np.array([1])), ("last", np.array([4]))):
+        graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
+    graph.node.extend(
+        [
+            helper.make_node("Unsqueeze", ["scaled", "one"], ["beside"]),
+            helper.make_node("Mul", ["beside", "by_class"], ["spoken"]),
+            helper.make_node("ReduceSum", ["spoken", "last"], ["by_pixel"], keepdims=0),
+            helper.make_node("AveragePool", ["by_pixel"], ["heat"], kernel_shape=cell, strides=cell),
+        ]
+    )
+    graph.output.append(helper.make_tensor_value_info("heat", TensorProto.FLOAT, ["batch", classes, 8, 8]))
+    return model
+
+
 def slow_graph(height: int, width: int, channels: int, classes: int) -> onnx.ModelProto:
     """Return a graph like that of `linear_graph` whose answers take milliseconds of work."""
     graph = linear_graph(height, width, channels, classes)
@@ -108,11 +132,15 @@ def write_champion(
     channels: int,
     card: bool = False,
     slow: bool = False,
+    heat: bool = False,
     **extra: Any,
 ) -> None:
     """Write a model.onnx and model.json as the register stage does, and a small card.html if asked."""
     make = slow_graph if slow else linear_graph
-    content = make(height, width, channels, len(classes)).SerializeToString()
+    model = make(height, width, channels, len(classes))
+    if heat:
+        model = with_heat(model, height, width, channels, len(classes))
+    content = model.SerializeToString()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(content)
     about = {
@@ -149,8 +177,8 @@ def write_project(folder: Path) -> None:
 def bento_of(kind: str) -> tuple[Path, str, Path]:
     """Return the store, tag and archive of a Bento with a small `cifar10`, `digits` or `slow` model.
 
-    `digits` is as older versions are: without a card, and without `sure_from`. `slow` answers as
-    `cifar10` does, after a while.
+    `digits` is as older versions are: without a card, without `sure_from` and without heat maps, which
+    `cifar10` has. `slow` answers as `cifar10` does, after a while.
     """
     root = Path(tempfile.mkdtemp(prefix=f"darkroom-{kind}-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
@@ -158,7 +186,7 @@ def bento_of(kind: str) -> tuple[Path, str, Path]:
     write_project(project)
     if kind != "digits":
         shape: dict[str, Any] = {"classes": CIFAR, "height": 32, "width": 32, "channels": 3}
-        shape |= {"sure_from": SURE_FROM, "card": True, "slow": kind == "slow"}
+        shape |= {"sure_from": SURE_FROM, "card": True, "slow": kind == "slow", "heat": kind == "cifar10"}
     else:
         shape = {"classes": DIGITS, "height": 8, "width": 8, "channels": 1}
     write_champion(project / "models/champion", name=kind, **shape)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from darkroom.serving import engine as engine_module
+from darkroom.serving.batching import Answer
 from darkroom.serving.engine import MAX_LARGE, Engine
 from darkroom.serving.errors import RequestError
 from darkroom.serving.model import Classifier
@@ -29,13 +30,13 @@ class Gate:
         self.open, self.sizes = threading.Event(), list[int]()
         self.fails = 0
 
-    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def explain(self, pictures: NDArray[np.uint8]) -> Answer:
         assert self.open.wait(30)
         self.sizes.append(len(pictures))
         if self.fails:
             self.fails -= 1
             raise RuntimeError("the model failed")
-        return self.inner.predict(pictures)
+        return self.inner.explain(pictures)
 
 
 @pytest.fixture(scope="module")

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import os
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -19,10 +20,11 @@ from starlette.routing import Route
 
 from .engine import Engine
 from .errors import RequestError, error_answer
-from .metrics import PREDICTIONS, SECONDS, UNSURE
+from .feedback import FeedbackStore
+from .metrics import FEEDBACK, PREDICTIONS, SECONDS, UNSURE
 from .model import Classifier
 from .openapi import describe
-from .pictures import MAX_PIXELS, PictureError, to_png
+from .pictures import MAX_PIXELS, PictureError, open_picture, to_png
 from .uploads import MAX_BATCH_BYTES, MAX_BATCH_PICTURES, MAX_PICTURE_BYTES, read_pictures
 
 PAGE = Path(__file__).parent / "page"
@@ -34,10 +36,11 @@ CARD_POLICY = (
 )
 
 
-def create_app(*, locked: bool = False) -> Starlette:
+def create_app(*, locked: bool = False, feedback_store: FeedbackStore | None = None) -> Starlette:
     """Return the app. Whoever starts it sets `app.state.engine` before the first request.
 
-    `locked` says, in the description of the API, that the service asks for tokens.
+    `locked` says, in the description of the API, that the service asks for tokens. Without a
+    `feedback_store` there is no feedback.
     """
     files = {"/": "index.html", "/docs": "docs.html"}
     files |= {
@@ -47,6 +50,7 @@ def create_app(*, locked: bool = False) -> Starlette:
         routes=[
             Route("/predict", predict, methods=["POST"]),
             Route("/predict_batch", predict_batch, methods=["POST"]),
+            Route("/feedback", feedback, methods=["POST"]),
             Route("/model", model, methods=["GET"]),
             Route("/card", card, methods=["GET"]),
             Route("/openapi.json", openapi, methods=["GET"]),
@@ -63,6 +67,7 @@ def create_app(*, locked: bool = False) -> Starlette:
         },
     )
     app.state.locked = locked
+    app.state.feedback = feedback_store
     return app
 
 
@@ -75,8 +80,8 @@ async def predict(request: Request) -> Response:
         upload = await read_pictures(
             request, share, field="picture", max_bytes=MAX_PICTURE_BYTES, max_pictures=1
         )
-        k = _parse_k(request.query_params.get("k", upload.k), len(classifier.classes))
-        pixels, probabilities, seconds = await engine.classify(upload.pictures)
+        k = _parse_k(request.query_params.get("k", upload.text), len(classifier.classes))
+        pixels, (probabilities, heat), seconds = await engine.explain(upload.pictures)
     prediction = _prediction(probabilities[0], k, classifier)
     _count("/predict", [prediction], seconds)
     return JSONResponse(
@@ -85,6 +90,7 @@ async def predict(request: Request) -> Response:
             "model": {"name": classifier.name, "version": classifier.version},
             "milliseconds": round(seconds * 1000, 3),
             "input": _data_url(pixels[0]),
+            "heat": None if heat is None else _heat(heat[0], probabilities[0], k),
         }
     )
 
@@ -98,7 +104,7 @@ async def predict_batch(request: Request) -> Response:
         upload = await read_pictures(
             request, share, field="pictures", max_bytes=MAX_BATCH_BYTES, max_pictures=MAX_BATCH_PICTURES
         )
-        k = _parse_k(request.query_params.get("k", upload.k), len(classifier.classes))
+        k = _parse_k(request.query_params.get("k", upload.text), len(classifier.classes))
         _, probabilities, seconds = await engine.classify(upload.pictures)
     predictions = [_prediction(row, k, classifier) for row in probabilities]
     _count("/predict_batch", predictions, seconds)
@@ -109,6 +115,39 @@ async def predict_batch(request: Request) -> Response:
             "milliseconds": round(seconds * 1000, 3),
         }
     )
+
+
+async def feedback(request: Request) -> Response:
+    """Keep a picture with what somebody says that it is of."""
+    engine: Engine = request.app.state.engine
+    store: FeedbackStore | None = request.app.state.feedback
+    classifier = engine.classifier
+    if store is None:
+        raise RequestError(
+            404,
+            "feedback_off",
+            "This service keeps no feedback. Whoever runs it can set DARKROOM_FEEDBACK to a folder.",
+        )
+    engine.check()
+    with engine.memory.request() as share:
+        upload = await read_pictures(
+            request, share, field="picture", max_bytes=MAX_PICTURE_BYTES, max_pictures=1, text="class"
+        )
+        said = _parse_class(upload.text, classifier.classes)
+        (picture,) = upload.pictures
+        _, probabilities, _ = await engine.classify([picture])
+        (best,) = _prediction(probabilities[0], 1, classifier)["classes"]
+        about = {
+            "time": datetime.now(UTC).isoformat(timespec="seconds"),
+            "predicted": best["class"],
+            "probability": round(best["probability"], 4),
+            "model": {"name": classifier.name, "version": classifier.version},
+        }
+        kind = str(open_picture(picture).format)
+        kept = await asyncio.to_thread(store.keep, picture, kind=kind, said=said, about=about)
+    if kept:
+        FEEDBACK.labels(best["class"]).inc()
+    return JSONResponse({"class": said, "new": kept}, 201 if kept else 200)
 
 
 async def model(request: Request) -> Response:
@@ -124,6 +163,8 @@ async def model(request: Request) -> Response:
         "precision": classifier.precision,
         "sure_from": classifier.sure_from,
         "card": classifier.card is not None,
+        "heat": classifier.explains,
+        "feedback": request.app.state.feedback is not None,
         "limits": limits,
     }
     return JSONResponse({**classifier.about, **told})
@@ -167,8 +208,17 @@ def _data_url(pixels: NDArray[np.uint8]) -> str:
     return "data:image/png;base64," + base64.b64encode(to_png(pixels)).decode()
 
 
+def _best(probabilities: NDArray[np.float32], k: int) -> NDArray[np.intp]:
+    return np.argsort(-probabilities, kind="stable")[:k]
+
+
+def _heat(maps: NDArray[np.float32], probabilities: NDArray[np.float32], k: int) -> Any:
+    """Return the maps of the classes in the answer, in its order, to a hundredth of a logit."""
+    return np.round(maps[_best(probabilities, k)].astype(np.float64), 2).tolist()
+
+
 def _prediction(probabilities: NDArray[np.float32], k: int, classifier: Classifier) -> dict[str, Any]:
-    best = np.argsort(-probabilities, kind="stable")[:k]
+    best = _best(probabilities, k)
     classes = [{"class": classifier.classes[i], "probability": float(probabilities[i])} for i in best]
     return {"classes": classes, "sure": classifier.is_sure(float(probabilities[best[0]]))}
 
@@ -182,6 +232,19 @@ def _parse_k(text: str | None, classes: int) -> int:
         400,
         "bad_k",
         f"k is {text[:20]!a}; give how many classes to answer, a whole number from 1 to {classes}.",
+    )
+
+
+def _parse_class(text: str | None, classes: list[str]) -> str | None:
+    """Return the class that is meant; None is none of them."""
+    if text is not None and (text == "" or text in classes):
+        return text or None
+    told = "is missing" if text is None else f"is {text[:60]!a}"
+    raise RequestError(
+        400,
+        "bad_class",
+        f"The field 'class' {told}; send one of the model's classes, or an empty text for none of them: "
+        f"{', '.join(classes[:20])}{' …' if len(classes) > 20 else ''}.",
     )
 
 

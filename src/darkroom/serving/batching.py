@@ -15,11 +15,14 @@ from .runtime import BATCHES
 FIRST_GUESS = 0.005  # seconds a picture, until some were measured
 MEMORY = 0.1  # weight of the newest measurement
 
+# Probabilities, float32 [N, classes], and heat maps, float32 [N, classes, rows, columns], if there are any.
+Answer = tuple[NDArray[np.float32], NDArray[np.float32] | None]
+
 
 @dataclass
 class _Waiting:
     pictures: NDArray[np.uint8]
-    done: asyncio.Future[NDArray[np.float32]]
+    done: asyncio.Future[Answer]
 
 
 class Batcher:
@@ -40,9 +43,9 @@ class Batcher:
         self._running = False
         self._thread = ThreadPoolExecutor(1, "predict")
 
-    async def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the probabilities, float32 `[N, classes]`, of uint8 `[N,H,W,C]` pictures."""
-        done: asyncio.Future[NDArray[np.float32]] = asyncio.get_running_loop().create_future()
+    async def explain(self, pictures: NDArray[np.uint8]) -> Answer:
+        """Return probabilities and heat maps of uint8 `[N,H,W,C]` pictures."""
+        done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(pictures, done))
         self._start()
         return await done
@@ -71,18 +74,16 @@ class Batcher:
                 count += len(item.pictures)
         return batch
 
-    def _predict(self, batch: list[_Waiting]) -> tuple[NDArray[np.float32], float]:
+    def _predict(self, batch: list[_Waiting]) -> tuple[Answer, float]:
         start = perf_counter()
         pictures = batch[0].pictures if len(batch) == 1 else np.concatenate([b.pictures for b in batch])
-        return self.classifier.predict(pictures), (perf_counter() - start) / len(pictures)
+        return self.classifier.explain(pictures), (perf_counter() - start) / len(pictures)
 
-    def _finished(
-        self, batch: list[_Waiting], work: "asyncio.Future[tuple[NDArray[np.float32], float]]"
-    ) -> None:
+    def _finished(self, batch: list[_Waiting], work: "asyncio.Future[tuple[Answer, float]]") -> None:
         self._running = False
         error = work.exception()
         if error is None:
-            probabilities, seconds = work.result()
+            (probabilities, heat), seconds = work.result()
             self.seconds_a_picture += MEMORY * (seconds - self.seconds_a_picture)
         start = 0
         for item in batch:
@@ -90,6 +91,7 @@ class Batcher:
                 if error is not None:
                     item.done.set_exception(error)
                 else:
-                    item.done.set_result(probabilities[start : start + len(item.pictures)])
+                    part = slice(start, start + len(item.pictures))
+                    item.done.set_result((probabilities[part], None if heat is None else heat[part]))
             start += len(item.pictures)
         self._start()

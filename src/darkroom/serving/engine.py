@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .batching import MEMORY, Batcher
+from .batching import MEMORY, Answer, Batcher
 from .errors import too_busy
 from .model import Classifier
 from .pictures import PictureError, load, open_picture, to_model_input
@@ -67,11 +67,16 @@ class Engine:
     async def classify(
         self, pictures: Sequence[bytes]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32], float]:
-        """Classify the pictures of one request.
+        """Classify the pictures of one request; as `explain`, without heat maps."""
+        pixels, (probabilities, _), seconds = await self.explain(pictures)
+        return pixels, probabilities, seconds
+
+    async def explain(self, pictures: Sequence[bytes]) -> tuple[NDArray[np.uint8], Answer, float]:
+        """Classify the pictures of one request, with heat maps.
 
         Returns:
-            Their pixels as the model sees them, uint8 `[N,H,W,C]`; their probabilities, float32
-            `[N, classes]`; and the seconds that it took, waiting included.
+            Their pixels as the model sees them, uint8 `[N,H,W,C]`; their probabilities and heat maps;
+            and the seconds that it took, waiting included.
 
         Raises:
             PictureError: one cannot be used; of several, the message says which.
@@ -81,8 +86,8 @@ class Engine:
         start = time.perf_counter()
         with self._admission(len(pictures)):
             pixels = await self._decode(pictures)
-            probabilities = await self._batcher.predict(pixels)
-        return pixels, probabilities, time.perf_counter() - start
+            answer = await self._batcher.explain(pixels)
+        return pixels, answer, time.perf_counter() - start
 
     @contextmanager
     def _admission(self, pictures: int) -> Iterator[None]:

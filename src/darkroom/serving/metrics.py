@@ -5,6 +5,7 @@ from prometheus_client import Counter, Histogram
 PREDICTIONS = Counter("darkroom_predictions", "Pictures classified, by the most probable class", ["class"])
 UNSURE = Counter("darkroom_unsure", "Answers that count as not sure, by the most probable class", ["class"])
 REJECTED = Counter("darkroom_rejected", "Requests refused, by reason", ["reason"])
+FEEDBACK = Counter("darkroom_feedback", "Feedback kept, by the class that was answered", ["class"])
 SECONDS = Histogram(
     "darkroom_prediction_seconds",
     "From the received bytes to the probabilities, by route",

@@ -75,6 +75,32 @@ def describe(classifier: Classifier, *, default_k: int, locked: bool = False) ->
                     },
                 }
             },
+            "/feedback": {
+                "post": {
+                    "summary": "Say what a picture is of",
+                    "description": "Where the service keeps feedback: the picture and its class are stored, "
+                    "once, for people to review and a later version to learn from.",
+                    "requestBody": _form(
+                        {
+                            "picture": {**binary, "description": one},
+                            "class": {
+                                "type": "string",
+                                "enum": [*classifier.classes, ""],
+                                "description": "What it is of; empty: none of the model's classes",
+                            },
+                        },
+                        "picture",
+                        "class",
+                    ),
+                    "responses": {
+                        "201": _json("Kept", "Feedback"),
+                        "200": _json("The same was said of the same picture before", "Feedback"),
+                        "404": _json("This service keeps no feedback.", "Error"),
+                        **_errors(ERRORS),
+                        "507": _json("The folder for feedback is full or cannot be written.", "Error"),
+                    },
+                }
+            },
             "/model": {
                 "get": {
                     "summary": "What the model is",
@@ -136,8 +162,8 @@ def _sure(classifier: Classifier) -> str:
     )
 
 
-def _form(properties: dict[str, Any], required: str) -> dict[str, Any]:
-    schema = {"type": "object", "properties": properties, "required": [required]}
+def _form(properties: dict[str, Any], *required: str) -> dict[str, Any]:
+    schema = {"type": "object", "properties": properties, "required": [*required]}
     return {"required": True, "content": {"multipart/form-data": {"schema": schema}}}
 
 
@@ -166,8 +192,18 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
     sure = {"type": ["boolean", "null"], "description": _sure(classifier)}
     model = _object(name=text, version=text)
     seen = {"type": "string", "description": "The picture as the model sees it, as a data: URL of a PNG"}
+    line = {"type": "array", "items": number}
+    heat = {
+        "type": ["array", "null"],
+        "items": {"type": "array", "items": line},
+        "description": "For each class in the answer a grid of rows that lies evenly over the picture as the "
+        "model sees it: how much each place speaks for the class (above 0) or against it, in logits; null "
+        "where the model has no heat maps",
+    }
     return {
-        "Prediction": _object(classes=ranked, sure=sure, model=model, milliseconds=number, input=seen),
+        "Prediction": _object(
+            classes=ranked, sure=sure, model=model, milliseconds=number, input=seen, heat=heat
+        ),
         "Predictions": _object(
             predictions={"type": "array", "items": _object(classes=ranked, sure=sure)},
             model=model,
@@ -189,9 +225,17 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
                 "validation pictures; null where none was fitted",
             },
             card={"type": "boolean", "description": "Whether there is a model card at /card"},
+            heat={"type": "boolean", "description": "Whether answers bring heat maps"},
+            feedback={"type": "boolean", "description": "Whether POST /feedback keeps anything"},
             limits=_object(
                 picture_bytes=integer, picture_pixels=integer, batch_pictures=integer, batch_bytes=integer
             ),
+        ),
+        "Feedback": _object(
+            **{
+                "class": {"type": ["string", "null"], "enum": [*classifier.classes, None]},
+                "new": {"type": "boolean"},
+            }
         ),
         "Error": _object(error=_object(code=text, message=text)),
     }

@@ -10,6 +10,7 @@ from . import connections
 from .app import create_app
 from .drain import Drain
 from .engine import Engine
+from .feedback import FeedbackStore
 from .guard import Guard
 from .model import Classifier
 from .rate import RateLimit
@@ -24,7 +25,8 @@ os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 # In a container BentoML leaves a worker that died dead, and goes on with those that are left.
 os.environ.pop("BENTOML_CONTAINERIZED", None)
 connections.install()
-app = create_app(locked=bool(settings.tokens))
+feedback = FeedbackStore(settings.feedback, limit=settings.feedback_bytes) if settings.feedback else None
+app = create_app(locked=bool(settings.tokens), feedback_store=feedback)
 
 
 async def web(scope: Scope, receive: Receive, send: Send) -> None:

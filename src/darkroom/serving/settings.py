@@ -3,6 +3,7 @@
 import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 MIN_TOKEN = 16  # characters; shorter ones can be guessed
 ROLES = ("predict", "feedback", "admin")  # each may do what those before it may
@@ -22,6 +23,8 @@ class Settings:
         origins: of other sites whose pages may use the service.
         hosts: names under which a service that listens on loopback is reached, beside localhost.
         access_log: whether each request is written to the log.
+        feedback: the folder that keeps feedback; None: there is none.
+        feedback_bytes: that the folder may take.
     """
 
     workers: int
@@ -32,6 +35,8 @@ class Settings:
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
     access_log: bool = False
+    feedback: Path | None = None
+    feedback_bytes: int = 1_000_000_000
 
 
 def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
@@ -43,7 +48,17 @@ def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
         *(f"{PREFIX}{role.upper()}_TOKENS" for role in ROLES),
         *(
             PREFIX + name
-            for name in ("WORKERS", "QUEUE_SECONDS", "RATE", "ORIGINS", "HOSTS", "ACCESS_LOG", "MIRROR")
+            for name in (
+                "WORKERS",
+                "QUEUE_SECONDS",
+                "RATE",
+                "ORIGINS",
+                "HOSTS",
+                "ACCESS_LOG",
+                "MIRROR",
+                "FEEDBACK",
+                "FEEDBACK_MB",
+            )
         ),
     }
     if unknown := sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
@@ -58,6 +73,8 @@ def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
         origins=_origins(environment),
         hosts=tuple(name.lower() for name in _list(environment, "HOSTS")),
         access_log=environment.get(PREFIX + "ACCESS_LOG", "") == "1",
+        feedback=_folder(environment, "FEEDBACK"),
+        feedback_bytes=int(1e6 * _number(environment, "FEEDBACK_MB", default=1000, low=1, high=1e6)),
     )
 
 
@@ -80,6 +97,13 @@ def _number(environment: Mapping[str, str], name: str, *, default: float, low: f
 def _list(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
     parts = (part.strip() for part in environment.get(PREFIX + name, "").split(","))
     return tuple(part for part in parts if part)
+
+
+def _folder(environment: Mapping[str, str], name: str) -> Path | None:
+    text = environment.get(PREFIX + name, "").strip()
+    if text and not Path(text).is_absolute():  # the workers run elsewhere than where they are started
+        raise ValueError(f"{PREFIX}{name} is {text!r}; needed: the path of a folder from the root on")
+    return Path(text) if text else None
 
 
 def _tokens(environment: Mapping[str, str]) -> dict[str, str]:

@@ -57,16 +57,16 @@ class Share:
 
 @dataclass
 class Upload:
-    """The bytes of the pictures in a form, in order, and its field `k`, if there is one."""
+    """The bytes of the pictures in a form, in order, and its text, if there is one."""
 
     pictures: list[bytes]
-    k: str | None
+    text: str | None
 
 
 async def read_pictures(
-    request: Request, share: Share, *, field: str, max_bytes: int, max_pictures: int
+    request: Request, share: Share, *, field: str, max_bytes: int, max_pictures: int, text: str = "k"
 ) -> Upload:
-    """Read the multipart form of `request`: files named `field`, and perhaps a text named `k`.
+    """Read the multipart form of `request`: files named `field`, and perhaps one named `text`.
 
     The body is counted as it arrives and refused at the first byte too many, whatever length it
     declares; it counts into `share` too.
@@ -104,14 +104,16 @@ async def read_pictures(
             "or with: curl -F " + field + "=@file",
         ) from error
     try:
-        return await _fields(form.multi_items(), field, max_pictures)
+        return await _fields(form.multi_items(), field, text, max_pictures)
     finally:
         await form.close()
 
 
-async def _fields(items: list[tuple[str, UploadFile | str]], field: str, max_pictures: int) -> Upload:
+async def _fields(
+    items: list[tuple[str, UploadFile | str]], field: str, text: str, max_pictures: int
+) -> Upload:
     pictures: list[bytes] = []
-    k: str | None = None
+    given: str | None = None
     if (count := sum(name == field for name, _ in items)) > max_pictures:
         advice = (
             "Send several to /predict_batch." if max_pictures == 1 else "Send the rest in another request."
@@ -131,13 +133,14 @@ async def _fields(items: list[tuple[str, UploadFile | str]], field: str, max_pic
                 f"'{field}' holds text; send the picture's bytes as a file (curl -F {field}=@file). "
                 "Addresses and paths are not opened.",
             )
-        elif name == "k" and isinstance(value, str):
-            k = value
+        elif name == text and isinstance(value, str):
+            given = value
         else:
             raise RequestError(
                 400,
                 "unknown_field",
-                f"The form has a field {_shown(name)}; this route takes the file '{field}' and the text 'k'.",
+                f"The form has a field {_shown(name)}; this route takes the file '{field}' and the text "
+                f"'{text}'.",
             )
     if not pictures:
         raise RequestError(
@@ -147,7 +150,7 @@ async def _fields(items: list[tuple[str, UploadFile | str]], field: str, max_pic
         if len(picture) > MAX_PICTURE_BYTES:
             which = "" if max_pictures == 1 else f"picture {number} of {len(pictures)}: "
             raise _too_large(f"{which}{len(picture):,} bytes", MAX_PICTURE_BYTES)
-    return Upload(pictures, k)
+    return Upload(pictures, given)
 
 
 async def _counted(request: Request, share: Share, limit: int, max_bytes: int) -> AsyncGenerator[bytes, None]:
