@@ -1,15 +1,19 @@
 """The page, used in a real browser against a real Bento."""
 
 import base64
+import json
+import re
 import shutil
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
+import numpy as np
 import pytest
 from PIL import Image
-from playwright.sync_api import Browser, FilePayload, Page, expect, sync_playwright
+from playwright.sync_api import Browser, FilePayload, Page, Route, expect, sync_playwright
 
 from tests.serving_helpers import CIFAR, DIGITS, SURE_FROM, bento_of, encoded, picture, serve_bento
 
@@ -26,15 +30,26 @@ FLAGS = [
     "--disable-background-networking",
     "--disable-component-update",
     "--disable-sync",
+    "--use-fake-device-for-media-stream",
 ]
 PNG: FilePayload = {"name": "mine.png", "mimeType": "image/png", "buffer": encoded(picture(120, 200))}
+BAD: FilePayload = {"name": "bad.png", "mimeType": "image/png", "buffer": b"not a picture"}
 
 
 @pytest.fixture(scope="module")
-def urls() -> Iterator[dict[str, str]]:
+def feedback(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder in which the `cifar10` service keeps feedback; the other keeps none."""
+    return tmp_path_factory.mktemp("feedback")
+
+
+@pytest.fixture(scope="module")
+def urls(feedback: Path) -> Iterator[dict[str, str]]:
+    settings = {"cifar10": {"DARKROOM_FEEDBACK": str(feedback)}, "digits": {}}
     with ExitStack() as stack:
-        kinds = ("cifar10", "digits")
-        yield {kind: stack.enter_context(serve_bento(*bento_of(kind)[:2])) for kind in kinds}
+        yield {
+            kind: stack.enter_context(serve_bento(*bento_of(kind)[:2], settings=its))
+            for kind, its in settings.items()
+        }
 
 
 @pytest.fixture(scope="module")
@@ -275,8 +290,7 @@ def test_names_without_a_drawing_hide_the_section(browser: Browser, urls: dict[s
 def test_a_bad_file_is_explained_and_the_next_one_works(browser: Browser, urls: dict[str, str]) -> None:
     visit = Visit(browser, urls["cifar10"])
     error = visit.page.locator("#error")
-    bad: FilePayload = {"name": "bad.png", "mimeType": "image/png", "buffer": b"not a picture"}
-    visit.page.set_input_files("#file", files=[bad])
+    visit.page.set_input_files("#file", files=[BAD])
     expect(error).to_contain_text("no picture that can be read")
     expect(visit.page.locator("#empty")).to_be_visible()
     for kind in ("drop", "paste"):
@@ -311,10 +325,272 @@ def test_the_keyboard_is_enough(visit: Visit) -> None:
         page.keyboard.press("Space")
     chooser.value.set_files([PNG])
     visit.expect_answer(CIFAR)
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Use the camera")).to_be_focused()
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("checkbox", name="Heat map")).to_be_focused()
+    page.keyboard.press("Tab")
+    first, second = page.locator("#bars .label").all_inner_texts()[:2]
+    expect(page.get_by_role("radio", name=f"Show what speaks for {first}")).to_be_focused()
+    page.keyboard.press("ArrowDown")
+    expect(page.get_by_role("radio", name=f"Show what speaks for {second}")).to_be_checked()
+    expect(page.locator("#spoken")).to_contain_text(f"speaks for {second}")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Wrong? Say what it is")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("combobox", name="It is")).to_be_focused()
     page.locator("#strip button").first.focus()
     page.keyboard.press("Enter")
     expect(page.locator("#strip button").first).to_have_attribute("aria-pressed", "true")
     visit.expect_answer(CIFAR)
+
+
+# --- several pictures and those before -----------------------------------------------------------------
+
+
+def test_several_pictures_are_classified_and_a_bad_one_keeps_none_back(
+    browser: Browser, urls: dict[str, str]
+) -> None:
+    visit = Visit(browser, urls["cifar10"])
+    page, frames = visit.page, visit.page.locator("#sheet button")
+    more: list[Any] = [
+        {**PNG, "name": f"{seed}.png", "buffer": encoded(picture(seed=seed))} for seed in (2, 3)
+    ]
+    page.set_input_files("#file", files=[PNG, more[0], BAD, more[1]])
+    expect(page.locator("#error")).to_contain_text("bad.png: These 13 bytes are no picture")
+    expect(frames).to_have_count(3)
+    expect(page.locator("#file-name")).to_have_text("3.png")
+    page.set_input_files("#file", files=[PNG, BAD])
+    expect(page.locator("#error")).to_contain_text("bad.png")
+    expect(page.locator("#file-name")).to_have_text("mine.png")  # the last that could be read
+    expect(page.locator("#name")).not_to_have_text("…")
+    expect(frames).to_have_count(3)  # it was there already
+    assert visit.strangers() == []
+    assert all("422" in complaint for complaint in visit.complaints)
+    visit.context.close()
+
+
+def test_the_contact_sheet_shows_again_what_was_answered(visit: Visit) -> None:
+    page, frames = visit.page, visit.page.locator("#sheet button")
+    expect(page.locator("#recent")).to_be_hidden()
+    give(page, "drop", encoded(picture(seed=2)), name="first.png")
+    visit.expect_answer(CIFAR)
+    told = page.locator("#bars").inner_text()
+    give(page, "paste", encoded(picture(90, 60)), name="second.png")
+    expect(frames).to_have_count(2)
+    expect(page.locator("#file-name")).to_have_text("second.png")
+    asked = len([url for url in visit.asked if "/predict" in url])
+    share = page.locator("#sheet small").last.inner_text()
+    expect(frames.last).to_have_attribute("aria-label", f"first.png: Not sure, {share}")
+    frames.last.click()
+    visit.expect_answer(CIFAR)
+    assert page.locator("#bars").inner_text() == told
+    expect(page.locator("#file-name")).to_have_text("first.png")
+    expect(page.locator("#photo")).to_have_js_property("naturalHeight", 32)
+    assert len([url for url in visit.asked if "/predict" in url]) == asked
+    page.get_by_role("button", name="Clear").click()
+    expect(page.locator("#recent")).to_be_hidden()
+
+
+def test_a_busy_service_is_asked_again(browser: Browser, urls: dict[str, str]) -> None:
+    visit = Visit(browser, urls["cifar10"])
+    refusals = [503, 429]
+
+    def refuse(route: Route) -> None:
+        if not refusals:
+            return route.continue_()
+        error = {"error": {"code": "too_busy", "message": "Too much."}}
+        return route.fulfill(status=refusals.pop(), json=error, headers={"Retry-After": "1"})
+
+    visit.page.route("**/predict?*", refuse)
+    visit.page.set_input_files("#file", files=[PNG])
+    visit.expect_answer(CIFAR)
+    assert refusals == []
+    visit.context.close()
+
+
+# --- the heat map --------------------------------------------------------------------------------------
+
+
+def opacities(page: Page, points: list[tuple[float, float]]) -> list[int]:
+    """Return how opaque the heat map is at places of 0 to 1."""
+    values: list[int] = page.evaluate(
+        """(points) => {
+            const canvas = document.getElementById("heat"), copy = document.createElement("canvas");
+            Object.assign(copy, { width: canvas.width, height: canvas.height });
+            const c = copy.getContext("2d", { willReadFrequently: true });
+            c.drawImage(canvas, 0, 0);
+            return points.map(([x, y]) => c.getImageData(x * canvas.width, y * canvas.height, 1, 1).data[3]);
+        }""",
+        points,
+    )
+    return values
+
+
+def test_the_heat_map_is_light_where_most_speaks_for_the_class(visit: Visit) -> None:
+    page, heat = visit.page, visit.page.locator("#heat")
+    expect(heat).to_be_hidden()
+    with page.expect_response("**/predict?*") as response:
+        page.set_input_files("#file", files=[PNG])  # 200 wide, 120 high: the model sees the middle
+    visit.expect_answer(CIFAR)
+    answer = response.value.json()
+    expect(heat).to_be_visible()
+    assert [len(answer["heat"]), *{(len(grid), len(grid[0])) for grid in answer["heat"]}] == [10, (8, 8)]
+    for number, name in enumerate([entry["class"] for entry in answer["classes"]][:3]):
+        page.get_by_role("radio", name=f"Show what speaks for {name}").check(force=True)
+        grid = np.array(answer["heat"][number])
+        (top, left), (low, right) = (np.unravel_index(at, (8, 8)) for at in (grid.argmax(), grid.argmin()))
+        seen = [(0.2 + 0.6 * (x + 0.5) / 8, (y + 0.5) / 8) for x, y in ((left, top), (right, low))]
+        light, dark, outside = opacities(page, [*seen, (0.1, 0.5)])
+        assert light < dark < outside
+        place = ("upper ", "", "lower ")[int((top + 0.5) * 3 / 8)] + ("left", "", "right")[
+            int((left + 0.5) * 3 / 8)
+        ]
+        expect(heat).to_have_attribute(
+            "aria-label", re.compile(f"^Heat map: what speaks for {name} is .*{place}")
+        )
+        if number:
+            expect(page.locator("#spoken")).to_contain_text(f"what speaks for {name}")
+    page.locator("#heat-switch").click()
+    expect(heat).to_be_hidden()
+    page.set_input_files("#file", files=[PNG])
+    visit.expect_answer(CIFAR)
+    expect(page.get_by_role("checkbox", name="Heat map")).not_to_be_checked()
+    expect(heat).to_be_hidden()
+
+
+def test_a_model_without_heat_maps_has_no_switch(browser: Browser, urls: dict[str, str]) -> None:
+    visit = Visit(browser, urls["digits"])
+    visit.page.locator("#strip button").first.click()
+    visit.expect_answer(DIGITS)
+    for hidden in ("#heat", "#heat-switch", "#wrong", "#kept"):
+        expect(visit.page.locator(hidden)).to_be_hidden()
+    expect(visit.page.locator("#bars input:enabled")).to_have_count(0)
+    visit.context.close()
+
+
+# --- feedback ------------------------------------------------------------------------------------------
+
+
+def test_a_wrong_answer_can_be_put_right(visit: Visit, feedback: Path) -> None:
+    page = visit.page
+    expect(page.locator("#kept")).to_be_visible()
+    for choice, said in (("truck", "truck"), ("none of these", None)):
+        content = encoded(picture(50, 50, seed=8 + len(choice)))
+        page.set_input_files(
+            "#file", files=[FilePayload(name="mine.png", mimeType="image/png", buffer=content)]
+        )
+        visit.expect_answer(CIFAR)
+        best = page.locator("#bars .label").first.inner_text()
+        page.get_by_role("button", name="Wrong? Say what it is").click()
+        page.get_by_role("combobox", name="It is").select_option(label=choice)
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_role("status")).to_have_text(f"Thank you. Kept as {choice}.")
+        expect(page.locator("#wrong-open")).to_be_hidden()
+        line = json.loads((feedback / "feedback.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+        assert (line["class"], line["predicted"], line["model"]["version"]) == (said, best, "3")
+        assert (feedback / line["picture"]).read_bytes() == content
+    page.locator("#sheet button").nth(1).click()
+    expect(page.get_by_role("status")).to_have_text("Thank you. Kept as truck.")  # it is known of each
+
+
+def test_feedback_that_cannot_be_kept_is_no_thanks(browser: Browser, urls: dict[str, str]) -> None:
+    visit = Visit(browser, urls["cifar10"])
+    error = {"error": {"code": "feedback_full", "message": "The folder is full."}}
+    visit.page.route("**/feedback", lambda route: route.fulfill(status=507, json=error))
+    visit.page.set_input_files("#file", files=[PNG])
+    visit.expect_answer(CIFAR)
+    visit.page.locator("#wrong-open").click()
+    visit.page.get_by_role("button", name="Cancel").click()
+    expect(visit.page.locator("#wrong-form")).to_be_hidden()
+    visit.page.locator("#wrong-open").click()
+    visit.page.locator("#truth").select_option(index=2)
+    visit.page.get_by_role("button", name="Send").click()
+    expect(visit.page.locator("#error")).to_have_text("The picture was not kept: The folder is full.")
+    expect(visit.page.locator("#thanks")).to_be_empty()
+    visit.context.close()
+
+
+# --- the camera ----------------------------------------------------------------------------------------
+
+
+def test_the_camera_is_answered_live_and_its_picture_developed(
+    browser: Browser, urls: dict[str, str]
+) -> None:
+    visit = Visit(browser, urls["cifar10"], permissions=["camera"])
+    page = visit.page
+    page.get_by_role("button", name="Use the camera").click()
+    expect(page.get_by_role("button", name="Take the picture")).to_be_focused()
+    expect(page.locator("#print")).to_have_attribute("data-state", "done")
+    percents = [float(text.split("\u00a0")[0]) for text in page.locator("#bars .percent").all_inner_texts()]
+    assert sum(percents) == pytest.approx(100, abs=1)
+    expect(page.locator("#heat")).to_be_visible()
+    expect(page.locator("#recent")).to_be_hidden()
+    expect(page.locator("#wrong")).to_be_hidden()
+    page.evaluate("document.querySelector('#bars li').marked = true")
+    for _ in range(2):  # one frame after the other
+        page.wait_for_event("response", lambda response: "/predict?" in response.url)
+    assert page.evaluate("[...document.querySelectorAll('#bars li')].some((bar) => bar.marked)")  # bars stay
+    page.evaluate("window.track = document.getElementById('video').srcObject.getTracks()[0]")
+    page.keyboard.press("Enter")
+    expect(page.locator("#file-name")).to_have_text("camera picture")
+    expect(page.locator("#sheet li")).to_have_count(1)
+    visit.expect_answer(CIFAR)
+    expect(page.locator("#finder")).to_be_hidden()
+    assert page.evaluate("track.readyState") == "ended"
+    page.get_by_role("button", name="Use the camera").click()
+    expect(page.locator("#finder")).to_be_visible()
+    page.keyboard.press("Escape")
+    expect(page.locator("#finder")).to_be_hidden()
+    expect(page.locator("#empty")).to_be_visible()
+    expect(page.get_by_role("button", name="Use the camera")).to_be_focused()
+    assert visit.strangers() == visit.complaints == []
+    visit.context.close()
+
+
+def test_a_camera_that_may_not_be_used_is_explained(visit: Visit) -> None:
+    refused = (
+        "() => { navigator.mediaDevices.getUserMedia = "
+        "() => Promise.reject(new DOMException('no', 'NotAllowedError')); }"
+    )
+    visit.page.evaluate(refused)
+    visit.page.get_by_role("button", name="Use the camera").click()
+    expect(visit.page.locator("#error")).to_contain_text("Allow it in the address bar")
+    visit.page.evaluate(refused.replace("NotAllowed", "NotFound"))
+    visit.page.get_by_role("button", name="Use the camera").click()
+    expect(visit.page.locator("#error")).to_contain_text("no camera")
+    visit.page.set_input_files("#file", files=[PNG])
+    visit.expect_answer(CIFAR)
+
+
+# --- tokens --------------------------------------------------------------------------------------------
+
+
+def test_a_service_that_asks_for_a_token_gets_it(browser: Browser, urls: dict[str, str]) -> None:
+    context = browser.new_context()
+    page = context.new_page()
+
+    def locked(route: Route) -> None:
+        if route.request.headers.get("authorization") == "Bearer good-token-of-mine":
+            return route.continue_()
+        error = {"error": {"code": "no_token", "message": "This needs a token that is known here."}}
+        return route.fulfill(status=401, json=error)
+
+    page.route("**/model", locked)
+    page.route("**/predict?*", locked)
+    page.goto(urls["cifar10"])
+    expect(page.get_by_label("asks for a token")).to_be_focused()
+    expect(page.locator("#facts")).to_be_hidden()
+    page.keyboard.type("bad-token")
+    page.keyboard.press("Enter")
+    expect(page.locator("#error")).to_contain_text("needs a token that is known")
+    page.get_by_label("asks for a token").fill("good-token-of-mine")
+    page.get_by_role("button", name="Open").click()
+    expect(page.locator("#facts")).to_be_visible()
+    expect(page.locator("#key")).to_be_hidden()
+    page.set_input_files("#file", files=[PNG])
+    expect(page.locator("#print")).to_have_attribute("data-state", "done")
+    context.close()
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -322,6 +598,9 @@ def test_it_fits_a_phone(browser: Browser, urls: dict[str, str], scheme: Any) ->
     visit = Visit(browser, urls["cifar10"], viewport={"width": 360, "height": 740}, color_scheme=scheme)
     visit.page.locator("#strip button").nth(1).click()
     visit.expect_answer(CIFAR)
+    expect(visit.page.locator("#mat")).to_be_in_viewport(ratio=0.9)
+    visit.page.get_by_role("button", name="Wrong? Say what it is").click()
+    expect(visit.page.locator("#truth")).to_be_visible()
     assert visit.page.evaluate("document.documentElement.scrollWidth") == 360
     red, *_ = visit.page.evaluate(
         "getComputedStyle(document.documentElement).backgroundColor.match(/\\d+/g).map(Number)"
