@@ -2,6 +2,7 @@
 
 import multiprocessing
 import os
+import re
 import shutil
 import signal
 import sqlite3
@@ -16,6 +17,7 @@ import numpy as np
 import pytest
 from mlflow.tracking import MlflowClient
 
+from benchmarks import rollback as timing
 from darkroom import champion as champions
 from darkroom import registry
 from darkroom.challenge import read_candidate, read_verdict
@@ -241,6 +243,11 @@ def test_a_rollback_does_not_wait_for_mlflow(uri: str, tmp_path: Path) -> None:
     )
     assert done.stdout.splitlines()[-1] == "[]"
     assert champion(uri) == "1"
+
+
+def test_the_rollback_is_timed(uri: str, capsys: pytest.CaptureFixture[str]) -> None:
+    timing.tell("sqlite", uri, 1)
+    assert re.fullmatch(r"sqlite +\d\.\d{3}, \d+\.\d{3} +\d\.\d{3}, \d+\.\d{3}\n", capsys.readouterr().out)
 
 
 def test_a_store_of_another_mlflow_is_left_to_mlflow(uri: str, tmp_path: Path) -> None:

@@ -85,7 +85,7 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
         "tolerance": tolerance,
     }
     if with_heat := explained(classifier, height=split.images.shape[1], width=split.images.shape[2]):
-        pictures = np.ascontiguousarray(split.images[:HEAT_PICTURES])
+        pictures = np.array(split.images[:HEAT_PICTURES])  # torch wants memory that can be written
         report["heat_difference"] = difference = _heat_difference(with_heat, session, served, pictures)
         allowed = tolerance / NEAR  # where two places share a maximum, a rounding counts for so much more
         if not difference <= allowed:
