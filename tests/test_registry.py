@@ -98,8 +98,8 @@ def test_the_verdict_is_kept_with_the_version(uri: str, tmp_path: Path) -> None:
     kept = read_json(Path(again))
     assert kept["paired"]["only_first"] == 50
     assert kept["words"] == better.verdict.words
-    both = (read_candidate(uri, registry.get_version(client, NAME, number)) for number in "21")
-    assert judge(*both, RULES) == better.verdict, "whoever has what is kept comes to the same"
+    first, second = (read_candidate(uri, registry.get_version(client, NAME, number)) for number in "12")
+    assert judge(second, first, RULES) == better.verdict, "whoever has what is kept comes to the same"
 
 
 def test_the_same_graph_gets_no_second_version_and_is_not_judged_again(uri: str, tmp_path: Path) -> None:

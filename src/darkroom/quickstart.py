@@ -30,9 +30,6 @@ SMALL = (
     "tune.resolution=0",
     "tune.startup_trials=2",
     "tune.space.train.batch_size.choices=[32,64,128]",
-    "tune.space.augment.translate.low=0",
-    "tune.space.augment.translate.high=1",
-    "tune.space.augment.cutout.high=2",
     "evaluate.duplicate_similarity=0.99",
 )
 
