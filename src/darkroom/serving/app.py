@@ -66,6 +66,7 @@ def create_app(*, locked: bool = False, feedback_store: FeedbackStore | None = N
             Exception: _internal_error,
         },
     )
+    app.router.redirect_slashes = False  # it would redirect to whatever name the client called us by
     app.state.locked = locked
     app.state.feedback = feedback_store
     return app

@@ -10,5 +10,5 @@ SECONDS = Histogram(
     "darkroom_prediction_seconds",
     "From the received bytes to the probabilities, by route",
     ["route"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5),
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5),
 )
