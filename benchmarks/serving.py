@@ -48,7 +48,7 @@ FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
 @dataclass(frozen=True)
 class Server:
-    """A server that runs: where it is asked, with what bodies, its first process, and how long it took to start."""
+    """A server that runs: where and with what bodies it is asked, its first process, how long it took."""
 
     name: str
     url: str
