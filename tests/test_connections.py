@@ -63,15 +63,30 @@ def served() -> Iterator[tuple[uvicorn.Server, int]]:
 
 
 @pytest.fixture
-def port(quick: None) -> Iterator[int]:
-    """A server; after the test it answers as before and keeps no connection."""
+def running(quick: None) -> Iterator[tuple[uvicorn.Server, int]]:
+    """A server and its port; after the test it answers as before and keeps no connection."""
     with served() as (server, port):
-        yield port
+        yield server, port
         assert exchange(port, GET).startswith(b"HTTP/1.1 200")
         deadline = time.monotonic() + 30
         while server.server_state.connections:
             assert time.monotonic() < deadline, f"{len(server.server_state.connections)} connections stay"
             time.sleep(0.05)
+
+
+@pytest.fixture
+def port(running: tuple[uvicorn.Server, int]) -> int:
+    return running[1]
+
+
+def wait_for_requests(server: uvicorn.Server, count: int) -> None:
+    """Return when the app works on `count` requests."""
+    deadline = time.monotonic() + 30
+    while len(server.server_state.tasks) < count:
+        assert time.monotonic() < deadline, (
+            f"the app has {len(server.server_state.tasks)} requests, not {count}"
+        )
+        time.sleep(0.01)
 
 
 def connect(port: int) -> socket.socket:
@@ -167,12 +182,15 @@ def test_small_chunks_are_no_attack(port: int) -> None:
     assert answer.endswith(b"160000")
 
 
-def test_whoever_waits_longest_makes_room(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_whoever_waits_longest_makes_room(
+    running: tuple[uvicorn.Server, int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server, port = running
     monkeypatch.setattr(PatientProtocol, "max_connections", 20)
     with ExitStack() as stack:
         busy = stack.enter_context(closing(connect(port)))
         busy.sendall(GET.replace(b"/", b"/wait", 1))
-        time.sleep(0.2)
+        wait_for_requests(server, 1)
         for _ in range(60):
             stack.enter_context(closing(connect(port))).sendall(b"GET / HT")
         assert exchange(port, GET).startswith(b"HTTP/1.1 200")
@@ -195,7 +213,7 @@ def test_stopping_answers_what_arrived_and_waits_a_little_for_the_rest(quick: No
             whole, half, idle = (stack.enter_context(closing(connect(port))) for _ in range(3))
             whole.sendall(GET.replace(b"/", b"/wait", 1))
             half.sendall(POST + b"Content-Length: 100\r\n\r\nhalf")
-            time.sleep(0.3)
+            wait_for_requests(server, 2)
             server.should_exit = True
         assert until_closed(whole).startswith(b"HTTP/1.1 200")
         assert until_closed(half) == b""
