@@ -10,12 +10,12 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from darkroom.serving import engine as engine_module
-from darkroom.serving.batching import Answer
 from darkroom.serving.engine import MAX_LARGE, Engine
 from darkroom.serving.errors import RequestError
 from darkroom.serving.model import Classifier
 from darkroom.serving.pictures import PictureError
 from darkroom.serving.pictures import load as pictures_load
+from darkroom.serving.runtime import Answer
 from darkroom.serving.uploads import Memory
 from tests.serving_helpers import DIGITS, encoded, picture, write_champion
 

@@ -112,7 +112,7 @@ def test_the_parity_report(exported: Exported) -> None:
 def test_the_heat_maps_come_with_the_same_run(exported: Exported, count: int) -> None:
     x = pictures(count, exported.shape)
     served = Graph(exported.graph.read_bytes(), threads=1)
-    probabilities, heat = served.explain(x)
+    probabilities, heat, _ = served.explain(x)
     np.testing.assert_array_equal(probabilities, served.run(x))
     with_heat = exported.with_heat()
     assert served.explains == (with_heat is not None) == (exported.shape == (20, 17, 3))

@@ -2,7 +2,6 @@
 
 import asyncio
 import base64
-import os
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -10,7 +9,6 @@ from typing import Any
 
 import numpy as np
 import prometheus_client
-import prometheus_client.multiprocess
 from numpy.typing import NDArray
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -18,14 +16,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from .engine import Engine
+from .engine import Classified, Engine
 from .errors import RequestError, error_answer
 from .feedback import FeedbackStore
-from .metrics import FEEDBACK, PREDICTIONS, SECONDS, UNSURE
+from .metrics import CONFIDENCE, FEEDBACK, PREDICTIONS, SECONDS, UNSURE, exposition
 from .model import Classifier
 from .openapi import describe
 from .pictures import MAX_PIXELS, PictureError, open_picture, to_png
 from .uploads import MAX_BATCH_BYTES, MAX_BATCH_PICTURES, MAX_PICTURE_BYTES, read_pictures
+from .watch import Watch
 
 PAGE = Path(__file__).parent / "page"
 DEFAULT_K = 3
@@ -38,6 +37,8 @@ CARD_POLICY = (
 
 def create_app(*, locked: bool = False, feedback_store: FeedbackStore | None = None) -> Starlette:
     """Return the app. Whoever starts it sets `app.state.engine` before the first request.
+
+    Where `app.state.watch` is set too, it looks at what was answered.
 
     `locked` says, in the description of the API, that the service asks for tokens. Without a
     `feedback_store` there is no feedback.
@@ -69,6 +70,7 @@ def create_app(*, locked: bool = False, feedback_store: FeedbackStore | None = N
     app.router.redirect_slashes = False  # it would redirect to whatever name the client called us by
     app.state.locked = locked
     app.state.feedback = feedback_store
+    app.state.watch = None
     return app
 
 
@@ -82,16 +84,17 @@ async def predict(request: Request) -> Response:
             request, share, field="picture", max_bytes=MAX_PICTURE_BYTES, max_pictures=1
         )
         k = _parse_k(request.query_params.get("k", upload.text), len(classifier.classes))
-        pixels, (probabilities, heat), seconds = await engine.explain(upload.pictures)
-    prediction = _prediction(probabilities[0], k, classifier)
-    _count("/predict", [prediction], seconds)
+        done = await engine.explain(upload.pictures)
+    (probabilities,), heat = done.answer.probabilities, done.answer.heat
+    prediction = _prediction(probabilities, k, classifier)
+    _note(request, "/predict", [prediction], done)
     return JSONResponse(
         {
             **prediction,
             "model": {"name": classifier.name, "version": classifier.version},
-            "milliseconds": round(seconds * 1000, 3),
-            "input": _data_url(pixels[0]),
-            "heat": None if heat is None else _heat(heat[0], probabilities[0], k),
+            "milliseconds": round(done.seconds * 1000, 3),
+            "input": _data_url(done.pixels[0]),
+            "heat": None if heat is None else _heat(heat[0], probabilities, k),
         }
     )
 
@@ -106,14 +109,14 @@ async def predict_batch(request: Request) -> Response:
             request, share, field="pictures", max_bytes=MAX_BATCH_BYTES, max_pictures=MAX_BATCH_PICTURES
         )
         k = _parse_k(request.query_params.get("k", upload.text), len(classifier.classes))
-        _, probabilities, seconds = await engine.classify(upload.pictures)
-    predictions = [_prediction(row, k, classifier) for row in probabilities]
-    _count("/predict_batch", predictions, seconds)
+        done = await engine.explain(upload.pictures)
+    predictions = [_prediction(row, k, classifier) for row in done.answer.probabilities]
+    _note(request, "/predict_batch", predictions, done)
     return JSONResponse(
         {
             "predictions": predictions,
             "model": {"name": classifier.name, "version": classifier.version},
-            "milliseconds": round(seconds * 1000, 3),
+            "milliseconds": round(done.seconds * 1000, 3),
         }
     )
 
@@ -193,11 +196,7 @@ async def openapi(request: Request) -> Response:
 
 async def metrics(_: Request) -> Response:
     """Answer with the figures of all workers, as Prometheus reads them."""
-    registry = prometheus_client.REGISTRY
-    if os.environ.get("PROMETHEUS_MULTIPROC_DIR"):  # BentoML's workers write theirs there
-        registry = prometheus_client.CollectorRegistry()
-        prometheus_client.multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
-    content = await asyncio.to_thread(prometheus_client.generate_latest, registry)
+    content = await asyncio.to_thread(exposition)
     return Response(content, headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST})
 
 
@@ -249,13 +248,18 @@ def _parse_class(text: str | None, classes: list[str]) -> str | None:
     )
 
 
-def _count(route: str, predictions: list[dict[str, Any]], seconds: float) -> None:
-    SECONDS.labels(route).observe(seconds)
+def _note(request: Request, route: str, predictions: list[dict[str, Any]], done: Classified) -> None:
+    """Count what is answered, and have it looked at."""
+    SECONDS.labels(route).observe(done.seconds)
     for prediction in predictions:
-        best = prediction["classes"][0]["class"]
-        PREDICTIONS.labels(best).inc()
+        best = prediction["classes"][0]
+        PREDICTIONS.labels(best["class"]).inc()
+        CONFIDENCE.observe(best["probability"])
         if prediction["sure"] is False:
-            UNSURE.labels(best).inc()
+            UNSURE.labels(best["class"]).inc()
+    watch: Watch | None = request.app.state.watch
+    if watch is not None:
+        watch.offer(route, done)
 
 
 async def _request_error(_: Request, error: Exception) -> Response:

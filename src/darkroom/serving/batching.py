@@ -9,14 +9,12 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from .metrics import BATCH_PICTURES, MODEL_SECONDS
 from .model import Classifier
-from .runtime import BATCHES
+from .runtime import BATCHES, Answer
 
 FIRST_GUESS = 0.005  # seconds a picture, until some were measured
 MEMORY = 0.1  # weight of the newest measurement
-
-# Probabilities, float32 [N, classes], and heat maps, float32 [N, classes, rows, columns], if there are any.
-Answer = tuple[NDArray[np.float32], NDArray[np.float32] | None]
 
 
 @dataclass
@@ -44,7 +42,7 @@ class Batcher:
         self._thread = ThreadPoolExecutor(1, "predict")
 
     async def explain(self, pictures: NDArray[np.uint8]) -> Answer:
-        """Return probabilities and heat maps of uint8 `[N,H,W,C]` pictures."""
+        """Return what the model says of uint8 `[N,H,W,C]` pictures."""
         done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(pictures, done))
         self._start()
@@ -77,21 +75,25 @@ class Batcher:
     def _predict(self, batch: list[_Waiting]) -> tuple[Answer, float]:
         start = perf_counter()
         pictures = batch[0].pictures if len(batch) == 1 else np.concatenate([b.pictures for b in batch])
-        return self.classifier.explain(pictures), (perf_counter() - start) / len(pictures)
+        answer = self.classifier.explain(pictures)
+        took = perf_counter() - start
+        BATCH_PICTURES.observe(len(pictures))
+        MODEL_SECONDS.observe(took)
+        return answer, took / len(pictures)
 
     def _finished(self, batch: list[_Waiting], work: "asyncio.Future[tuple[Answer, float]]") -> None:
         self._running = False
         error = work.exception()
         if error is None:
-            (probabilities, heat), seconds = work.result()
+            answer, seconds = work.result()
             self.seconds_a_picture += MEMORY * (seconds - self.seconds_a_picture)
         start = 0
         for item in batch:
+            stop = start + len(item.pictures)
             if not item.done.done():
                 if error is not None:
                     item.done.set_exception(error)
                 else:
-                    part = slice(start, start + len(item.pictures))
-                    item.done.set_result((probabilities[part], None if heat is None else heat[part]))
-            start += len(item.pictures)
+                    item.done.set_result(answer.part(start, stop))
+            start = stop
         self._start()

@@ -5,16 +5,18 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from .batching import MEMORY, Answer, Batcher
+from .batching import MEMORY, Batcher
 from .errors import too_busy
+from .metrics import DECODE_SECONDS, WAITING
 from .model import Classifier
 from .pictures import PictureError, load, open_picture, to_model_input
+from .runtime import Answer
 from .uploads import Memory
 
 LARGE_PIXELS = 2_000_000  # pictures of a request together; from here on decoding takes a while
@@ -22,6 +24,31 @@ MAX_LARGE = 4  # requests with large pictures at once; each takes some hundred m
 
 G = TypeVar("G")
 R = TypeVar("R")
+
+
+class File(NamedTuple):
+    """What is known of an upload without a look at its pixels; sizes in pixels and bytes."""
+
+    format: str
+    width: int
+    height: int
+    bytes: int
+
+
+class Classified(NamedTuple):
+    """The pictures of one request, classified.
+
+    Attributes:
+        pixels: as the model sees them, uint8 `[N,H,W,C]`.
+        answer: of the model.
+        seconds: that it took, waiting included.
+        files: of the uploads.
+    """
+
+    pixels: NDArray[np.uint8]
+    answer: Answer
+    seconds: float
+    files: list[File]
 
 
 class Engine:
@@ -67,16 +94,12 @@ class Engine:
     async def classify(
         self, pictures: Sequence[bytes]
     ) -> tuple[NDArray[np.uint8], NDArray[np.float32], float]:
-        """Classify the pictures of one request; as `explain`, without heat maps."""
-        pixels, (probabilities, _), seconds = await self.explain(pictures)
-        return pixels, probabilities, seconds
+        """Classify the pictures of one request; return pixels, probabilities and seconds of `explain`."""
+        done = await self.explain(pictures)
+        return done.pixels, done.answer.probabilities, done.seconds
 
-    async def explain(self, pictures: Sequence[bytes]) -> tuple[NDArray[np.uint8], Answer, float]:
-        """Classify the pictures of one request, with heat maps.
-
-        Returns:
-            Their pixels as the model sees them, uint8 `[N,H,W,C]`; their probabilities and heat maps;
-            and the seconds that it took, waiting included.
+    async def explain(self, pictures: Sequence[bytes]) -> Classified:
+        """Classify the pictures of one request, with all that the model says of them.
 
         Raises:
             PictureError: one cannot be used; of several, the message says which.
@@ -85,20 +108,24 @@ class Engine:
         self.check()
         start = time.perf_counter()
         with self._admission(len(pictures)):
-            pixels = await self._decode(pictures)
+            pixels, files = await self._decode(pictures)
+            DECODE_SECONDS.observe(time.perf_counter() - start)
             answer = await self._batcher.explain(pixels)
-        return pixels, answer, time.perf_counter() - start
+        return Classified(pixels, answer, time.perf_counter() - start, files)
 
     @contextmanager
     def _admission(self, pictures: int) -> Iterator[None]:
         self._admitted += pictures
+        WAITING.inc(pictures)
         try:
             yield
         finally:
             self._admitted -= pictures
+            WAITING.dec(pictures)
 
-    async def _decode(self, pictures: Sequence[bytes]) -> NDArray[np.uint8]:
+    async def _decode(self, pictures: Sequence[bytes]) -> tuple[NDArray[np.uint8], list[File]]:
         loop = asyncio.get_running_loop()
+        files: list[File] = []
         pixels = np.empty((len(pictures), *self.classifier.shape), np.uint8)
 
         def small() -> list[Image.Image] | None:
@@ -107,6 +134,10 @@ class Engine:
             opened = [
                 _named(number, len(pictures), open_picture, data) for number, data in enumerate(pictures)
             ]
+            files.extend(
+                File(str(image.format), image.width, image.height, len(data))
+                for image, data in zip(opened, pictures, strict=True)
+            )
             if sum(image.width * image.height for image in opened) > LARGE_PIXELS:
                 return opened
             self._fill(pixels, opened)
@@ -116,7 +147,7 @@ class Engine:
 
         opened = await loop.run_in_executor(self._decoder, small)
         if opened is None:
-            return pixels
+            return pixels, files
         if self._large >= MAX_LARGE:
             raise too_busy(
                 f"{self._large} large pictures are being decoded. Try again, or send them smaller."
@@ -126,7 +157,7 @@ class Engine:
             await loop.run_in_executor(self._large_decoder, self._fill, pixels, opened)
         finally:
             self._large -= 1
-        return pixels
+        return pixels, files
 
     def _fill(self, pixels: NDArray[np.uint8], opened: list[Image.Image]) -> None:
         height, width, channels = self.classifier.shape

@@ -1,14 +1,120 @@
-"""What the service counts beyond BentoML's own figures; both appear at /metrics."""
+"""What the service counts and measures. docs/monitoring.md lists it; /metrics tells it, of all workers.
 
-from prometheus_client import Counter, Histogram
+Each worker keeps its figures in the folder that all share. Counters of a worker that died stay in the
+sum; gauges are of those that live.
+"""
 
-PREDICTIONS = Counter("darkroom_predictions", "Pictures classified, by the most probable class", ["class"])
-UNSURE = Counter("darkroom_unsure", "Answers that count as not sure, by the most probable class", ["class"])
-REJECTED = Counter("darkroom_rejected", "Requests refused, by reason", ["reason"])
-FEEDBACK = Counter("darkroom_feedback", "Feedback kept, by the class that was answered", ["class"])
+import os
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import prometheus_client
+import prometheus_client.multiprocess
+from prometheus_client import Counter, Gauge, Histogram
+from prometheus_client.registry import Collector
+
+from .shared import VARIABLE, is_alive
+
+if TYPE_CHECKING:
+    from .model import Classifier
+
+SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5)
+LONG_BUCKETS = (*SECONDS_BUCKETS, 10, 30, 60)  # a whole request's: its client may be slow
+SHARE_BUCKETS = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99, 1)
+STATUSES = ("2xx", "3xx", "4xx", "5xx", "none")  # none: the client went away first
+
+REQUESTS = Counter(
+    "darkroom_requests", "Requests that ended, by route and kind of status", ["route", "status"]
+)
+REQUEST_SECONDS = Histogram(
+    "darkroom_request_seconds",
+    "From the headers of a request to the end of its answer, by route",
+    ["route"],
+    buckets=LONG_BUCKETS,
+)
+IN_PROGRESS = Gauge(
+    "darkroom_requests_in_progress", "Requests that have not ended", multiprocess_mode="livesum"
+)
 SECONDS = Histogram(
     "darkroom_prediction_seconds",
     "From the received bytes to the probabilities, by route",
     ["route"],
-    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5),
+    buckets=SECONDS_BUCKETS,
 )
+DECODE_SECONDS = Histogram(
+    "darkroom_decode_seconds", "Decoding of a request's pictures, waiting included", buckets=SECONDS_BUCKETS
+)
+MODEL_SECONDS = Histogram("darkroom_model_seconds", "The model on one batch", buckets=SECONDS_BUCKETS)
+BATCH_PICTURES = Histogram(
+    "darkroom_batch_pictures", "Pictures that the model got at once", buckets=(1, 2, 4, 8, 16, 32, 64)
+)
+WAITING = Gauge(
+    "darkroom_waiting_pictures", "Pictures accepted and not answered yet", multiprocess_mode="livesum"
+)
+PREDICTIONS = Counter("darkroom_predictions", "Pictures classified, by the most probable class", ["class"])
+CONFIDENCE = Histogram("darkroom_confidence", "Probability of the most probable class", buckets=SHARE_BUCKETS)
+UNSURE = Counter("darkroom_unsure", "Answers that count as not sure, by the most probable class", ["class"])
+REJECTED = Counter("darkroom_rejected", "Requests refused, by reason", ["reason"])
+FEEDBACK = Counter("darkroom_feedback", "Feedback kept, by the class that was answered", ["class"])
+MODEL = Gauge(
+    "darkroom_model_info",
+    "The model that is served: always 1",
+    ["name", "version", "precision", "sha256"],
+    multiprocess_mode="livemax",
+)
+WORKERS = Gauge("darkroom_workers", "Workers that live", multiprocess_mode="livesum")
+WORKER_STARTS = Counter("darkroom_worker_starts", "Workers started; more than live: some died")
+LOGGED = Counter("darkroom_log_lines", "Predictions written to the prediction log")
+LOG_DROPPED = Counter(
+    "darkroom_log_dropped", "Predictions that the prediction log or the watch had to leave out", ["reason"]
+)
+DROP_REASONS = ("busy", "disk", "error")
+
+
+def start_worker(classifier: "Classifier", *, routes: Iterable[str]) -> None:
+    """Note that a worker lives, with which model; begin at 0 what is counted by fixed labels.
+
+    A figure that first appears with its first event would hide that event from Prometheus' `rate`.
+    """
+    for route in routes:
+        REQUEST_SECONDS.labels(route)
+        for status in STATUSES:
+            REQUESTS.labels(route, status)
+    for name in classifier.classes:
+        PREDICTIONS.labels(name)
+        if classifier.sure_from is not None:
+            UNSURE.labels(name)
+    for reason in DROP_REASONS:
+        LOG_DROPPED.labels(reason)
+    sha256 = str(classifier.about["sha256"])[:12]
+    MODEL.labels(classifier.name, classifier.version, classifier.precision, sha256).set(1)
+    WORKERS.set(1)
+    WORKER_STARTS.inc()
+
+
+def exposition(more: Iterable[Collector] = ()) -> bytes:
+    """Return the figures of all workers, and those that `more` collects now, as Prometheus reads them."""
+    shared = os.environ.get(VARIABLE)
+    if not shared:
+        registry = prometheus_client.REGISTRY
+        return prometheus_client.generate_latest(registry) + _collected(more)
+    forget_dead(Path(shared))
+    registry = prometheus_client.CollectorRegistry()
+    prometheus_client.multiprocess.MultiProcessCollector(registry)  # type: ignore[no-untyped-call]
+    return prometheus_client.generate_latest(registry) + _collected(more)
+
+
+def _collected(more: Iterable[Collector]) -> bytes:
+    registry = prometheus_client.CollectorRegistry()
+    for collector in more:
+        registry.register(collector)
+    return prometheus_client.generate_latest(registry)
+
+
+def forget_dead(folder: Path) -> None:
+    """Remove the gauges of workers that died: nobody else does, and what they held would count for ever."""
+    for path in folder.glob("gauge_live*_*.db"):
+        pid = path.stem.rpartition("_")[2]
+        if pid.isdigit() and not is_alive(int(pid)):
+            path.unlink(missing_ok=True)

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .runtime import BATCHES, Graph
+from .runtime import BATCHES, Answer, Graph
 
 
 class Classifier:
@@ -65,7 +65,7 @@ class Classifier:
         # The first run of each size prepares it; better now than in somebody's request. It also shows
         # the true shape.
         for size in BATCHES:
-            answer, heat = self.explain(np.zeros((size, *self.shape), np.uint8))
+            answer, heat, embedding = self.explain(np.zeros((size, *self.shape), np.uint8))
             if answer.shape != (size, len(self.classes)):
                 raise ValueError(
                     f"{graph} answers {size} pictures with the shape {answer.shape}, but {description.name} "
@@ -74,6 +74,10 @@ class Classifier:
             if heat is not None and (heat.ndim != 4 or heat.shape[:2] != answer.shape):
                 raise ValueError(
                     f"{graph} draws heat maps of the shape {heat.shape}; needed: one a picture and class"
+                )
+            if embedding is not None and (embedding.ndim != 2 or len(embedding) != size):
+                raise ValueError(
+                    f"{graph} gives embeddings of the shape {embedding.shape}; needed: one row a picture"
                 )
 
     @property
@@ -97,13 +101,10 @@ class Classifier:
 
     def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities, float32 `[N, classes]`, of uint8 `[N,H,W,C]` pictures."""
-        return self.explain(pictures)[0]
+        return self.explain(pictures).probabilities
 
-    def explain(self, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Return what `predict` does, and the heat maps, float32 `[N, classes, rows, columns]`.
-
-        They come of the same run, and are None where the graph has none.
-        """
+    def explain(self, pictures: NDArray[np.uint8]) -> Answer:
+        """Return what `predict` does, and what else the graph says, of the same run."""
         if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != self.shape:
             raise ValueError(
                 f"pictures are {pictures.dtype} {pictures.shape}; needed: uint8 [N, "

@@ -6,6 +6,7 @@ Of the runtimes measured here it was the fastest: docs/serving.md has the figure
 import sys
 import threading
 from collections.abc import Iterator
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +19,25 @@ import openvino  # noqa: E402  after the line above
 
 # A shape seen for the first time costs milliseconds, so there are few. Larger ones gained nothing.
 BATCHES = (16, 8, 4, 2, 1)
+MORE = ("heat", "embedding")  # outputs that a graph may have beyond the first
+
+
+class Answer(NamedTuple):
+    """What a graph says of N pictures, float32; None where it has no such output.
+
+    Attributes:
+        probabilities: `[N, classes]`.
+        heat: heat maps, `[N, classes, rows, columns]`.
+        embedding: what the last layer is given, `[N, features]`.
+    """
+
+    probabilities: NDArray[np.float32]
+    heat: NDArray[np.float32] | None = None
+    embedding: NDArray[np.float32] | None = None
+
+    def part(self, start: int, stop: int) -> "Answer":
+        """Return the answer for some of the pictures."""
+        return Answer(*(None if array is None else array[start:stop] for array in self))  # type: ignore[arg-type]
 
 
 def computes_in_bf16() -> bool:
@@ -26,11 +46,11 @@ def computes_in_bf16() -> bool:
 
 
 class Graph:
-    """An ONNX graph from pictures to probabilities, and perhaps heat maps, compiled for this machine's CPU.
+    """An ONNX graph from pictures to probabilities, and perhaps more, compiled for this machine's CPU.
 
     Attributes:
         precision: of its arithmetic, `bf16` or `fp32`.
-        explains: whether it has a second output, `heat`.
+        explains: whether it has an output `heat`.
         input: name, type and shape of what it takes; None in a shape is any size.
     """
 
@@ -57,11 +77,17 @@ class Graph:
             "ENABLE_CPU_PINNING": False,  # several processes would all choose the same cores
         }
         compiled = core.compile_model(core.read_model(content, b""), "CPU", settings)
-        self.explains = len(compiled.outputs) == 2 and "heat" in compiled.outputs[1].names
-        if len(compiled.inputs) != 1 or len(compiled.outputs) != 1 + self.explains:
+        self._places = {
+            name: place
+            for place, output in enumerate(compiled.outputs)
+            for name in MORE
+            if place and name in output.names
+        }
+        self.explains = "heat" in self._places
+        if len(compiled.inputs) != 1 or len(compiled.outputs) != 1 + len(self._places):
             raise ValueError(
                 f"the graph has {len(compiled.inputs)} inputs and {len(compiled.outputs)} outputs; needed: "
-                "one of each, or a second output named heat"
+                f"one of each, or more outputs after the first, named {' or '.join(MORE)}"
             )
         (node,) = compiled.inputs
         shape = tuple(None if size.is_dynamic else size.get_length() for size in node.partial_shape)
@@ -78,17 +104,19 @@ class Graph:
 
         One run at a time: threads wait for each other.
         """
-        return self.explain(pictures)[0]
+        return self.explain(pictures).probabilities
 
-    def explain(self, pictures: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
-        """Return what `run` does, and the heat maps, float32 `[N, classes, rows, columns]`, if any."""
-        parts: list[list[NDArray[np.float32]]] = []
+    def explain(self, pictures: NDArray[np.uint8]) -> Answer:
+        """Return all that the graph says of the pictures, of one run."""
+        parts: list[dict[str, NDArray[np.float32]]] = []
+        places = {"probabilities": 0, **self._places}
         with self._lock:
             for part in _parts(pictures):
                 answer = self._request.infer([part])
-                parts.append([np.array(answer[i], dtype=np.float32) for i in range(1 + self.explains)])
-        probabilities, *heat = (np.concatenate(arrays) for arrays in zip(*parts, strict=True))
-        return probabilities, heat[0] if heat else None
+                parts.append(
+                    {name: np.array(answer[place], dtype=np.float32) for name, place in places.items()}
+                )
+        return Answer(**{name: np.concatenate([part[name] for part in parts]) for name in places})
 
 
 def _parts(pictures: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:

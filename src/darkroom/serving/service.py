@@ -6,15 +6,24 @@ from pathlib import Path
 import bentoml
 from starlette.types import Receive, Scope, Send
 
-from . import connections
-from .app import create_app
-from .drain import Drain
-from .engine import Engine
-from .feedback import FeedbackStore
-from .guard import Guard
-from .model import Classifier
-from .rate import RateLimit
-from .settings import read_settings, usable_cores
+from .shared import share_folder
+
+SHARED = share_folder(os.environ)
+
+# after the line above: they open files in that folder
+from . import connections  # noqa: E402
+from .app import create_app  # noqa: E402
+from .drain import Drain  # noqa: E402
+from .engine import Engine  # noqa: E402
+from .feedback import FeedbackStore  # noqa: E402
+from .guard import Guard  # noqa: E402
+from .meter import ROUTES, Meter  # noqa: E402
+from .metrics import start_worker  # noqa: E402
+from .model import Classifier  # noqa: E402
+from .predictionlog import PredictionLog  # noqa: E402
+from .rate import RateLimit  # noqa: E402
+from .settings import read_settings, usable_cores  # noqa: E402
+from .watch import Watch  # noqa: E402
 
 # The same place in a checkout and in a Bento, which keeps the project's layout.
 MODEL = Path(__file__).resolve().parents[3] / "models" / "champion"
@@ -56,13 +65,16 @@ class Darkroom:
         """Load the model once, before the first request."""
         classifier = Classifier(MODEL, threads=settings.threads)
         app.state.engine = Engine(classifier, queue_seconds=settings.queue_seconds)
+        if settings.log:
+            store = PredictionLog(settings.log, limit=settings.log_bytes)
+            app.state.watch = Watch(classifier, store=store, keep_pictures=settings.log_pictures)
+        start_worker(classifier, routes=ROUTES)
 
 
 def _rate_limit() -> RateLimit | None:
     if not settings.requests_per_minute:
         return None
-    shared = os.environ.get("PROMETHEUS_MULTIPROC_DIR")  # the one folder that BentoML gives all workers
-    return RateLimit(settings.requests_per_minute, Path(shared) if shared else None)
+    return RateLimit(settings.requests_per_minute, SHARED)
 
 
 # bentoml.service makes a Service of the class
@@ -70,3 +82,4 @@ Darkroom.add_asgi_middleware(Drain)  # type: ignore[attr-defined]
 Darkroom.add_asgi_middleware(  # type: ignore[attr-defined]
     Guard, settings=settings, rate=_rate_limit()
 )
+Darkroom.add_asgi_middleware(Meter)  # type: ignore[attr-defined]

@@ -25,6 +25,9 @@ class Settings:
         access_log: whether each request is written to the log.
         feedback: the folder that keeps feedback; None: there is none.
         feedback_bytes: that the folder may take.
+        log: the folder of the prediction log; None: there is none.
+        log_bytes: that the log may take.
+        log_pictures: whether the log keeps the pictures too, as the model sees them.
     """
 
     workers: int
@@ -37,6 +40,9 @@ class Settings:
     access_log: bool = False
     feedback: Path | None = None
     feedback_bytes: int = 1_000_000_000
+    log: Path | None = None
+    log_bytes: int = 100_000_000
+    log_pictures: bool = False
 
 
 def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
@@ -58,6 +64,9 @@ def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
                 "MIRROR",
                 "FEEDBACK",
                 "FEEDBACK_MB",
+                "LOG",
+                "LOG_MB",
+                "LOG_PICTURES",
             )
         ),
     }
@@ -75,6 +84,9 @@ def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
         access_log=environment.get(PREFIX + "ACCESS_LOG", "") == "1",
         feedback=_folder(environment, "FEEDBACK"),
         feedback_bytes=int(1e6 * _number(environment, "FEEDBACK_MB", default=1000, low=1, high=1e6)),
+        log=_folder(environment, "LOG"),
+        log_bytes=int(1e6 * _number(environment, "LOG_MB", default=100, low=1, high=1e6)),
+        log_pictures=_switch(environment, "LOG_PICTURES"),
     )
 
 
@@ -92,6 +104,13 @@ def _number(environment: Mapping[str, str], name: str, *, default: float, low: f
     if not low <= value <= high:
         raise ValueError(f"{PREFIX}{name} is {text!r}; needed: a number from {low:g} to {high:g}")
     return value
+
+
+def _switch(environment: Mapping[str, str], name: str) -> bool:
+    text = environment.get(PREFIX + name, "").strip()
+    if text not in ("", "0", "1"):  # whoever means to keep pictures, or not to, shall not be misunderstood
+        raise ValueError(f"{PREFIX}{name} is {text!r}; needed: 1 for yes, 0 or nothing for no")
+    return text == "1"
 
 
 def _list(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
