@@ -62,9 +62,10 @@ class Explained(nn.Module):
             probabilities = self.classifier(pictures)
         finally:
             hook.remove()
-        heat = self.rows @ self.by_place(maps[0]) @ self.columns.T
-        if self.classifier.views > 1:  # the second run of the net is on the mirrored picture
-            heat = (heat + self.rows @ self.by_place(maps[1]) @ self.mirrored_columns.T) / 2
+        views = maps[0].reshape(self.classifier.views, -1, *maps[0].shape[1:])
+        heat = self.rows @ self.by_place(views[0]) @ self.columns.T
+        if self.classifier.views > 1:  # the second view is the mirrored picture
+            heat = (heat + self.rows @ self.by_place(views[1]) @ self.mirrored_columns.T) / 2
         return probabilities, heat
 
     def by_place(self, maps: Tensor) -> Tensor:

@@ -19,7 +19,7 @@ from darkroom import processes
 from darkroom.augment import augment
 from darkroom.averaging import Average
 from darkroom.checkpoints import load_checkpoint, load_optimizer_state, optimizer_state, save_checkpoint
-from darkroom.inference import PREDICTION_BATCH, to_device
+from darkroom.inference import CPU_BATCH, prediction_batch, to_device
 from darkroom.models import WHITENING_PICTURES, Classifier, FastNet, build_classifier
 from darkroom.optimizers import build_optimizers, set_rates
 from darkroom.params import Params, Train
@@ -234,10 +234,10 @@ def evaluate(
     """
     classifier.eval()
     sums = torch.zeros(2, dtype=torch.float64)  # loss, right
-    stride = PREDICTION_BATCH * processes.count()
-    for start in range(PREDICTION_BATCH * processes.rank(), len(split), stride):
-        labels = torch.from_numpy(split.labels[start : start + PREDICTION_BATCH]).to(device)
-        pictures = to_device(split.images[start : start + PREDICTION_BATCH], device)
+    batch = prediction_batch(device)
+    for start in range(batch * processes.rank(), len(split), batch * processes.count()):
+        labels = torch.from_numpy(split.labels[start : start + batch]).to(device)
+        pictures = to_device(split.images[start : start + batch], device)
         with _autocast(device, precision):
             logits = classifier.net(classifier.standardise(pictures))
         sums[0] += F.cross_entropy(logits.float(), labels, reduction="sum").cpu()
@@ -413,8 +413,8 @@ def shrink(pictures: Tensor, side: int) -> Tensor:
 def shrink_split(split: Split, side: int) -> Split:
     """Return a copy of a split in memory with its pictures' shorter side at `side` pixels."""
     parts = []
-    for start in range(0, len(split), PREDICTION_BATCH):
-        pictures = to_device(split.images[start : start + PREDICTION_BATCH], torch.device("cpu"))
+    for start in range(0, len(split), CPU_BATCH):
+        pictures = to_device(split.images[start : start + CPU_BATCH], torch.device("cpu"))
         parts.append(shrink(pictures, side).numpy())
     return Split(np.concatenate(parts), split.labels)
 
