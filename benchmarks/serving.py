@@ -278,8 +278,6 @@ def start_mlflow(folder: Path, champion: Path, models: Path, bodies: Mapping[str
         Schema([TensorSpec(np.dtype(np.float32), (-1, len(about["classes"])))]),
     )
     graph = onnx.load(champion / "model.onnx")
-    del graph.graph.output[1:]  # heat maps, which would be most of its answer
-    graph = onnx.load(champion / "model.onnx")
     del graph.graph.output[1:]  # what is not asked for is not computed
     mlflow.onnx.save_model(graph, folder / "mlflow", signature=signature, pip_requirements=["onnxruntime"])
     port = free_port()

@@ -12,8 +12,9 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
-from darkroom.serving.app import create_app
+from darkroom.serving.app import BUSY_SECONDS, create_app
 from darkroom.serving.engine import Engine
+from darkroom.serving.errors import too_busy
 from darkroom.serving.feedback import FeedbackStore
 from darkroom.serving.model import Classifier
 from darkroom.serving.uploads import MAX_PICTURE_BYTES
@@ -54,12 +55,35 @@ def ask(
     return asyncio.run(send())
 
 
+# --- load --------------------------------------------------------------------------------------------
+
+
+def test_a_refusal_for_load_comes_late_so_that_asking_again_costs_little(
+    classifier: Classifier, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slept: list[float] = []
+
+    async def sleep(seconds: float) -> None:
+        slept.append(seconds)
+
+    def busy(_: Engine) -> None:
+        raise too_busy("Too much.")
+
+    monkeypatch.setattr("darkroom.serving.app.asyncio.sleep", sleep)
+    assert ask(classifier, "POST", "/predict").status_code == 200
+    assert ask(classifier, "POST", "/predict?k=0").status_code == 400
+    assert slept == []
+    monkeypatch.setattr(Engine, "check", busy)
+    answer = ask(classifier, "POST", "/predict")
+    assert (answer.status_code, answer.headers["Retry-After"], slept) == (503, "1", [BUSY_SECONDS])
+
+
 # --- heat maps ---------------------------------------------------------------------------------------
 
 
 def test_the_answer_brings_the_heat_maps_of_its_classes_in_its_order(classifier: Classifier) -> None:
     assert ask(classifier, "GET", "/model").json()["heat"] is True
-    answer = ask(classifier, "POST", "/predict", form={"k": "4"}).json()
+    answer = ask(classifier, "POST", "/predict?explain=true", form={"k": "4"}).json()
     (weights,) = (
         numpy_helper.to_array(array)
         for array in linear_graph(32, 32, 3, 10).graph.initializer
@@ -73,6 +97,14 @@ def test_the_answer_brings_the_heat_maps_of_its_classes_in_its_order(classifier:
     assert np.abs(expected).max() > 0.1
 
 
+def test_who_does_not_ask_for_an_explanation_gets_none(classifier: Classifier) -> None:
+    for path in ("/predict", "/predict?explain=false"):
+        assert set(ask(classifier, "POST", path).json()) == {"classes", "sure", "model", "milliseconds"}
+    answer = ask(classifier, "POST", "/predict?explain=yes")
+    assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_explain")
+    assert "'yes'" in answer.json()["error"]["message"]
+
+
 def test_a_batch_has_no_heat_maps(classifier: Classifier) -> None:
     (prediction,) = ask(classifier, "POST", "/predict_batch", field="pictures").json()["predictions"]
     assert set(prediction) == {"classes", "sure"}
@@ -81,7 +113,7 @@ def test_a_batch_has_no_heat_maps(classifier: Classifier) -> None:
 def test_a_model_without_heat_maps_says_so(tmp_path: Path) -> None:
     write_champion(tmp_path, name="digits", classes=DIGITS, height=8, width=8, channels=1)
     classifier = Classifier(tmp_path, threads=1)
-    assert ask(classifier, "POST", "/predict").json()["heat"] is None
+    assert ask(classifier, "POST", "/predict?explain=true").json()["heat"] is None
     assert ask(classifier, "GET", "/model").json()["heat"] is False
 
 
@@ -167,5 +199,7 @@ def test_the_description_tells_of_both(classifier: Classifier) -> None:
     form = document["paths"]["/feedback"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
     assert form["required"] == ["picture", "class"]
     assert form["properties"]["class"]["enum"] == [*CIFAR, ""]
-    assert "heat" in document["components"]["schemas"]["Prediction"]["required"]
+    prediction = document["components"]["schemas"]["Prediction"]
+    assert {"input", "heat"} <= set(prediction["properties"])
+    assert {"input", "heat"}.isdisjoint(prediction["required"])
     assert "heat" not in json.dumps(document["components"]["schemas"]["Predictions"])

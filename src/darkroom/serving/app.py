@@ -28,6 +28,9 @@ from .watch import Watch
 
 PAGE = Path(__file__).parent / "page"
 DEFAULT_K = 3
+# How long a refusal for too much load is held back. A client that heeds no Retry-After would else ask again
+# at once, and refusing it over and over would take the time of those who were accepted.
+BUSY_SECONDS = 0.5
 # The card brings its style and pictures in itself, and has nothing else to do.
 CARD_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
@@ -79,6 +82,7 @@ async def predict(request: Request) -> Response:
     engine: Engine = request.app.state.engine
     classifier = engine.classifier
     engine.check()
+    explain = _parse_explain(request.query_params.get("explain", "false"))
     with engine.memory.request() as share:
         upload = await read_pictures(
             request, share, field="picture", max_bytes=MAX_PICTURE_BYTES, max_pictures=1
@@ -88,15 +92,15 @@ async def predict(request: Request) -> Response:
     (probabilities,), heat = done.answer.probabilities, done.answer.heat
     prediction = _prediction(probabilities, k, classifier)
     _note(request, "/predict", [prediction], done)
-    return JSONResponse(
-        {
-            **prediction,
-            "model": {"name": classifier.name, "version": classifier.version},
-            "milliseconds": round(done.seconds * 1000, 3),
-            "input": _data_url(done.pixels[0]),
-            "heat": None if heat is None else _heat(heat[0], probabilities, k),
-        }
-    )
+    answer = {
+        **prediction,
+        "model": {"name": classifier.name, "version": classifier.version},
+        "milliseconds": round(done.seconds * 1000, 3),
+    }
+    if explain:
+        answer["input"] = _data_url(done.pixels[0])
+        answer["heat"] = None if heat is None else _heat(heat[0], probabilities, k)
+    return JSONResponse(answer)
 
 
 async def predict_batch(request: Request) -> Response:
@@ -235,6 +239,12 @@ def _parse_k(text: str | None, classes: int) -> int:
     )
 
 
+def _parse_explain(text: str) -> bool:
+    if text not in ("true", "false"):
+        raise RequestError(400, "bad_explain", f"explain is {text[:20]!a}; give true or false.")
+    return text == "true"
+
+
 def _parse_class(text: str | None, classes: list[str]) -> str | None:
     """Return the class that is meant; None is none of them."""
     if text is not None and (text == "" or text in classes):
@@ -264,6 +274,8 @@ def _note(request: Request, route: str, predictions: list[dict[str, Any]], done:
 
 async def _request_error(_: Request, error: Exception) -> Response:
     assert isinstance(error, RequestError)
+    if error.status == 503:
+        await asyncio.sleep(BUSY_SECONDS)
     return error_answer(error.status, error.code, error.message, error.headers)
 
 

@@ -15,7 +15,7 @@ REFUSALS = {  # of every route
     "429": "Too many requests; Retry-After says when to try again.",
 }
 ERRORS = {
-    "400": "The form, a field or k is not as described.",
+    "400": "The form, a field, k or explain is not as described.",
     **REFUSALS,
     "408": "The upload took too long.",
     "413": "Too many bytes, pixels or pictures.",
@@ -33,6 +33,12 @@ def describe(classifier: Classifier, *, default_k: int, locked: bool = False) ->
         "in": "query",
         "description": "How many classes to answer, most probable first. May also be a field of the form.",
         "schema": {"type": "integer", "minimum": 1, "maximum": count, "default": min(default_k, count)},
+    }
+    explain = {
+        "name": "explain",
+        "in": "query",
+        "description": "Whether the answer also brings the picture as the model sees it, and heat maps.",
+        "schema": {"type": "boolean", "default": False},
     }
     one = f"{', '.join(FORMATS)}; at most {MAX_PICTURE_BYTES:,} bytes and {MAX_PIXELS:,} pixels"
     several = f"at most {MAX_BATCH_PICTURES} pictures and {MAX_BATCH_BYTES:,} bytes together"
@@ -52,7 +58,7 @@ def describe(classifier: Classifier, *, default_k: int, locked: bool = False) ->
                     "summary": "Classify one picture",
                     "description": f"Turned upright, cut to the model's shape and resized to {size} here. "
                     + sure,
-                    "parameters": [k],
+                    "parameters": [k, explain],
                     "requestBody": _form({"picture": {**binary, "description": one}}, "picture"),
                     "responses": {
                         "200": _json("The classes, most probable first", "Prediction"),
@@ -191,19 +197,22 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
     }
     sure = {"type": ["boolean", "null"], "description": _sure(classifier)}
     model = _object(name=text, version=text)
-    seen = {"type": "string", "description": "The picture as the model sees it, as a data: URL of a PNG"}
+    seen = {
+        "type": "string",
+        "description": "With explain: the picture as the model sees it, as a data: URL of a PNG",
+    }
     line = {"type": "array", "items": number}
     heat = {
         "type": ["array", "null"],
         "items": {"type": "array", "items": line},
-        "description": "For each class in the answer a grid of rows that lies evenly over the picture as the "
-        "model sees it: how much each place speaks for the class (above 0) or against it, in logits; null "
-        "where the model has no heat maps",
+        "description": "With explain: for each class in the answer a grid of rows that lies evenly over the "
+        "picture as the model sees it: how much each place speaks for the class (above 0) or against it, in "
+        "logits; null where the model has no heat maps",
     }
+    prediction = _object(classes=ranked, sure=sure, model=model, milliseconds=number)
+    prediction["properties"] |= {"input": seen, "heat": heat}
     return {
-        "Prediction": _object(
-            classes=ranked, sure=sure, model=model, milliseconds=number, input=seen, heat=heat
-        ),
+        "Prediction": prediction,
         "Predictions": _object(
             predictions={"type": "array", "items": _object(classes=ranked, sure=sure)},
             model=model,
@@ -225,7 +234,7 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
                 "validation pictures; null where none was fitted",
             },
             card={"type": "boolean", "description": "Whether there is a model card at /card"},
-            heat={"type": "boolean", "description": "Whether answers bring heat maps"},
+            heat={"type": "boolean", "description": "Whether explained answers bring heat maps"},
             feedback={"type": "boolean", "description": "Whether POST /feedback keeps anything"},
             limits=_object(
                 picture_bytes=integer, picture_pixels=integer, batch_pictures=integer, batch_bytes=integer

@@ -198,7 +198,7 @@ async function predict(file, signal) {
   for (let attempt = 1; ; attempt++) {
     const form = new FormData();
     form.append("picture", file, "picture");
-    const response = await ask(`/predict?k=${model.classes.length}`, { method: "POST", body: form, signal });
+    const response = await ask(`/predict?explain=true&k=${model.classes.length}`, { method: "POST", body: form, signal });
     const again = Number(response.headers.get("Retry-After"));
     if (![429, 503].includes(response.status) || !again || again > PATIENCE || attempt === 3) return answerOf(response);
     await pause(again);
