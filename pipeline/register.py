@@ -78,7 +78,12 @@ def came_from(params: Params, run_id: str) -> dict[str, Any]:
     return {
         "commit": lineage.commit(ROOT),
         "uncommitted_changes": bool(lineage.uncommitted_diff(ROOT)),
-        "data": {"name": params.data.name, "source": data["source"], "sha256": data["sha256"]},
+        "data": {
+            "name": params.data.name,
+            "source": data["source"],
+            "sha256": data["sha256"],
+            "corrections": data.get("corrections"),
+        },
         "classes": list(read_meta(DATA / "meta.json").classes),
         "parameters": params.model_dump(mode="json", include=TRAINING),
         "tuned": read_json(TUNED),

@@ -7,6 +7,9 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from darkroom import review_cli
+from darkroom.text import columns
+
 if TYPE_CHECKING:  # each command imports what it needs: a rollback shall not wait for MLflow
     from darkroom.champion import Change, Store
 
@@ -26,6 +29,9 @@ def main(arguments: list[str] | None = None) -> None:
         from darkroom.pr_report import pr_report
 
         print(pr_report(ROOT, against=asked.against))
+        return
+    if asked.command == "feedback":
+        print(review_cli.run(ROOT, asked))
         return
     from darkroom.champion import RegistryError, registered_name
     from darkroom.stores import open_store
@@ -58,6 +64,8 @@ def _parser() -> argparse.ArgumentParser:
     lineage = commands.add_parser("lineage", help="all that a version comes from")
     reproduce = commands.add_parser("reproduce", help="make a version again in a new folder, and compare")
     report = commands.add_parser("report", help="the reports beside another commit's, as Markdown")
+    feedback = commands.add_parser("feedback", help="what people said of pictures: look, decide, export")
+    review_cli.add_to(feedback, ROOT)
     promote.add_argument("version", help="its number")
     for command in (show, lineage, reproduce):
         command.add_argument("version", help="its number, or champion")
@@ -122,7 +130,7 @@ def _list(uri: str, name: str, asked: argparse.Namespace) -> str:
         )
     if not rows:
         return f"{name} has no versions in {uri}: run `dvc repro`"
-    return _columns([("version", "", "test accuracy", "commit", "verdict"), *rows])
+    return columns([("version", "", "test accuracy", "commit", "verdict"), *rows])
 
 
 def _accuracy(tags: Mapping[str, str]) -> str:
@@ -146,7 +154,7 @@ def _show(uri: str, name: str, asked: argparse.Namespace) -> str:
     rows += sorted(
         (key, value) for key, value in version.tags.items() if key not in ("verdict", "mlflow.modelId")
     )
-    return _columns(rows)
+    return columns(rows)
 
 
 def _compare(uri: str, name: str, asked: argparse.Namespace) -> str:
@@ -187,7 +195,7 @@ def _history(store: "Store", name: str, asked: argparse.Namespace) -> str:
         (c.when[:19].replace("T", " "), c.who, c.action, f"{c.before or 'none'} -> {c.after}", c.why)
         for c in changes
     ]
-    return _columns([("when (UTC)", "who", "action", "champion", "why"), *rows])
+    return columns([("when (UTC)", "who", "action", "champion", "why"), *rows])
 
 
 def _lineage(uri: str, name: str, asked: argparse.Namespace) -> str:
@@ -213,15 +221,6 @@ def _reproduce(uri: str, name: str, asked: argparse.Namespace) -> str:
     lines += [f"    {key}: {before}, {after}" for key, (before, after) in sorted(found.differing.items())]
     print("\n".join(lines))
     sys.exit(1)
-
-
-def _columns(rows: list[tuple[str, ...]]) -> str:
-    """Return rows as columns of text, the last one as wide as it is."""
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
-    return "\n".join(
-        "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
-        for row in rows
-    )
 
 
 COMMANDS: dict[str, Callable[[str, str, argparse.Namespace], str]] = {

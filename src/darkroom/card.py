@@ -20,7 +20,7 @@ class CardInputs:
 
     Attributes:
         meta: as in `data/meta.json`: `name`, `classes`, `height`, `width`, `channels`, and the counts
-            `train`, `validation` and `test`; `test_sha256` and further hashes where present.
+            `train`, `validation` and `test`; `corrections`, `test_sha256` and further hashes where present.
         metrics: as `darkroom.metrics.classification_metrics` returns.
         per_class: as `darkroom.metrics.per_class_table` returns.
         calibration, corrupted, duplicates, label_issues: as the functions `report_...` of
@@ -279,6 +279,7 @@ def _data(meta: Mapping[str, Any]) -> str:
         ("classes", ", ".join(_text(name) for name in meta["classes"])),
         ("picture", f"{meta['width']} by {meta['height']} pixels, channels: {meta['channels']}"),
         ("training pictures", f"{meta['train']:,}"),
+        *([("of which corrections", f"{meta['corrections']:,}")] if "corrections" in meta else []),
         ("validation pictures", f"{meta['validation']:,}"),
         ("test pictures", f"{meta['test']:,}"),
     ]

@@ -58,6 +58,7 @@ def tell(uri: str, version: ModelVersion) -> str:
         "data": f"{origin['data']['name']} from {source['source']}"
         + ("" if source.get("official", True) else " (not the official release)"),
         **{f"data sha256, {part}": value for part, value in hashes.items()},
+        "corrections": _corrections(origin["data"].get("corrections")),
         "study": origin["study"],
         "run": version.tags["run_id"]
         + ("" if version.tags["run_id"] == origin["run"] else f", which stands in for {origin['run']}"),
@@ -193,6 +194,14 @@ def _read_origin(evidence: Path, version: ModelVersion) -> dict[str, Any]:
         raise RegistryError(f"{version.name} version {version.version} was registered without its lineage")
     origin: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
     return origin
+
+
+def _corrections(told: Mapping[str, Any] | None) -> str:
+    """Say how many corrections a version was trained with, and what names them."""
+    if not told:
+        return "none"
+    used = told["taken"] + told["relabels"]
+    return f"{used:,} of {told['found']:,} went in" + (f", sha256 {told['sha256']}" if used else "")
 
 
 def _differing(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, tuple[Any, Any]]:
