@@ -3,6 +3,8 @@ PYTHON ?= python3
 BIN := .venv/bin
 INSTALLED := .venv/.installed
 SERVERS := .venv/servers/.installed
+DEPLOY := .venv/deploy/.installed
+ENGINE ?= docker
 # the stages' commands say `python`: the environment's
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := src
@@ -11,7 +13,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart repro test test-real test-servers test-hostile bench-train bench-serve lint ui serve lock
+.PHONY: help install quickstart repro test test-real test-servers test-deploy test-life test-hostile bench-train bench-serve lint ui serve deploy rollback image lock
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -48,6 +50,17 @@ $(SERVERS): $(INSTALLED) requirements/servers.lock
 	$(BIN)/uv pip install --python .venv/servers/bin/python --require-hashes --compile-bytecode -r requirements/servers.lock
 	@touch $@
 
+test-deploy: $(DEPLOY)  ## the files in deploy/ before the tools that check their kinds
+	python -m pytest -m deploy
+
+$(DEPLOY): $(INSTALLED) requirements/deploy.lock
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/deploy
+	$(BIN)/uv pip install --python .venv/deploy/bin/python --require-hashes -r requirements/deploy.lock
+	@touch $@
+
+test-life: install  ## a model's whole life, once: trained, served, watched, corrected, replaced, rolled back (minutes)
+	python -m pytest -m life -s
+
 test-hostile: install  ## ten thousand hostile requests to the service, counted by kind of answer
 	python -m tests.hostile $(ARGS)
 
@@ -66,10 +79,22 @@ ui: install  ## MLflow's page with the runs and the registry, at http://127.0.0.
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
 
 serve: install  ## the page and the API with the champion, at http://127.0.0.1:3000
-	python -m darkroom.serving $(if $(BENTO),--bento $(BENTO))
+	python -m darkroom.serving $(if $(BENTO),--bento $(BENTO)) $(if $(PORT),--port $(PORT))
+
+deploy: install  ## the champion into the running service, without a failed request (PORT=3000, BENTO=tag)
+	python -m darkroom deploy $(if $(BENTO),--bento $(BENTO)) $(if $(PORT),--port $(PORT))
+
+rollback: install  ## the champion before this one again, in the registry and in the running service (WHY="...")
+	python -m darkroom rollback $(if $(WHY),--why "$(WHY)")
+	python -m darkroom deploy $(if $(PORT),--port $(PORT))
+
+image: install  ## the champion's Bento as a container image, named as the Bento (ENGINE=podman)
+	@rm -rf .bentoml/image && mkdir -p .bentoml/image && tar -xf models/darkroom.bento -C .bentoml/image
+	$(ENGINE) build -f deploy/Dockerfile -t $$(python -c 'import json; print(json.load(open("reports/bento.json"))["tag"])') .bentoml/image
 
 lock: install  ## resolve the dependencies of pyproject.toml anew (writes requirements/*.lock)
 	uv lock --upgrade
 	uv export -q --no-header --no-annotate --no-emit-project -o requirements/dev.lock
 	awk '/^[^ ]/ {uv = /^uv==/} uv' requirements/dev.lock > requirements/bootstrap.lock
 	awk '/^[^ ]/ && !/^python-dateutil==/ {sub(/ \\$$/, ""); print}' requirements/dev.lock | uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c /dev/stdin -o requirements/servers.lock requirements/servers.in
+	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements/deploy.lock requirements/deploy.in

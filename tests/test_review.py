@@ -18,6 +18,7 @@ import pytest
 
 from darkroom import review
 from darkroom.__main__ import main as darkroom
+from darkroom.files import sha256_file
 from darkroom.review import NONE, ReviewError, decide, export, keep, read_decisions, read_items, read_table
 from darkroom.serving.feedback import FeedbackStore
 from tests.checkouts import PROJECT
@@ -47,7 +48,7 @@ def corrections(folder: Path) -> dict[str, str]:
     """Return the folder of each exported picture by its SHA-256, which is checked."""
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert len({path.stem for path in files}) == len(files), "a picture is there twice"
-    assert all(review.sha256_file(path) == path.stem for path in files)
+    assert all(sha256_file(path) == path.stem for path in files)
     return {path.stem: str(path.parent.relative_to(folder)) for path in files}
 
 
@@ -191,6 +192,7 @@ def test_a_confirmed_picture_that_is_gone_or_damaged_is_named(tmp_path: Path) ->
 REVIEW = """
 import os, signal, sys, time
 from pathlib import Path
+from darkroom.files import sha256_file
 from darkroom.review import decide, export, keep, read_items
 folder, into = map(Path, sys.argv[1:])
 for line in sys.stdin:
@@ -258,7 +260,7 @@ def _other(label: str) -> str:
 def corrections_whole(into: Path) -> int:
     """Return how many pictures are exported; each is whole."""
     files = [path for path in into.rglob("*") if path.is_file() and not path.name.startswith(".")]
-    assert all(review.sha256_file(path) == path.stem for path in files)
+    assert all(sha256_file(path) == path.stem for path in files)
     return len({path.stem for path in files})
 
 

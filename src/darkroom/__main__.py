@@ -60,6 +60,7 @@ def _parser() -> argparse.ArgumentParser:
     compare = commands.add_parser("compare", help="two versions on the same test pictures")
     promote = commands.add_parser("promote", help="make a version champion by hand, with a reason")
     rollback = commands.add_parser("rollback", help="make the champion before this one champion again")
+    deploy = commands.add_parser("deploy", help="serve the champion's Bento, without a failed request")
     commands.add_parser("history", help="who made which version champion, when, from which, why")
     lineage = commands.add_parser("lineage", help="all that a version comes from")
     reproduce = commands.add_parser("reproduce", help="make a version again in a new folder, and compare")
@@ -72,6 +73,8 @@ def _parser() -> argparse.ArgumentParser:
     compare.add_argument("version", help="its number, or champion")
     compare.add_argument("other", help="the version to compare it with")
     promote.add_argument("--why", required=True, help="the reason, kept in the history")
+    deploy.add_argument("--bento", metavar="TAG", help="another Bento than the champion's")
+    deploy.add_argument("--port", type=int, default=3000, help="of the service (default: %(default)s)")
     rollback.add_argument("--why", default="rolled back", help="the reason, kept in the history")
     reproduce.add_argument("--into", type=Path, required=True, help="a folder that is not there yet")
     report.add_argument("--against", default="main", help="commit or branch (default main)")
@@ -181,8 +184,22 @@ def _rollback(store: "Store", name: str, asked: argparse.Namespace) -> str:
 def _said(name: str, change: "Change") -> str:
     return (
         f"{name}: version {change.after} is champion, it was {change.before or 'none'}.\n"
-        "What is served changes with the next Bento: dvc repro -s -f register && dvc repro package"
+        "What is served stays until `python -m darkroom deploy`"
     )
+
+
+def _deploy(store: "Store", name: str, asked: argparse.Namespace) -> str:
+    from darkroom.champion import RegistryError
+    from darkroom.deploy import KeeperError, deploy
+
+    try:
+        done = deploy(ROOT, store, name, port=asked.port, tag=asked.bento)
+    except KeeperError as error:
+        raise RegistryError(str(error)) from error
+    if done["tag"] == done["before"]:
+        return f"{done['tag']} is served already"
+    told = f"{done['tag']} is served, it was ready after {done['seconds']} s"
+    return f"{told}; {done['before']} ends with its last answer"
 
 
 def _history(store: "Store", name: str, asked: argparse.Namespace) -> str:
@@ -233,6 +250,7 @@ COMMANDS: dict[str, Callable[[str, str, argparse.Namespace], str]] = {
 QUICK: dict[str, Callable[["Store", str, argparse.Namespace], str]] = {
     "promote": _promote,
     "rollback": _rollback,
+    "deploy": _deploy,
     "history": _history,
 }
 

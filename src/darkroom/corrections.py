@@ -193,14 +193,14 @@ def _refused(
         return refused
     pixels = np.stack([one.pixels for one in readable if one.pixels is not None])
     held_out = {name: splits[name].images for name in HELD_OUT}
-    for row in near_duplicates(pixels, held_out, similarity=similarity, mirror=mirror).itertuples(
-        index=False
-    ):
-        refused[readable[int(row.test_index)].sha256] = {  # type: ignore[call-overload]
-            "reason": f"resembles a {row.split} picture",
-            "split": row.split,
-            "index": row.index,
-            "similarity": row.similarity,
+    found = near_duplicates(pixels, held_out, similarity=similarity, mirror=mirror)
+    for place, name, index, value in zip(*(found[column] for column in found), strict=True):
+        reason = f"resembles a {name} picture"
+        refused[readable[place].sha256] = {
+            "reason": reason,
+            "split": name,
+            "index": index,
+            "similarity": value,
         }
     for name, images in held_out.items():  # to the bit: whatever `similarity` is
         place = _places(images)

@@ -251,7 +251,7 @@ def read_table(path: Path, items: Sequence[Item], *, classes: Sequence[str], who
     except (OSError, ValueError) as error:
         raise ReviewError(f"{path} cannot be read as a table: {error}") from error
     if lacking := [name for name in ("sha256", "decision", "class") if name not in rows]:
-        raise ReviewError(f"{path} lacks the column {', '.join(lacking)}; it has {', '.join(rows)}")
+        raise ReviewError(f"{path} lacks the column {', '.join(lacking)}; it has {', '.join(map(str, rows))}")
     decisions, wrong = [], []
     for row in rows.to_dict("records"):
         action, label = row["decision"].strip().lower(), row["class"].strip()

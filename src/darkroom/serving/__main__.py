@@ -2,18 +2,18 @@
 
 import argparse
 import os
-import socket
 import sys
 from pathlib import Path
 
 from darkroom.serving.guard import is_loopback
+from darkroom.serving.keeper import Keeper
 from darkroom.serving.settings import read_settings, usable_cores
 
 PROJECT = Path(__file__).resolve().parents[3]
 
 
 def main() -> None:
-    """Become `bentoml serve` for the newest Bento of the store, or the one named."""
+    """Serve the newest Bento of the store, or the one named; `python -m darkroom deploy` changes it."""
     parser = argparse.ArgumentParser(
         prog="python -m darkroom.serving", description="Serve a Bento and its page."
     )
@@ -42,12 +42,10 @@ def main() -> None:
     if options.bento and options.bento not in tags:
         sys.exit(f"There is no Bento {options.bento} in {home}; there is {', '.join(tags)}.")
     tag = options.bento or tags[-1]
-    with socket.socket() as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((options.host, options.port))
-        except OSError as error:
-            sys.exit(f"Cannot listen on {options.host}:{options.port} ({error}): give another --port.")
+    try:
+        keeper = Keeper(home, host=options.host, port=options.port, workers=settings.workers)
+    except OSError as error:
+        sys.exit(f"Cannot listen on {options.host}:{options.port} ({error}): give another --port.")
     if not is_loopback(options.host) and not settings.tokens:
         print(
             f"{options.host} may be reached from other machines, and nobody is asked for a token: "
@@ -57,9 +55,7 @@ def main() -> None:
         f"{tag}: the page will be at http://{options.host}:{options.port} in a few seconds; Ctrl+C stops it."
     )
     sys.stdout.flush()
-    command = ["-m", "bentoml", "serve", tag, "--host", options.host, "--port", str(options.port)]
-    # in place of this process, so that Ctrl+C and signals reach the server itself
-    os.execv(sys.executable, [sys.executable, *command])  # noqa: S606  no shell is the point
+    sys.exit(keeper.run(tag))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,7 @@ HEAD_SECONDS = 10  # for the first line and the headers of a request
 BODY_SECONDS = 75  # for the rest of it; the app itself gives up, with an answer, after 60
 ANSWER_SECONDS = 90  # for working on it and for the client to take the answer
 STOP_SECONDS = 15  # for what is left of an upload when the service is told to stop
+STOP_IDLE_SECONDS = 2  # for a request that may be on its way then, over a connection that is open already
 HEAD_BYTES = 65_536
 CHUNK_BYTES = 262_144  # what the framing of a chunked body, or trailers, may weigh beside a quarter of it
 MAX_CONNECTIONS = 1_000  # of one worker
@@ -34,6 +35,7 @@ class PatientProtocol(HttpToolsProtocol):
         self.since = 0.0
         self.in_head = True
         self.complete = False  # the request has arrived whole
+        self.leaving = False  # the service was told to stop
         self.raw_bytes = self.body_bytes = 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -71,6 +73,8 @@ class PatientProtocol(HttpToolsProtocol):
         self.in_head = False
         self.deadline = self.loop.time() + BODY_SECONDS
         super().on_headers_complete()
+        if self.leaving and self.cycle is not None:
+            self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:
         """Count the body's own bytes."""
@@ -91,10 +95,20 @@ class PatientProtocol(HttpToolsProtocol):
             self.deadline, self.since = float("inf"), self.loop.time()
 
     def shutdown(self) -> None:
-        """Let what arrived whole be answered; an upload that goes on has a little time left."""
-        super().shutdown()
-        if not self.complete:
-            self.deadline = min(self.deadline, self.loop.time() + STOP_SECONDS)
+        """Answer what arrived and what arrives soon, and say each time that the connection ends.
+
+        uvicorn closes connections that wait at once. A request that is on its way then meets a closed
+        door, and its client cannot know whether it was carried out. An upload that goes on has a little
+        time left.
+        """
+        self.leaving = True
+        now = self.loop.time()
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.keep_alive = False
+        elif not self.raw_bytes:
+            self.deadline = min(self.deadline, now + STOP_IDLE_SECONDS)
+        if not self.complete and self.raw_bytes:
+            self.deadline = min(self.deadline, now + STOP_SECONDS)
 
     def refuse(self, status: int, message: str, headers: dict[str, str] | None = None) -> None:
         """Answer with an error from here, before any app is asked, and close."""
@@ -114,7 +128,9 @@ class PatientProtocol(HttpToolsProtocol):
 
     def expire(self) -> None:
         """End a connection that is past its deadline."""
-        if self.in_head and not self.transport.is_closing():
+        if self.leaving and not self.raw_bytes and (self.cycle is None or self.cycle.response_complete):
+            self.transport.close()
+        elif self.in_head and not self.transport.is_closing():
             self.refuse(408, f"The headers were not complete after {HEAD_SECONDS} seconds.")
         else:
             self.transport.abort()

@@ -20,6 +20,7 @@ from .guard import Guard  # noqa: E402
 from .meter import ROUTES, Meter  # noqa: E402
 from .metrics import start_worker  # noqa: E402
 from .model import Classifier  # noqa: E402
+from .notify import readiness  # noqa: E402
 from .predictionlog import PredictionLog  # noqa: E402
 from .rate import RateLimit  # noqa: E402
 from .settings import read_settings, usable_cores  # noqa: E402
@@ -63,12 +64,13 @@ class Darkroom:
 
     def __init__(self) -> None:
         """Load the model once, before the first request."""
-        classifier = Classifier(MODEL, threads=settings.threads)
-        app.state.engine = Engine(classifier, queue_seconds=settings.queue_seconds)
-        if settings.log:
-            store = PredictionLog(settings.log, limit=settings.log_bytes)
-            app.state.watch = Watch(classifier, store=store, keep_pictures=settings.log_pictures)
-        start_worker(classifier, routes=ROUTES)
+        with readiness(os.environ):
+            classifier = Classifier(MODEL, threads=settings.threads)
+            app.state.engine = Engine(classifier, queue_seconds=settings.queue_seconds)
+            if settings.log:
+                store = PredictionLog(settings.log, limit=settings.log_bytes)
+                app.state.watch = Watch(classifier, store=store, keep_pictures=settings.log_pictures)
+            start_worker(classifier, routes=ROUTES)
 
 
 def _rate_limit() -> RateLimit | None:
