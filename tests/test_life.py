@@ -11,7 +11,7 @@ import shutil
 import subprocess
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -116,7 +116,7 @@ class Service:
     def version(self) -> str:
         return str(requests.get(f"{self.url}/model", timeout=30).json()["version"])
 
-    def predict(self, pictures: Sequence[NDArray[np.uint8]]) -> list[str]:
+    def predict(self, pictures: Iterable[NDArray[np.uint8]]) -> list[str]:
         answers = []
         for pixels in pictures:
             answer = requests.post(f"{self.url}/predict", files={"picture": encoded(pixels)}, timeout=30)

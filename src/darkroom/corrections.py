@@ -3,6 +3,10 @@
 A correction is a file `<folder>/<class>/<sha256>.<format>`. It is brought to the model's input by the
 service's own code. One that equals or closely resembles a test or validation picture is refused: it would
 be learnt by heart, and the test would then measure memory.
+
+A copy seldom comes back as it was. So a correction is compared in several looks, which undo what is usually
+done to a picture: enlarged in one way or another, framed, turned a little; and with the inner parts of the
+held-out pictures, for copies that were cropped. `python -m benchmarks.leaks` measures what that finds.
 """
 
 import hashlib
@@ -15,12 +19,20 @@ from urllib.parse import unquote
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from PIL import Image
 
 from darkroom.duplicates import near_duplicates
 from darkroom.serving.pictures import PictureError, decode, to_model_input
 from darkroom.splits import Split
 
 HELD_OUT = ("test", "validation")
+FILTERS = tuple(Image.Resampling[name] for name in ("NEAREST", "BOX", "BILINEAR", "LANCZOS"))
+CUTS = (0.04, 0.08, 0.12)  # of the picture, on each side
+TURNS = (-10, -5, 5, 10)  # degrees
+LARGE = 8  # times the model's size: pictures are turned at this size at least
+# A wrong refusal costs a picture, a leak the test. So a correction that is twice as far from a held-out
+# picture as the report on duplicates allows still counts as a copy.
+LEEWAY = 2.0
 TAKEN, RELABELS, REFUSED = "taken", "relabels", "refused"
 COLUMNS = ("sha256", "class", "outcome", "reason", "split", "index", "similarity")
 
@@ -37,12 +49,14 @@ class Correction:
         sha256: of the file.
         label: the class's number.
         pixels: as the model sees it, uint8 [H,W,C]; None where it cannot be read.
+        looks: what it may have been made of, uint8 [L,H,W,C], itself the first; None as `pixels`.
         broken: why it cannot be read, else empty.
     """
 
     sha256: str
     label: int
-    pixels: NDArray[np.uint8] | None
+    pixels: NDArray[np.uint8] | None = None
+    looks: NDArray[np.uint8] | None = None
     broken: str = ""
 
 
@@ -91,10 +105,11 @@ def read_corrections(
         if sha256 in found:
             wrong.append(f"{place}: the same file is in {classes[found[sha256].label]} too")
             continue
-        one = Correction(sha256=sha256, label=label, pixels=None)
+        one = Correction(sha256=sha256, label=label)
         try:
-            pixels = to_model_input(decode(data), height=height, width=width, channels=channels)
-            found[sha256] = replace(one, pixels=pixels)
+            image = decode(data)
+            pixels = to_model_input(image, height=height, width=width, channels=channels)
+            found[sha256] = replace(one, pixels=pixels, looks=_looks(image, pixels))
         except PictureError as error:
             found[sha256] = replace(one, broken=error.message)
     if wrong:
@@ -188,27 +203,65 @@ def _refused(
             other = next(twin for twin in group if twin is not one)
             reason = f"the same picture as correction {other.sha256[:12]}, of {classes[other.label]}"
             refused[one.sha256] = {"reason": reason}
-    readable = [one for one in corrections if one.pixels is not None]
+    readable = [one for one in corrections if one.pixels is not None and one.looks is not None]
     if not readable:
         return refused
-    pixels = np.stack([one.pixels for one in readable if one.pixels is not None])
-    held_out = {name: splits[name].images for name in HELD_OUT}
-    found = near_duplicates(pixels, held_out, similarity=similarity, mirror=mirror)
-    for place, name, index, value in zip(*(found[column] for column in found), strict=True):
-        reason = f"resembles a {name} picture"
-        refused[readable[place].sha256] = {
-            "reason": reason,
-            "split": name,
-            "index": index,
-            "similarity": value,
-        }
-    for name, images in held_out.items():  # to the bit: whatever `similarity` is
-        place = _places(images)
-        for one, image in zip(readable, pixels, strict=True):
-            if (known := place.get(_digest(image))) is not None:
-                reason = f"is a {name} picture"
-                refused[one.sha256] = {"reason": reason, "split": name, "index": known, "similarity": 1.0}
+    for name in HELD_OUT:
+        images = np.asarray(splits[name].images)
+        for one, (place, value) in _copies(readable, images, similarity=similarity, mirror=mirror).items():
+            reason = f"resembles a {name} picture"
+            if value > refused.get(one, {}).get("similarity", -1):
+                refused[one] = {"reason": reason, "split": name, "index": place, "similarity": value}
+        places = _places(images)
+        for correction in readable:  # to the bit, whatever `similarity` is
+            known = None if correction.pixels is None else places.get(_digest(correction.pixels))
+            if known is not None:
+                told = {"reason": f"is a {name} picture", "split": name, "index": known, "similarity": 1.0}
+                refused[correction.sha256] = told
     return refused
+
+
+def _copies(
+    corrections: Sequence[Correction], held: NDArray[np.uint8], *, similarity: float, mirror: bool
+) -> dict[str, tuple[int, float]]:
+    """Return, by the SHA-256 of corrections that resemble one of `held`, its place and the similarity."""
+    looks = [one.looks for one in corrections if one.looks is not None]
+    owner = np.repeat(np.arange(len(looks)), [len(each) for each in looks])
+    parts = {"whole": held} | {str(cut): np.stack([_cut(image, cut) for image in held]) for cut in CUTS}
+    limit = 1 - LEEWAY * (1 - similarity)
+    # the most similar first: of a correction's looks the first one counts
+    found = near_duplicates(np.concatenate(looks), parts, similarity=limit, mirror=mirror)
+    copies: dict[str, tuple[int, float]] = {}
+    for look, place, value in zip(found["test_index"], found["index"], found["similarity"], strict=True):
+        copies.setdefault(corrections[owner[look]].sha256, (int(place), float(value)))
+    return copies
+
+
+def _looks(image: Image.Image, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return what a picture may have been made of, uint8 [L,H,W,C]; `pixels` is how the model sees it."""
+    height, width, channels = pixels.shape
+    image = image.convert("L" if channels == 1 else "RGB")
+    looks = [pixels]
+    looks += [np.asarray(image.resize((width, height), how)).reshape(pixels.shape) for how in FILTERS]
+    size = (max(image.width, LARGE * width), max(image.height, LARGE * height))
+    large = image.resize((min(size[0], 4 * LARGE * width), min(size[1], 4 * LARGE * height)))
+    looks += [_inner(large, cut, pixels.shape) for cut in CUTS]
+    turned = (large.rotate(degrees, Image.Resampling.BICUBIC) for degrees in TURNS)
+    looks += [_inner(each, CUTS[-1], pixels.shape) for each in turned]  # the corners are lost
+    return np.stack(looks)
+
+
+def _cut(pixels: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
+    """Return the inner part of a picture [H,W,C], enlarged to its size."""
+    image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
+    return _inner(image, share, pixels.shape)
+
+
+def _inner(image: Image.Image, share: float, shape: tuple[int, ...]) -> NDArray[np.uint8]:
+    """Return a picture less a share on each side as uint8 of `shape` [H,W,C]."""
+    across, down = share * image.width, share * image.height
+    box = (across, down, image.width - across, image.height - down)
+    return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BICUBIC, box=box)).reshape(shape)
 
 
 def _digest(image: NDArray[np.uint8]) -> bytes:
