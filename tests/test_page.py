@@ -15,6 +15,8 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, Route, expect, sync_playwright
 
+from darkroom import review
+from darkroom.serving.feedback import FeedbackStore
 from tests.serving_helpers import CIFAR, DIGITS, SURE_FROM, bento_of, encoded, picture, serve_bento
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
@@ -640,3 +642,35 @@ def test_the_card_is_a_page_with_pictures_that_fits_a_phone(
     assert visit.strangers() == visit.complaints == []
     assert not [url for url in visit.asked if "favicon" in url]
     visit.context.close()
+
+
+def test_the_gallery_of_feedback_saves_a_table_that_the_review_takes_in(
+    browser: Browser, tmp_path: Path
+) -> None:
+    for seed, said in enumerate(("cat", "dog")):
+        about = {"time": f"2026-01-01T00:00:0{seed}+00:00", "predicted": "dog", "probability": 0.5}
+        about |= {"model": {"name": "animals", "version": "3"}}
+        FeedbackStore(tmp_path, limit=10**6).keep(
+            encoded(picture(seed=seed)), kind="PNG", said=said, about=about
+        )
+    items = review.read_items(tmp_path)
+    path = tmp_path / "gallery.html"
+    path.write_text(review.gallery(items, ["cat", "dog"]), encoding="utf-8")
+    context = browser.new_context(accept_downloads=True)
+    page = context.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda line: complaints.append(line.text))
+    page.on("pageerror", lambda error: complaints.append(str(error)))
+    page.goto(path.as_uri())
+    figure = page.locator(f'figure[data-sha256="{items[0].sha256}"]')
+    assert figure.locator("img").evaluate("image => image.complete && image.naturalWidth > 0")
+    figure.locator(".decision").select_option("correct")
+    figure.locator(".class").select_option("cat")
+    with page.expect_download() as download:
+        page.get_by_role("button", name="save decisions.csv").click()
+    table = tmp_path / download.value.suggested_filename
+    download.value.save_as(table)
+    context.close()
+    assert complaints == []
+    (decision,) = review.read_table(table, items, classes=["cat", "dog"], who="me")
+    assert (decision.sha256, decision.action, decision.label) == (items[0].sha256, "correct", "cat")

@@ -28,7 +28,8 @@ from tests.checkouts import Checkout, Quickstart, copy_for_training
 from tests.serving_helpers import encoded, serve_bento
 
 REPORTED = {
-    *("data.json", "tune.json", "trials.csv", "train.json", "curve.csv", "metrics.json", "per_class.csv"),
+    *("data.json", "corrections.csv", "tune.json", "trials.csv", "train.json", "curve.csv", "metrics.json"),
+    "per_class.csv",
     *("confusion.csv", "confusion.png", "curve.png", "per_class.png", "mistakes.png", "model_card.md"),
     *("parity.json", "latency.json", "registered.json", "bento.json", "calibration.json", "coverage.csv"),
     *("coverage_test.csv", "coverage.png", "reliability.csv", "reliability.png", "slices.csv", "slices.png"),

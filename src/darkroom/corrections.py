@@ -208,10 +208,11 @@ def _refused(
         return refused
     for name in HELD_OUT:
         images = np.asarray(splits[name].images)
-        for one, (place, value) in _copies(readable, images, similarity=similarity, mirror=mirror).items():
+        copies = _copies(readable, images, similarity=similarity, mirror=mirror)
+        for sha256, (place, value) in copies.items():
             reason = f"resembles a {name} picture"
-            if value > refused.get(one, {}).get("similarity", -1):
-                refused[one] = {"reason": reason, "split": name, "index": place, "similarity": value}
+            if value > refused.get(sha256, {}).get("similarity", -1):
+                refused[sha256] = {"reason": reason, "split": name, "index": place, "similarity": value}
         places = _places(images)
         for correction in readable:  # to the bit, whatever `similarity` is
             known = None if correction.pixels is None else places.get(_digest(correction.pixels))

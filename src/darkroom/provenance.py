@@ -158,6 +158,10 @@ def fetch_data(root: Path, lock: Path, hashes: Mapping[str, str], into: Path) ->
             if not done.returncode and _matches(into, hashes):
                 return
             tried.append(f"dvc {command}: {(done.stderr.strip().splitlines() or ['other data'])[-1]}")
+        # preprocess takes corrections in; those that a team shares have a .dvc file in the commit
+        if shared := [str(path.relative_to(into)) for path in (into / "corrections").glob("*.dvc")]:
+            for command in ("checkout", "pull"):
+                _command([sys.executable, "-m", "dvc", command, *shared], cwd=into)
     for stage in ("download", "preprocess"):
         run_stage(into, stage)
     if not _matches(into, hashes):
