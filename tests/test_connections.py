@@ -44,7 +44,7 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Deadlines short enough to wait for."""
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.05)
-    for name, seconds in {"HEAD": 0.6, "BODY": 1.2, "ANSWER": 1.2, "STOP": 0.6}.items():
+    for name, seconds in {"HEAD": 0.6, "BODY": 1.2, "ANSWER": 1.2, "STOP": 0.6, "STOP_IDLE": 0.6}.items():
         monkeypatch.setattr(connections, f"{name}_SECONDS", seconds)
 
 
@@ -218,6 +218,27 @@ def test_stopping_answers_what_arrived_and_waits_a_little_for_the_rest(quick: No
         assert until_closed(whole).startswith(b"HTTP/1.1 200")
         assert until_closed(half) == b""
         assert until_closed(idle) == b""
+
+
+def test_stopping_answers_who_asks_over_a_connection_that_is_open(quick: None) -> None:
+    with served() as (server, port), ExitStack() as stack:
+        fresh, kept, silent = (stack.enter_context(closing(connect(port))) for _ in range(3))
+        kept.sendall(GET)
+        assert kept.recv(1000).endswith(b"0")
+        deadline = time.monotonic() + 10
+        while len(server.server_state.connections) < 3:
+            assert time.monotonic() < deadline, "not all connections were taken"
+            time.sleep(0.01)
+        server.should_exit = True
+        while server.servers and server.servers[0].is_serving():
+            assert time.monotonic() < deadline, "it goes on listening"
+            time.sleep(0.01)
+        for connection in (fresh, kept):  # they cannot know yet
+            connection.sendall(GET)
+            answer = until_closed(connection)
+            assert answer.startswith(b"HTTP/1.1 200")
+            assert b"connection: close" in answer
+        assert until_closed(silent) == b""
 
 
 def test_requests_one_after_the_other_and_at_once_share_a_connection(port: int) -> None:

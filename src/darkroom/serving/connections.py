@@ -93,6 +93,8 @@ class PatientProtocol(HttpToolsProtocol):
         super().on_response_complete()
         if self.complete and not self.pipeline and not self.transport.get_write_buffer_size():
             self.deadline, self.since = float("inf"), self.loop.time()
+            if self.leaving:  # it was told to stop in the midst of this answer, and could not say so
+                self.deadline = self.since + STOP_IDLE_SECONDS
 
     def shutdown(self) -> None:
         """Answer what arrived and what arrives soon, and say each time that the connection ends.
@@ -104,7 +106,8 @@ class PatientProtocol(HttpToolsProtocol):
         self.leaving = True
         now = self.loop.time()
         if self.cycle is not None and not self.cycle.response_complete:
-            self.cycle.keep_alive = False
+            # once the headers are out, the client takes it that the connection stays
+            self.cycle.keep_alive = self.cycle.keep_alive and self.cycle.response_started
         elif not self.raw_bytes:
             self.deadline = min(self.deadline, now + STOP_IDLE_SECONDS)
         if not self.complete and self.raw_bytes:
