@@ -39,7 +39,7 @@ def main() -> None:
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name, how in SHOTS.items():
-            picture = _small(_shot(browser, url, options.drawing, how))
+            picture = small(_shot(browser, url, options.drawing, how))
             with atomic_write(options.folder / name) as file:
                 file.write(picture)
             print(f"{options.folder / name}: {len(picture):,} bytes")
@@ -90,7 +90,19 @@ NAMES = "[...document.querySelectorAll('#strip button')].map((button) => button.
 LOADED = "document.getElementById('photo').complete && document.getElementById('photo').naturalWidth > 0"
 
 
-def _small(picture: bytes) -> bytes:
+def shoot_files(pages: dict[Path, Path], *, height: int = 760) -> None:
+    """Take pictures of the upper part of pages that are files: from page to picture."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for page_file, target in pages.items():
+            page = browser.new_page(viewport={"width": 1180, "height": height}, color_scheme="light")
+            page.goto(page_file.resolve().as_uri())
+            with atomic_write(target) as file:
+                file.write(small(page.screenshot()))
+        browser.close()
+
+
+def small(picture: bytes) -> bytes:
     """Return a PNG of at most `LARGEST` bytes, with fewer colours where it has to be."""
     image = Image.open(io.BytesIO(picture)).convert("RGB")
     for colours in (None, 256, 128, 64):

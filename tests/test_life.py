@@ -7,7 +7,6 @@ paper; then others arrive as chalk on a blackboard.
 import gzip
 import json
 import os
-import shutil
 import subprocess
 import sys
 import time
@@ -29,6 +28,7 @@ from darkroom.files import read_json, write_json
 from darkroom.quickstart import SMALL
 from darkroom.splits import Split, open_split
 from tests.checkouts import Checkout, commit, new_checkout
+from tests.screenshots import shoot_files
 from tests.serving_helpers import encoded, free_port
 from tests.test_keeper import Load
 
@@ -36,6 +36,7 @@ WORLD = 500  # digits that are not the pipeline's
 CORRECTED = 200  # of those on the blackboard people say what they are
 WRONG = 20  # of these people say something wrong
 LEAKS = 10  # pictures of the test set that somebody sends as feedback
+LOOK = 25  # pictures from one look at the drift to the next
 HELD = 100  # on the blackboard, never sent as feedback
 
 pytestmark = [pytest.mark.life, pytest.mark.timeout(1800)]
@@ -116,6 +117,14 @@ class Service:
     def version(self) -> str:
         return str(requests.get(f"{self.url}/model", timeout=30).json()["version"])
 
+    def drift(self) -> float:
+        """Return the gauge that Prometheus sees: from 1 on it is an alarm."""
+        time.sleep(0.5)  # the log's thread writes what came within a quarter of a second together
+        for line in requests.get(f"{self.url}/metrics", timeout=30).text.splitlines():
+            if line.startswith("darkroom_drift "):
+                return float(line.split()[1])
+        raise AssertionError("there is no darkroom_drift at /metrics")
+
     def predict(self, pictures: Iterable[NDArray[np.uint8]]) -> list[str]:
         answers = []
         for pixels in pictures:
@@ -191,9 +200,23 @@ def test_a_model_s_whole_life(tmp_path: Path) -> None:
     with service.running():
         tell("2. it serves, and the world sends ink on paper, then chalk on a blackboard")
         as_trained = accuracy(service.predict(paper.images), paper.labels)
-        tell(f"   right on paper: {as_trained:.1%} of {len(paper)}")
-        before = accuracy(service.predict(board), labels)
-        tell(f"   right on the blackboard: {before:.1%} of {len(board)}")
+        tell(f"   right on paper: {as_trained:.1%} of {len(paper)}; drift {service.drift():.2f}")
+        assert service.drift() < 1, "an alarm about pictures like those of the test set"
+        answers, noticed = [], 0
+        for number, pixels in enumerate(board, 1):
+            answers += service.predict([pixels])
+            if not noticed and number % LOOK == 0 and service.drift() >= 1:
+                noticed = number
+        before = accuracy(answers, labels)
+        tell(f"   right on the blackboard: {before:.1%} of {len(board)}; drift {service.drift():.2f}")
+        tell(f"   noticed after {noticed} of them")
+        assert 0 < noticed <= len(board), "the shift was not noticed"
+        tell(
+            "   "
+            + darkroom(
+                checkout, "drift", "--log", str(service.log), "--html", str(tmp_path / "drift.html")
+            ).replace("\n", "\n   ")
+        )
         assert as_trained > 0.9
         assert before < as_trained - 0.3, "the shift does no harm: nothing to learn"
 
@@ -269,8 +292,8 @@ def send_feedback(
 
 
 def keep_the_pages(folder: Path) -> None:
-    """Copy what documentation is made of to LIFE_PAGES, where that is set."""
+    """Write the documentation's pictures to the folder LIFE_PAGES, where that is set."""
     place = os.environ.get("LIFE_PAGES")
     if place:
-        Path(place).mkdir(parents=True, exist_ok=True)
-        shutil.copyfile(folder / "gallery.html", Path(place) / "gallery.html")
+        pages = {folder / f"{name}.html": Path(place) / f"life-{name}.png" for name in ("gallery", "drift")}
+        shoot_files(pages)
