@@ -1,16 +1,23 @@
-"""Export the graph that is served and compare it with torch on validation pictures."""
+"""Export the graph that is served, compare it with torch, and note what usual pictures are like to it."""
 
 import shutil
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
 
 from darkroom import tracking
 from darkroom.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
 from darkroom.files import read_json, sha256_file, write_json
 from darkroom.models import load_classifier
 from darkroom.registry import trained_run
+from darkroom.serving.drift import LEAST_PICTURES, make_reference
+from darkroom.serving.runtime import Graph
 from darkroom.splits import open_split, read_meta
 from pipeline import CALIBRATION, DATA, MODELS, REPORTS, read_params, tracking_uri
 
 PARITY_PICTURES = 1000
+REFERENCE_PICTURES = 5000
 
 
 def main() -> None:
@@ -36,6 +43,7 @@ def main() -> None:
     write_json(REPORTS / "latency.json", took)
     shutil.copyfile(REPORTS / "model_card.html", MODELS / "exported" / "card.html")
     test, calibration = read_json(REPORTS / "metrics.json")["test"], read_json(CALIBRATION)
+    told = write_reference(graph, precision, meta.classes, held_out=calibration["held_out"], seed=params.seed)
     write_json(
         MODELS / "exported" / "model.json",
         {
@@ -69,6 +77,24 @@ def main() -> None:
         f"{took['median_milliseconds']:.2g} ms for one picture here"
     )
     print(f"served in {why}")
+    print(told)
+
+
+def write_reference(graph: Path, precision: str, classes: Sequence[str], *, held_out: bool, seed: int) -> str:
+    """Write reference.json beside the graph, of validation pictures; return what to print."""
+    path = graph.with_name("reference.json")
+    path.unlink(missing_ok=True)
+    images = open_split(DATA / "validation").images
+    if len(images) < LEAST_PICTURES:
+        return f"no reference for drift: {len(images)} validation pictures are too few (of {LEAST_PICTURES})"
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:REFERENCE_PICTURES])
+    pictures = np.asarray(images[chosen])
+    answer = Graph(graph.read_bytes(), precision=precision).explain(pictures)  # as served
+    reference = make_reference(
+        pictures, answer, classes=classes, sha256=sha256_file(graph), held_out=held_out, seed=seed
+    )
+    write_json(path, reference.to_json())
+    return f"drift is told from {len(pictures):,} validation pictures: {', '.join(reference.statistics)}"
 
 
 if __name__ == "__main__":

@@ -28,6 +28,8 @@ from PIL import Image
 
 from darkroom.card_page import card_page
 from darkroom.serving.bento import bento_version, build_bento
+from darkroom.serving.drift import make_reference
+from darkroom.serving.runtime import Graph
 
 PROJECT = Path(__file__).resolve().parent.parent
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -96,6 +98,17 @@ def with_heat(
     return model
 
 
+def with_embedding(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Return a graph of `linear_graph` with one output more: twelve random directions of the pixels."""
+    graph = model.graph
+    weights = numpy_helper.to_array(next(array for array in graph.initializer if array.name == "weights"))
+    directions = np.random.default_rng(1).normal(0, 0.1, (len(weights), 12)).astype(np.float32)
+    graph.initializer.append(numpy_helper.from_array(directions, "directions"))
+    graph.node.append(helper.make_node("MatMul", ["flat", "directions"], ["embedding"]))
+    graph.output.append(helper.make_tensor_value_info("embedding", TensorProto.FLOAT, ["batch", 12]))
+    return model
+
+
 def slow_graph(height: int, width: int, channels: int, classes: int) -> onnx.ModelProto:
     """Return a graph like that of `linear_graph` whose answers take milliseconds of work."""
     graph = linear_graph(height, width, channels, classes)
@@ -133,13 +146,19 @@ def write_champion(
     card: bool = False,
     slow: bool = False,
     heat: bool = False,
+    reference: bool = False,
     **extra: Any,
 ) -> None:
-    """Write a model.onnx and model.json as the register stage does, and a small card.html if asked."""
+    """Write a model.onnx and model.json as the register stage does; if asked, a small card and a reference.
+
+    The reference for drift is of pictures of `picture`, with an embedding.
+    """
     make = slow_graph if slow else linear_graph
     model = make(height, width, channels, len(classes))
     if heat:
         model = with_heat(model, height, width, channels, len(classes))
+    if reference:
+        model = with_embedding(model)
     content = model.SerializeToString()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(content)
@@ -158,6 +177,11 @@ def write_champion(
         "run_id": "0" * 32,
     } | extra
     (folder / "model.json").write_text(json.dumps(about), encoding="utf-8")
+    if reference:
+        pixels = np.stack([picture(height, width, channels, seed=seed) for seed in range(10_000, 10_600)])
+        answer = Graph(content, threads=1).explain(pixels)
+        made = make_reference(pixels, answer, classes=classes, sha256=str(about["sha256"]))
+        (folder / "reference.json").write_text(json.dumps(made.to_json()), encoding="utf-8")
     if card:
         (folder / "figure.png").write_bytes(encoded(picture(60, 900)))
         page = card_page(CARD, folder=folder, title=f"Model card: {name}")
@@ -175,10 +199,11 @@ def write_project(folder: Path) -> None:
 
 @functools.cache
 def bento_of(kind: str) -> tuple[Path, str, Path]:
-    """Return the store, tag and archive of a Bento with a small `cifar10`, `digits` or `slow` model.
+    """Return the store, tag and archive of a small `cifar10`, `digits`, `slow` or `watched` model's Bento.
 
     `digits` is as older versions are: without a card, without `sure_from` and without heat maps, which
-    `cifar10` has. `slow` answers as `cifar10` does, after a while.
+    `cifar10` has. `slow` answers as `cifar10` does, after a while, and so does `watched`, which has a
+    reference for drift.
     """
     root = Path(tempfile.mkdtemp(prefix=f"darkroom-{kind}-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
@@ -186,7 +211,8 @@ def bento_of(kind: str) -> tuple[Path, str, Path]:
     write_project(project)
     if kind != "digits":
         shape: dict[str, Any] = {"classes": CIFAR, "height": 32, "width": 32, "channels": 3}
-        shape |= {"sure_from": SURE_FROM, "card": True, "slow": kind == "slow", "heat": kind == "cifar10"}
+        shape |= {"sure_from": SURE_FROM, "card": True, "heat": kind == "cifar10"}
+        shape |= {"slow": kind in ("slow", "watched"), "reference": kind == "watched"}
     else:
         shape = {"classes": DIGITS, "height": 8, "width": 8, "channels": 1}
     write_champion(project / "models/champion", name=kind, **shape)

@@ -1,14 +1,16 @@
 """The figures and the log of a real service with two workers, also after one of them was killed."""
 
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import psutil
 import pytest
 import requests
+from numpy.typing import NDArray
 from prometheus_client.parser import text_string_to_metric_families
 
 from darkroom.serving.predictionlog import read_predictions
@@ -23,7 +25,7 @@ Service = tuple[str, psutil.Process, Path]
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("log")
     settings = {"DARKROOM_WORKERS": "2", "DARKROOM_LOG": str(folder), "DARKROOM_QUEUE_SECONDS": "60"}
-    with serving(*bento_of("slow")[:2], settings=settings) as (url, supervisor):
+    with serving(*bento_of("watched")[:2], settings=settings) as (url, supervisor):
         process = psutil.Process(supervisor.pid)
         eventually(lambda: figure(url, "darkroom_workers") == 2, "there are two workers")
         yield url, process, folder
@@ -94,7 +96,7 @@ def test_the_figures_are_of_all_workers(service: Service) -> None:
 def test_the_model_is_named(service: Service) -> None:
     url = service[0]
     about = requests.get(url + "/model", timeout=30).json()
-    labels = ("slow", about["precision"], about["sha256"][:12], "3")
+    labels = ("watched", about["precision"], about["sha256"][:12], "3")
     assert figures(url)["darkroom_model_info"] == {labels: 1}
 
 
@@ -129,14 +131,37 @@ def test_after_a_kill_nothing_is_forgotten_and_nothing_counts_for_ever(service: 
     assert sum(figures(url)["darkroom_predictions_total"].values()) == total + 1
     eventually(lambda: figure(url, "darkroom_log_lines_total") > lines, "the log goes on")
     for line in read_predictions(folder):
-        assert line["model"] == {"name": "slow", "version": "3"}
+        assert line["model"] == {"name": "watched", "version": "3"}
+
+
+def send(url: str, pictures: Sequence[NDArray[np.uint8]]) -> None:
+    def batch(start: int) -> int:
+        files = [("pictures", encoded(pixels)) for pixels in pictures[start : start + 50]]
+        return requests.post(url + "/predict_batch", files=files, timeout=120).status_code
+
+    with ThreadPoolExecutor(4) as pool:
+        assert set(pool.map(batch, range(0, len(pictures), 50))) == {200}
+
+
+def test_a_shift_is_noticed_over_all_workers_and_none_is_not(service: Service) -> None:
+    url = service[0]
+    before = figure(url, "darkroom_log_lines_total")
+    send(url, [picture(seed=seed) for seed in range(525)])  # what other tests sent leaves the window
+    eventually(lambda: figure(url, "darkroom_log_lines_total") >= before + 525, "all were looked at")
+    now = figures(url)
+    assert now["darkroom_drift_pictures"] == {(): 500}
+    assert now["darkroom_drift"][()] == max(now["darkroom_drift_score"].values()) < 1
+    send(url, [np.clip(picture(seed=seed).astype(int) + 40, 0, 255).astype(np.uint8) for seed in range(250)])
+    eventually(lambda: figure(url, "darkroom_drift") >= 1, "brighter pictures are noticed", seconds=20)
+    assert figure(url, "darkroom_drift_score", "brightness") >= 1
+    assert figure(url, "darkroom_drift_pictures") == 500
 
 
 def test_two_services_of_one_home_keep_their_figures_apart(service: Service) -> None:
     """BentoML empties the folder for figures when the second starts; a rolling change has both."""
     url, before = service[0], sum(figures(service[0])["darkroom_predictions_total"].values())
     assert before > 0
-    with serving(*bento_of("slow")[:2]) as (second, _):
+    with serving(*bento_of("watched")[:2]) as (second, _):
         assert sum(figures(second)["darkroom_predictions_total"].values()) == 0
         assert predict(second) == 200
         assert figure(url, "darkroom_workers") == 2

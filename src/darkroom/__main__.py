@@ -1,4 +1,4 @@
-"""The registry by hand: `python -m darkroom --help` lists what can be asked and done."""
+"""The registry and its models by hand: `python -m darkroom --help` lists what can be asked and done."""
 
 import argparse
 import os
@@ -32,6 +32,9 @@ def main(arguments: list[str] | None = None) -> None:
         return
     if asked.command == "feedback":
         print(review_cli.run(ROOT, asked))
+        return
+    if asked.command == "drift":
+        print(_drift(asked))
         return
     from darkroom.champion import RegistryError, registered_name
     from darkroom.stores import open_store
@@ -67,6 +70,7 @@ def _parser() -> argparse.ArgumentParser:
     report = commands.add_parser("report", help="the reports beside another commit's, as Markdown")
     feedback = commands.add_parser("feedback", help="what people said of pictures: look, decide, export")
     review_cli.add_to(feedback, ROOT)
+    drift = commands.add_parser("drift", help="a prediction log beside the model's reference, as a page")
     promote.add_argument("version", help="its number")
     for command in (show, lineage, reproduce):
         command.add_argument("version", help="its number, or champion")
@@ -77,8 +81,35 @@ def _parser() -> argparse.ArgumentParser:
     deploy.add_argument("--port", type=int, default=3000, help="of the service (default: %(default)s)")
     rollback.add_argument("--why", default="rolled back", help="the reason, kept in the history")
     reproduce.add_argument("--into", type=Path, required=True, help="a folder that is not there yet")
+    drift.add_argument("--log", type=Path, required=True, help="the folder in DARKROOM_LOG")
+    drift.add_argument(
+        "--reference",
+        type=Path,
+        default=ROOT / "models/champion/reference.json",
+        help="of the model (default: the champion's)",
+    )
+    drift.add_argument("--version", help="of the model; default: that of the newest line")
+    drift.add_argument("--html", type=Path, required=True, help="where the page is written")
     report.add_argument("--against", default="main", help="commit or branch (default main)")
     return parser
+
+
+def _drift(asked: argparse.Namespace) -> str:
+    """Write the report on drift; return what it found."""
+    from darkroom.drift_report import DriftError, drift_page
+    from darkroom.files import write_text
+    from darkroom.serving.drift import read_reference
+
+    try:
+        page, verdict = drift_page(asked.log, read_reference(asked.reference), version=asked.version)
+    except FileNotFoundError as error:
+        raise SystemExit(
+            f"{error.filename} is not there: `dvc repro register` writes the champion's"
+        ) from error
+    except (DriftError, ValueError) as error:
+        raise SystemExit(str(error)) from error
+    write_text(asked.html, page)
+    return f"{verdict}\n{asked.html} shows it."
 
 
 def _data_name() -> str:

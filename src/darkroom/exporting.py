@@ -12,6 +12,7 @@ import onnxruntime
 import torch
 from numpy.typing import NDArray
 
+from darkroom.embedding import Embedded
 from darkroom.files import atomic_write
 from darkroom.heatmaps import NEAR, Explained, explained
 from darkroom.inference import predict
@@ -26,10 +27,11 @@ HEAT_PICTURES = 128  # whose heat maps are compared
 def export_onnx(classifier: Classifier, path: Path, *, height: int, width: int, channels: int) -> None:
     """Write `classifier` as ONNX: `pictures` uint8 [batch,H,W,C] to `probabilities` float32 [batch,classes].
 
-    A net that has heat maps (see `heatmaps`) gives them as a second output, `heat`.
+    A net that has heat maps (see `heatmaps`) gives them as a second output, `heat`. The last output is
+    `embedding` (see `embedding`).
     """
     with_heat = explained(classifier, height=height, width=width)
-    model = (with_heat or classifier).eval()
+    model = Embedded(with_heat or classifier).eval()
     example = torch.zeros(2, height, width, channels, dtype=torch.uint8)  # 2: an example of 1 fixes the batch
     with tempfile.TemporaryDirectory() as folder, warnings.catch_warnings():
         # torch's exporter warns of its own internals (pytrees, opset translation); the parity report judges
@@ -40,7 +42,7 @@ def export_onnx(classifier: Classifier, path: Path, *, height: int, width: int, 
             (example,),
             aside,
             input_names=["pictures"],
-            output_names=["probabilities", "heat"] if with_heat else ["probabilities"],
+            output_names=["probabilities", *(["heat"] if with_heat else []), "embedding"],
             dynamic_shapes={"pictures": {0: torch.export.Dim("batch")}},
             dynamo=True,
             external_data=False,

@@ -237,7 +237,7 @@ def _is_kept(client: MlflowClient, run_id: str, file: str) -> bool:
 
 
 def write_champion(uri: str, name: str, folder: Path) -> dict[str, Any]:
-    """Write the champion's graph, description and card to `folder`; return the description.
+    """Write the champion's graph, description, card and reference to `folder`; return the description.
 
     Raises RegistryError when there is no champion or its files are gone.
     """
@@ -255,6 +255,8 @@ def write_champion(uri: str, name: str, folder: Path) -> dict[str, Any]:
         folder.mkdir(parents=True)
         for file in ("model.onnx", "card.html"):
             shutil.copyfile(evidence / file, folder / file)
+        if (evidence / "reference.json").is_file():  # versions from before there were references have none
+            shutil.copyfile(evidence / "reference.json", folder / "reference.json")
         write_json(folder / "model.json", info)
     return info
 

@@ -198,9 +198,11 @@ async def openapi(request: Request) -> Response:
     return JSONResponse(describe(state.engine.classifier, default_k=DEFAULT_K, locked=state.locked))
 
 
-async def metrics(_: Request) -> Response:
+async def metrics(request: Request) -> Response:
     """Answer with the figures of all workers, as Prometheus reads them."""
-    content = await asyncio.to_thread(exposition)
+    watch: Watch | None = request.app.state.watch
+    more = [watch.drift] if watch is not None and watch.drift is not None else []
+    content = await asyncio.to_thread(exposition, more)
     return Response(content, headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST})
 
 

@@ -25,13 +25,14 @@ def bento_files(project: Path) -> list[Path]:
         path for path in (project / "src/darkroom/serving").rglob("*") if path.suffix not in (".pyc", "")
     )
     champion = [project / "models/champion" / name for name in ("model.onnx", "model.json")]
-    card = project / "models/champion/card.html"  # versions from before there were cards have none
+    # versions from before there were cards, or references for drift, have none
+    extra = [project / "models/champion" / name for name in ("card.html", "reference.json")]
     recipe = (
         project / "bentofile.yaml",
         project / "requirements/serve.txt",
         project / "src/darkroom/__init__.py",
     )
-    return [*serving, *champion, *([card] if card.is_file() else []), *recipe]
+    return [*serving, *champion, *(path for path in extra if path.is_file()), *recipe]
 
 
 def build_bento(

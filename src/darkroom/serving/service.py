@@ -14,6 +14,7 @@ SHARED = share_folder(os.environ)
 from . import connections  # noqa: E402
 from .app import create_app  # noqa: E402
 from .drain import Drain  # noqa: E402
+from .drift import read_reference  # noqa: E402
 from .engine import Engine  # noqa: E402
 from .feedback import FeedbackStore  # noqa: E402
 from .guard import Guard  # noqa: E402
@@ -25,6 +26,7 @@ from .predictionlog import PredictionLog  # noqa: E402
 from .rate import RateLimit  # noqa: E402
 from .settings import read_settings, usable_cores  # noqa: E402
 from .watch import Watch  # noqa: E402
+from .window import Drift, Window  # noqa: E402
 
 # The same place in a checkout and in a Bento, which keeps the project's layout.
 MODEL = Path(__file__).resolve().parents[3] / "models" / "champion"
@@ -67,10 +69,23 @@ class Darkroom:
         with readiness(os.environ):
             classifier = Classifier(MODEL, threads=settings.threads)
             app.state.engine = Engine(classifier, queue_seconds=settings.queue_seconds)
-            if settings.log:
-                store = PredictionLog(settings.log, limit=settings.log_bytes)
-                app.state.watch = Watch(classifier, store=store, keep_pictures=settings.log_pictures)
+            store = PredictionLog(settings.log, limit=settings.log_bytes) if settings.log else None
+            drift = _drift(classifier)
+            if store or drift:
+                app.state.watch = Watch(
+                    classifier, store=store, keep_pictures=settings.log_pictures, drift=drift
+                )
             start_worker(classifier, routes=ROUTES)
+
+
+def _drift(classifier: Classifier) -> Drift | None:
+    """Return what tells drift; None for a version from before there were references."""
+    path, sha256 = MODEL / "reference.json", str(classifier.about["sha256"])
+    if not path.is_file():
+        return None
+    reference = read_reference(path, sha256=sha256)
+    file = SHARED / f"window-{sha256[:12]}" if SHARED else None
+    return Drift(reference, Window(reference.columns, file))
 
 
 def _rate_limit() -> RateLimit | None:

@@ -1,4 +1,4 @@
-"""What happens to an answer after it was given: a thread of its own writes it to the prediction log."""
+"""What happens to an answer after it was given: a thread looks at it for drift and writes it to the log."""
 
 import atexit
 import base64
@@ -21,6 +21,8 @@ from .metrics import LOG_DROPPED, LOGGED
 from .model import Classifier
 from .pictures import to_png
 from .predictionlog import PredictionLog
+from .runtime import Answer
+from .window import Drift
 
 GATHER_SECONDS = 0.25  # what comes within is worked on together; a kill loses as much
 HELD_BYTES = 16_000_000  # of pictures that wait; beyond, answers are left out
@@ -31,13 +33,12 @@ log = logging.getLogger("darkroom")
 
 @dataclass(frozen=True)
 class Seen:
-    """The pictures of one request with what was answered: uint8 `[N,H,W,C]`, float32 `[N,K]` and `[N,D]`."""
+    """The pictures of one request, uint8 `[N,H,W,C]`, with what was answered."""
 
     time: float
     route: str
     pixels: NDArray[np.uint8]
-    probabilities: NDArray[np.float32]
-    embedding: NDArray[np.float32] | None
+    answer: Answer
     files: Sequence[File]
 
 
@@ -45,16 +46,23 @@ class Watch:
     """A thread that looks at what was answered. It never holds a request up, and never fails one."""
 
     def __init__(
-        self, classifier: Classifier, *, store: PredictionLog | None, keep_pictures: bool = False
+        self,
+        classifier: Classifier,
+        *,
+        store: PredictionLog | None = None,
+        keep_pictures: bool = False,
+        drift: Drift | None = None,
     ) -> None:
         """Start the thread.
 
         Args:
             classifier: what answers.
-            store: where the lines go.
+            store: where the lines go, if anywhere.
             keep_pictures: whether a line holds the picture, as the model sees it.
+            drift: whose window gets a row a picture, if any.
         """
         self._classifier, self._store, self._keep_pictures = classifier, store, keep_pictures
+        self.drift = drift
         self._waiting: deque[Seen] = deque()
         self._bytes = 0
         self._lock = threading.Lock()
@@ -74,9 +82,8 @@ class Watch:
         if not room:
             LOG_DROPPED.labels("busy").inc(len(done.pixels))
             return
-        answer = done.answer
-        seen = Seen(time.time(), route, done.pixels, answer.probabilities, answer.embedding, done.files)
-        self._waiting.append(seen)
+        answer = done.answer._replace(heat=None)  # the largest part, which nobody looks at
+        self._waiting.append(Seen(time.time(), route, done.pixels, answer, done.files))
         self._some.set()
 
     def close(self) -> None:
@@ -119,20 +126,27 @@ class Watch:
             )
 
     def _look(self, batch: list[Seen]) -> None:
-        statistics = measure(np.concatenate([seen.pixels for seen in batch]))
+        answer = Answer.joined([seen.answer for seen in batch])
+        measured = measure(np.concatenate([seen.pixels for seen in batch]))
+        rows = None
+        if self.drift is not None:
+            rows = self.drift.reference.rows(measured, answer)
+            self.drift.window.add(rows)
         if self._store is None:
             return
-        lines, row = [], 0
+        lines: list[bytes] = []
         for seen in batch:
             for number in range(len(seen.pixels)):
-                lines.append(self._line(seen, number, statistics[row]))
-                row += 1
+                row = None if rows is None else rows[len(lines)]
+                lines.append(self._line(seen, number, measured[len(lines)], row))
         self._store.append(lines)
         LOGGED.inc(len(lines))
 
-    def _line(self, seen: Seen, number: int, statistics: NDArray[np.float32]) -> bytes:
+    def _line(
+        self, seen: Seen, number: int, measured: NDArray[np.float32], row: NDArray[np.float32] | None
+    ) -> bytes:
         classifier = self._classifier
-        probabilities = seen.probabilities[number]
+        probabilities = seen.answer.probabilities[number]
         best = int(probabilities.argmax())
         probability = float(probabilities[best])
         entry: dict[str, Any] = {
@@ -140,13 +154,17 @@ class Watch:
             "route": seen.route,
             "model": {"name": classifier.name, "version": classifier.version},
             "class": classifier.classes[best],
-            "probability": round(probability, 4),
+            "probability": round(probability, 7),  # most are near 1: fewer digits would make them equal
             "sure": classifier.is_sure(probability),
-            "picture": {
-                name: round(float(value), 4) for name, value in zip(STATISTICS, statistics, strict=True)
-            },
+            "picture": dict(zip(STATISTICS, _rounded(measured), strict=True)),
             "upload": seen.files[number]._asdict(),
         }
+        if self.drift is not None and row is not None:
+            entry["embedding"] = self.drift.reference.summary(row)
         if self._keep_pictures:
             entry["png"] = base64.b64encode(to_png(seen.pixels[number])).decode()
         return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
+
+
+def _rounded(values: NDArray[np.float32]) -> list[float]:
+    return [round(float(value), 5) for value in values]
