@@ -13,7 +13,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart repro test test-real test-servers test-deploy test-life test-hostile bench-train bench-serve lint ui serve deploy rollback image lock
+.PHONY: help install quickstart repro test test-real test-servers test-deploy test-life test-hostile bench-train bench-serve bench-drift lint ui serve deploy rollback image lock
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -69,6 +69,9 @@ bench-train: install  ## time and accuracy of the published recipe, ours and the
 
 bench-serve: install  ## the service beside mlflow models serve, FastAPI with torch, and the limit (needs wrk)
 	python -m benchmarks.serving $(ARGS)
+
+bench-drift: install  ## how often drift is told where there is none, and how soon where there is (needs data and models)
+	python -m benchmarks.drift $(ARGS)
 
 lint: install  ## format, lint and types
 	ruff format --check .

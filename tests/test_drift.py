@@ -12,6 +12,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from benchmarks.drift import detection, draw, false_alarms, table
 from darkroom.__main__ import main
 from darkroom.drift_report import DriftError, drift_page, read_log
 from darkroom.serving.drift import EVERY, LEAST, WINDOW, Reference, make_reference, read_reference
@@ -286,3 +287,29 @@ def test_the_command_writes_the_page(
     ):
         with pytest.raises(SystemExit, match=said):
             main(["drift", "--log", str(log_), "--reference", str(reference_), "--html", str(page)])
+
+
+# --- the benchmark -----------------------------------------------------------------------------------
+
+
+def test_the_benchmark_counts_alarms_and_pictures_until_one(
+    reference: Reference, classifier: Classifier, usual: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    bright = np.clip(usual[:600].astype(int) + 60, 0, 255).astype(np.uint8)
+    rows, shifted = (reference.describe(pixels, classifier.explain(pixels)) for pixels in (usual, bright))
+    unshifted = false_alarms(reference, rows, orders=2)
+    assert unshifted["windows"] == 8
+    assert unshifted["alarms"] <= unshifted["any_look"] <= 1
+    noticed = detection(reference, rows, shifted, seeds=3)
+    assert noticed["noticed"] == 1
+    assert EVERY <= noticed["median"] <= noticed["p95"] <= 150
+    never = detection(reference, rows, rows, seeds=3)
+    assert (never["noticed"], never["median"], never["by"]) == (0, None, None)
+    shifts = [{"shift": "bright", "strength": 2, **noticed}, {"shift": "none", "strength": None, **never}]
+    result = {"unshifted": unshifted, "shifts": shifts, "window": WINDOW}
+    lines = table(result).splitlines()
+    assert lines[2].startswith("| judged once each | 8 | ")
+    assert lines[-2].startswith("| bright | 2 | 100% | ")
+    assert lines[-1] == "| none |  | 0% |  |  |  |"
+    draw(tmp_path / "drift.png", result)
+    assert (tmp_path / "drift.png").stat().st_size > 10_000

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from darkroom import exporting
 from darkroom.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
 from darkroom.heatmaps import GRID, Explained, explained
-from darkroom.models import Classifier
+from darkroom.models import ClassicNet, Classifier, FastNet
 from darkroom.serving.runtime import BATCHES, Graph, computes_in_bf16
 from darkroom.splits import Split
 from tests.test_models import classifier_of
@@ -126,6 +126,19 @@ def test_the_heat_maps_come_with_the_same_run(exported: Exported, count: int) ->
     assert heat.shape == (count, 5, GRID, GRID)
     assert np.abs(torchs).max() > 0.01
     np.testing.assert_allclose(heat, torchs, atol=1e-3)
+
+
+def test_the_last_layer_makes_the_logits_of_the_embedding(exported: Exported) -> None:
+    x = pictures(5, exported.shape)
+    embedding = Graph(exported.graph.read_bytes(), threads=1).explain(x).embedding
+    assert embedding is not None
+    net = exported.classifier.net
+    fast = isinstance(net, FastNet)
+    head = net.get_submodule("head" if fast or isinstance(net, ClassicNet) else "fc.1")
+    with torch.inference_mode():
+        expected = net(exported.classifier.standardise(torch.from_numpy(x))).numpy()
+        made = head(torch.from_numpy(embedding)).numpy() / (embedding.shape[1] if fast else 1)
+    np.testing.assert_allclose(made, expected, atol=1e-3)
 
 
 @pytest.mark.parametrize("factor", [1.2, float("nan")])

@@ -1,6 +1,11 @@
 """The figures and the log of a real service with two workers, also after one of them was killed."""
 
+import json
+import re
+import shutil
 import signal
+import subprocess
+import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -10,14 +15,22 @@ import numpy as np
 import psutil
 import pytest
 import requests
+import yaml
 from numpy.typing import NDArray
+from PIL import Image
 from prometheus_client.parser import text_string_to_metric_families
 
+from darkroom.dashboard import draw_dashboard
 from darkroom.serving.predictionlog import read_predictions
-from tests.serving_helpers import bento_of, encoded, picture, serving
+from tests.prometheus_helpers import MONITORING, prometheus, query
+from tests.serving_helpers import PROJECT, bento_of, encoded, picture, serving
 from tests.test_overload import eventually, workers
 
 pytestmark = pytest.mark.timeout(180)
+needs_prometheus = pytest.mark.skipif(
+    shutil.which("prometheus") is None or shutil.which("promtool") is None,
+    reason="prometheus and promtool are not installed (apt-get install prometheus)",
+)
 Service = tuple[str, psutil.Process, Path]
 
 
@@ -167,3 +180,94 @@ def test_two_services_of_one_home_keep_their_figures_apart(service: Service) -> 
         assert figure(url, "darkroom_workers") == 2
         assert sum(figures(url)["darkroom_predictions_total"].values()) == before
         assert figure(second, "darkroom_workers") == 1
+
+
+# --- what is made of the figures ---------------------------------------------------------------------
+
+
+def named(text: str) -> set[str]:
+    """Return the metrics that a text names, without the suffixes of histograms."""
+    return {re.sub("_(bucket|sum|count)$", "", name) for name in re.findall(r"\bdarkroom_[a-z_]+", text)}
+
+
+def queries() -> str:
+    """Return all that the rules and the dashboard ask for."""
+    rules = yaml.safe_load((MONITORING / "alerts.yml").read_text(encoding="utf-8"))["groups"]
+    dashboard = json.loads((MONITORING / "dashboard.json").read_text(encoding="utf-8"))
+    asked = [rule["expr"] for group in rules for rule in group["rules"]]
+    asked += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    asked += [note["expr"] for note in dashboard["annotations"]["list"]]
+    asked += [variable["query"]["query"] for variable in dashboard["templating"]["list"]]
+    return "\n".join(asked)
+
+
+def test_rules_dashboard_and_docs_name_the_figures_that_there_are(service: Service) -> None:
+    url = service[0]
+    assert predict(url) == 200
+    assert requests.post(url + "/predict", files={"picture": b""}, timeout=60).status_code == 422
+    send(url, [picture(seed=seed) for seed in range(150)])
+    eventually(lambda: figure(url, "darkroom_drift"), "drift is told")
+    there = named(requests.get(url + "/metrics", timeout=30).text)
+    # one that begins with its first event, which this service does not have
+    feedback = {"darkroom_feedback_total"}
+    assert "darkroom_feedback_total" in named(queries())
+    assert named(queries()) - there <= feedback
+    lines = (PROJECT / "docs/monitoring.md").read_text(encoding="utf-8").splitlines()
+    cells = [line.split("|")[1] for line in lines if line.startswith("| `darkroom_")]
+    documented = named("\n".join(cells))
+    assert documented - there <= feedback
+    assert there - documented == {"darkroom_feedback"} & there
+
+
+def test_every_label_that_is_asked_for_is_there(service: Service) -> None:
+    """A query for a label or a value that no figure has is never wrong, and never right."""
+    assert predict(service[0]) == 200
+    now = requests.get(service[0] + "/metrics", timeout=30).text
+    for name, wanted in re.findall(r"\b(darkroom_[a-z_]+)\{([^}]*)\}", queries()):
+        lines = [line for line in now.splitlines() if line.startswith(name + "{")]
+        for label, kind, value in re.findall(r'(\w+)(=~|!=|=)"([^"]*)"', wanted):
+            if label != "instance" and kind != "!=":
+                pattern = value if kind == "=~" else re.escape(value)
+                assert any(re.search(rf'\b{label}="{pattern}"', line) for line in lines), (name, label, value)
+
+
+def test_each_alert_says_what_to_do_and_has_a_test() -> None:
+    (group,) = yaml.safe_load((MONITORING / "alerts.yml").read_text(encoding="utf-8"))["groups"]
+    tested = (MONITORING / "alerts_test.yml").read_text(encoding="utf-8")
+    for rule in group["rules"]:
+        assert set(rule["annotations"]) == {"summary", "description"}
+        assert f'alertname="{rule["alert"]}", alertstate="firing", ' in tested, rule["alert"]
+
+
+@needs_prometheus
+@pytest.mark.servers
+def test_promtool_finds_the_rules_good() -> None:
+    for arguments in (
+        ["check", "rules", "alerts.yml"],
+        ["test", "rules", "alerts_test.yml"],
+        ["check", "config", "--syntax-only", "prometheus.yml"],
+    ):
+        done = subprocess.run(["promtool", *arguments], cwd=MONITORING, capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+
+@needs_prometheus
+@pytest.mark.servers
+def test_a_real_prometheus_scrapes_tells_drift_and_answers_the_dashboard(
+    service: Service, tmp_path: Path
+) -> None:
+    url = service[0]
+    with prometheus(url, tmp_path / "prometheus") as server:
+        start = time.time()
+        eventually(lambda: list(query(server, 'up{job="darkroom"}').values()) == [1], "it scrapes")
+        send(url, [np.clip(picture(seed=seed) + 90.0, 0, 255).astype(np.uint8) for seed in range(550)])
+        eventually(lambda: max(query(server, "darkroom_drift").values(), default=0) > 1, "it sees the drift")
+        (total,) = query(server, "sum(darkroom_predictions_total)").values()
+        assert total >= 550
+        alerts = 'ALERTS{alertname="DarkroomDrift", alertstate="pending"}'  # firing after a minute
+        eventually(lambda: query(server, alerts), "the alert is on its way")
+        wrong = requests.get(f"{server}/api/v1/rules", timeout=30).json()["data"]["groups"][0]["rules"]
+        assert [rule["name"] for rule in wrong if rule["health"] != "ok"] == []
+        draw_dashboard(tmp_path / "dashboard.png", server, start=start, end=time.time(), rate="10s")
+    with Image.open(tmp_path / "dashboard.png") as image:
+        assert image.width > 1200

@@ -22,6 +22,7 @@ from mlflow.tracking import MlflowClient
 from darkroom.files import read_json, sha256_file
 from darkroom.inference import predict
 from darkroom.models import load_classifier
+from darkroom.serving.drift import read_reference
 from darkroom.splits import open_split
 from pipeline import ROOT
 from tests.checkouts import Checkout, Quickstart, copy_for_training
@@ -155,7 +156,12 @@ def test_torch_the_exported_graph_and_the_service_agree(quickstart: Quickstart) 
     tag = read_json(root / "reports/bento.json")["tag"]
     precision = read_json(root / "models/champion/model.json")["precision"]
     assert precision == read_json(root / "reports/parity.json")["precision"]
+    sha256 = read_json(root / "models/champion/model.json")["sha256"]
+    reference = read_reference(root / "models/champion/reference.json", sha256=sha256)
+    assert reference.pictures == len(open_split(root / "data/validation"))
+    assert {"class_mix", "confidence", "contrast", "embedding"} <= set(reference.statistics)
     with serve_bento(root / ".bentoml", tag) as url:
+        assert "darkroom_drift_pictures" in requests.get(f"{url}/metrics", timeout=30).text
         assert "Model card" in requests.get(f"{url}/card", timeout=30).text
         for image, expected in zip(split.images, torchs, strict=True):
             answer = requests.post(
