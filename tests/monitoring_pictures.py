@@ -24,7 +24,7 @@ from darkroom.files import atomic_write, write_text
 from darkroom.serving.drift import read_reference
 from darkroom.splits import open_split
 from tests.prometheus_helpers import prometheus, query
-from tests.screenshots import _bento, _small
+from tests.screenshots import _bento, small
 from tests.serving_helpers import PROJECT, encoded, serve_bento
 from tests.test_page import CHROMIUM, FLAGS
 
@@ -68,7 +68,7 @@ def main() -> None:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
             view = browser.new_page(viewport={"width": 900, "height": 1000}, color_scheme="light")
             view.goto((folder / "drift.html").as_uri())
-            shot = _small(view.screenshot(full_page=True))
+            shot = small(view.screenshot(full_page=True))
             browser.close()
         with atomic_write(options.folder / "drift-report.png") as file:
             file.write(shot)
