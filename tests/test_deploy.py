@@ -157,6 +157,25 @@ def test_nothing_runs_with_more_than_it_needs() -> None:
     assert COMPOSE["services"]["darkroom"]["user"] == user.removeprefix("USER ")
 
 
+def test_what_compose_mounts_is_there() -> None:
+    mounts = [mount for service in COMPOSE["services"].values() for mount in service.get("volumes", ())]
+    places = {mount.split(":")[0] for mount in mounts}
+    folders = {place for place in places if place.startswith(".")}
+    assert places - folders == set(COMPOSE["volumes"])
+    for place in folders:
+        assert (DEPLOY / place).is_dir(), place
+    scraped = yaml.safe_load((DEPLOY / "monitoring/prometheus.yml").read_text(encoding="utf-8"))[
+        "scrape_configs"
+    ]
+    (job,) = scraped
+    assert job["authorization"]["credentials_file"] == "/run/secrets/admin-token"
+    assert set(COMPOSE["services"]["prometheus"]["secrets"]) == {"admin-token"}
+    assert job["static_configs"] == [{"targets": ["darkroom:3000"]}]
+    provided = yaml.safe_load((DEPLOY / "grafana/datasources/prometheus.yaml").read_text(encoding="utf-8"))
+    assert provided["datasources"][0]["uid"] == "prometheus"
+    assert '"uid": "prometheus"' in (DEPLOY / "monitoring/dashboard.json").read_text(encoding="utf-8")
+
+
 def test_the_probes_ask_what_is_there_and_need_no_token() -> None:
     home, tag, _ = bento_of("digits")
     asked = {container()[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "readiness", "liveness")}
