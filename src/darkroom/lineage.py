@@ -7,7 +7,18 @@ import tempfile
 from importlib.metadata import version
 from pathlib import Path
 
-PACKAGES = ("torch", "torchvision", "mlflow", "dvc", "optuna", "bentoml", "numpy", "pandas", "onnxruntime")
+PACKAGES = (
+    "torch",
+    "torchvision",
+    "mlflow",
+    "dvc",
+    "optuna",
+    "bentoml",
+    "numpy",
+    "pandas",
+    "onnxruntime",
+    "openvino",
+)
 
 
 def commit(root: Path) -> str | None:
