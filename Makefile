@@ -5,6 +5,8 @@ INSTALLED := .venv/.installed
 SERVERS := .venv/servers/.installed
 DEPLOY := .venv/deploy/.installed
 ENGINE ?= docker
+POSTGRES := .venv/.postgres
+RAY := .venv/.ray
 # the stages' commands say `python`: the environment's
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := src
@@ -13,7 +15,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install quickstart repro test test-real test-servers test-deploy test-life test-hostile bench-train bench-serve bench-drift lint ui serve deploy rollback image lock
+.PHONY: help install install-postgres install-ray quickstart repro test test-real test-servers test-ray test-deploy test-life test-hostile bench-train bench-serve bench-drift lint ui serve deploy rollback image lock
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -29,6 +31,15 @@ $(INSTALLED): requirements/bootstrap.lock requirements/dev.lock
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' | while read -r place; do echo "$(CURDIR)/src" > "$$place/darkroom.pth"; done
 	@touch $@
 
+install-postgres: $(POSTGRES)  ## what a study in PostgreSQL needs (OPTUNA_STORAGE)
+
+install-ray: $(RAY)  ## what tune.engine=ray needs
+
+# on top of what `make install` installed, none of which they change
+$(POSTGRES) $(RAY): .venv/.%: $(INSTALLED) requirements/%.lock
+	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/$*.lock
+	@touch $@
+
 quickstart: install  ## every stage on the digits, in a scratch copy: the first look
 	@python -m darkroom.quickstart
 
@@ -41,8 +52,11 @@ test: install  ## the whole test suite
 test-real: install  ## download, preprocess and a few steps of training on the archive in DARKROOM_MIRROR
 	python -m pytest -m real_data
 
-test-servers: $(SERVERS)  ## the registry on real servers: MLflow's before PostgreSQL and an S3 emulator
+test-servers: $(SERVERS) $(POSTGRES)  ## registry and study on real servers: MLflow's, PostgreSQL, an S3 emulator
 	python -m pytest -m servers
+
+test-ray: $(RAY)  ## the tuner's workers as tasks of Ray, started on this machine
+	python -m pytest -m ray
 
 # the servers have an environment of their own, as on a machine of their own; what both have is of one version
 $(SERVERS): $(INSTALLED) requirements/servers.lock
@@ -101,3 +115,4 @@ lock: install  ## resolve the dependencies of pyproject.toml anew (writes requir
 	awk '/^[^ ]/ {uv = /^uv==/} uv' requirements/dev.lock > requirements/bootstrap.lock
 	awk '/^[^ ]/ && !/^python-dateutil==/ {sub(/ \\$$/, ""); print}' requirements/dev.lock | uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c /dev/stdin -o requirements/servers.lock requirements/servers.in
 	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements/deploy.lock requirements/deploy.in
+	for extra in postgres ray; do awk '/^[^ ]/ {sub(/ \\$$/, ""); print}' requirements/dev.lock | uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c /dev/stdin -o requirements/$$extra.lock requirements/$$extra.in || exit 1; done

@@ -115,6 +115,23 @@ def servers() -> Iterator[Servers]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+@contextmanager
+def postgres() -> Iterator[str]:
+    """Start PostgreSQL alone; yield the address of a database for SQLAlchemy, with psycopg as its driver."""
+    binaries = _postgres_binaries()
+    if binaries is None:
+        pytest.skip("PostgreSQL's programs are not installed: `apt-get install postgresql`")
+    folder = Path(tempfile.mkdtemp(prefix="darkroom-postgres-"))
+    try:
+        address, stop = _start_postgres(binaries, folder / "postgres")
+        try:
+            yield address.replace("postgresql://", "postgresql+psycopg://")
+        finally:
+            stop()
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
 def _postgres_binaries() -> Path | None:
     """Return the folder of PostgreSQL's programs; Debian's packages keep them out of PATH."""
     found = shutil.which("initdb")

@@ -8,15 +8,19 @@ import sqlite3
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
 import pandas as pd
+import psutil
 import pytest
 import requests
 import torch
 import yaml
+from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
 from darkroom.files import read_json, sha256_file
@@ -251,27 +255,81 @@ def test_a_killed_training_goes_on_and_ends_the_same(quickstart: Quickstart, tmp
     assert not list((copy.root / ".checkpoints").glob("train-*"))
 
 
-def test_a_killed_study_goes_on_to_its_total(quickstart: Quickstart, tmp_path: Path) -> None:
+def test_a_killed_study_goes_on_to_its_total_and_its_trial_after_its_last_epoch(
+    quickstart: Quickstart, tmp_path: Path
+) -> None:
     copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
     first = subprocess.Popen([sys.executable, "-m", "pipeline.tune"], cwd=copy.root, env=copy.environment)
-    deadline = time.monotonic() + 120
-    while not _finished_trials(copy.root):
-        assert first.poll() is None, "the study ended before it could be killed"
-        assert time.monotonic() < deadline, "no trial finished in two minutes"
-        time.sleep(0.05)
+    _wait_for(first, lambda: list((copy.root / ".checkpoints").glob("tune-*/trial-*/epoch-00002.*")))
     first.kill()
     assert first.wait() == -signal.SIGKILL
-    assert "going on with a study of" in copy.stage("tune")
+    assert re.search("^resuming after epoch [234] of 4$", copy.stage("tune"), re.MULTILINE)
     trials = pd.read_csv(copy.root / "reports/trials.csv")
     assert trials["state"].isin(["complete", "pruned"]).sum() == 4
-    assert not (trials["state"] == "running").any()
+    (killed,) = trials.index[trials["state"] == "killed"]
+    assert trials["epochs"][killed] >= 1
+    experiment, runs = _trial_runs(copy)
+    assert len(runs) == 4, "the killed trial's run went on"
+    assert {run.data.tags["state"] for run in runs} <= {"complete", "pruned"}
+    curve = client(copy).get_metric_history(runs[-1].info.run_id, "validation_accuracy")
+    assert {point.step for point in curve} == {1, 2, 3, 4}, "of the first trial, killed and gone on with"
+    before = read_json(copy.root / "reports/tune.json")
+    assert "going on with a study of 4 finished trials" in copy.stage("tune")
+    assert read_json(copy.root / "reports/tune.json") == before, "there was nothing left to do"
+    assert len(client(copy).search_runs([experiment])) == 5
+
+
+def test_two_workers_share_a_study_and_kills_cost_no_trial(quickstart: Quickstart, tmp_path: Path) -> None:
+    copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
+    tree = yaml.safe_load((copy.root / "params.yaml").read_text(encoding="utf-8"))
+    tree["tune"] |= {"trials": 7, "workers": 2, "pruner": "none"}
+    (copy.root / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    stage = psutil.Popen([sys.executable, "-m", "pipeline.tune"], cwd=copy.root, env=copy.environment)
+    _wait_for(stage, lambda: _finished_trials(copy.root) >= 1)
+    workers = stage.children()
+    assert len(workers) == 2
+    workers[0].kill()
+    finished = _finished_trials(copy.root)
+    _wait_for(stage, lambda: _finished_trials(copy.root) > finished and len(stage.children()) == 2)
+    workers = stage.children()
+    stage.kill()
+    assert stage.wait() == -signal.SIGKILL
+    _, alive = psutil.wait_procs(workers, timeout=30)
+    assert not alive, "workers end with the stage that started them"
+    copy.stage("tune")
+    trials = pd.read_csv(copy.root / "reports/trials.csv")
+    states = trials["state"].value_counts()
+    assert states["complete"] == read_json(copy.root / "reports/tune.json")["trials"] == 7
+    assert set(states.index) <= {"complete", "killed"}
+    _, runs = _trial_runs(copy)
+    assert len(runs) == 7
+    assert {run.data.tags["state"] for run in runs} == {"complete"}
+    assert not list((copy.root / ".checkpoints").glob("tune-*"))
+
+
+def _trial_runs(copy: Checkout) -> tuple[str, list[Run]]:
+    """Return the id of the experiment, and the trials' runs below the one of the study, newest first."""
+    experiment = client(copy).get_experiment_by_name("digits")
+    assert experiment is not None
+    runs = client(copy).search_runs([experiment.experiment_id])
+    (study,) = (run for run in runs if run.info.run_name == "tune")
+    below = [run for run in runs if run.data.tags.get("mlflow.parentRunId") == study.info.run_id]
+    assert {run.data.tags["study"] for run in below} == {study.data.tags["study"]}
+    return str(experiment.experiment_id), below
+
+
+def _wait_for(process: "subprocess.Popen[bytes] | psutil.Popen", happened: Callable[[], Any]) -> None:
+    deadline = time.monotonic() + 240
+    while not happened():
+        assert process.poll() is None, "it ended before it could be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
 
 
 def _finished_trials(root: Path) -> int:
-    studies = list((root / ".checkpoints").glob("tune-*/study.db"))
-    if not studies:
+    if not (root / ".checkpoints/studies.db").exists():
         return 0
-    with sqlite3.connect(studies[0]) as database:
+    with sqlite3.connect(root / ".checkpoints/studies.db") as database:
         try:
             return int(database.execute("select count(*) from trials where state='COMPLETE'").fetchone()[0])
         except sqlite3.OperationalError:  # not there yet

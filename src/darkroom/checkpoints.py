@@ -28,15 +28,24 @@ def fingerprint(settings: Mapping[str, Any], data: Sequence[str]) -> str:
 
     A checkpoint is resumed under the same name alone.
     """
+    return hashlib.sha256(json.dumps(rests_on(settings, data), sort_keys=True).encode()).hexdigest()[:16]
+
+
+def rests_on(settings: Mapping[str, Any], data: Sequence[str]) -> dict[str, Any]:
+    """Return what `fingerprint` names."""
+    named = {_import_name(name): getattr(module, "__file__", None) for name, module in sys.modules.items()}
     code = {
         name: sha256_file(Path(file))
-        for name, module in sorted(sys.modules.items())
-        # a stage's own script runs under the name __main__
-        if name.partition(".")[0] in ("darkroom", "pipeline", "__main__")
-        and (file := getattr(module, "__file__", None))
+        for name, file in sorted(named.items())
+        if name.partition(".")[0] in ("darkroom", "pipeline") and file
     }
-    rests_on = {"settings": settings, "data": list(data), "code": code, "torch": str(torch.__version__)}
-    return hashlib.sha256(json.dumps(rests_on, sort_keys=True).encode()).hexdigest()[:16]
+    return {"settings": dict(settings), "data": list(data), "code": code, "torch": str(torch.__version__)}
+
+
+def _import_name(name: str) -> str:
+    # a stage's own script runs under the name __main__
+    spec = getattr(sys.modules[name], "__spec__", None)
+    return spec.name if name == "__main__" and spec else name
 
 
 def save_checkpoint(folder: Path, epoch: int, states: Mapping[str, State], meta: Mapping[str, Any]) -> None:

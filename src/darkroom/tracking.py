@@ -26,19 +26,23 @@ def open_run(
     *,
     name: str,
     run_id: str | None = None,
-    nested: bool = False,
+    parent: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
     """Open a run and yield its id: run `run_id` again where the store at `uri` has it, else a new one.
 
-    The run ends as FINISHED, as FAILED when the block raises.
+    A new one is shown below the run `parent`, where the store has that. The run ends as FINISHED, as
+    FAILED when the block raises.
     """
     _create_database(uri)
     follow_move(uri)
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(experiment_id=_experiment_id(uri, experiment))
     known = run_id if run_id and has_run(uri, run_id) else None
-    with mlflow.start_run(run_id=known, run_name=None if known else name, nested=nested) as run:
+    above = parent if parent and has_run(uri, parent) else None
+    with mlflow.start_run(
+        run_id=known, run_name=None if known else name, nested=above is not None, parent_run_id=above
+    ) as run:
         mlflow.set_tags({key: str(value) for key, value in (tags or {}).items()})
         yield run.info.run_id
 
