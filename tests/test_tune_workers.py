@@ -73,7 +73,10 @@ def test_two_checkouts_share_a_study_on_postgresql_and_one_is_killed(
         another(prepared, tmp_path / "changed", epochs=5),
     )
     with postgres() as storage:
-        shared = {"OPTUNA_STORAGE": storage, "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}"}
+        shared: dict[str, Any] = {
+            "OPTUNA_STORAGE": storage,
+            "MLFLOW_TRACKING_URI": f"sqlite:///{tmp_path / 'mlflow.db'}",
+        }
         worker = [sys.executable, "-m", "pipeline.tune", "--worker"]
         early = there.run(*worker, check=False, **shared)
         assert early.returncode == 1

@@ -37,13 +37,15 @@ def rests_on(settings: Mapping[str, Any], data: Sequence[str]) -> dict[str, Any]
     code = {
         name: sha256_file(Path(file))
         for name, file in sorted(named.items())
-        if name.partition(".")[0] in ("darkroom", "pipeline") and file
+        if name.partition(".")[0] in ("darkroom", "pipeline", "__main__")
+        and file
+        and "site-packages" not in Path(file).parts  # a library's script: pytest's, or that of Ray's workers
     }
     return {"settings": dict(settings), "data": list(data), "code": code, "torch": str(torch.__version__)}
 
 
 def _import_name(name: str) -> str:
-    # a stage's own script runs under the name __main__
+    # `python -m` runs a module under the name __main__
     spec = getattr(sys.modules[name], "__spec__", None)
     return spec.name if name == "__main__" and spec else name
 
