@@ -489,7 +489,7 @@ def _requeue(study: optuna.Study, trial: FrozenTrial) -> None:
     Not where workers die in the same epoch of it again and again: it may be the trial that kills them.
     """
     if _deaths(trial) >= DEATHS:
-        log.warning("trial %s is given up: %s", trial.number, _reason(trial))
+        log.warning("trial %s is given up: %s", trial.number, _died_in_epoch(trial))
         return
     mine = {"worker", "began", "ended"}
     study.add_trial(
@@ -560,10 +560,13 @@ def _reason(trial: FrozenTrial) -> str:
     if trial.state == TrialState.PRUNED:
         return f"stopped after epoch {trial.last_step}"
     if trial.state == TrialState.FAIL:
-        epoch = len(trial.intermediate_values) + 1
-        died = f"{DEATHS} workers died in epoch {epoch}" if _deaths(trial) >= DEATHS else "its worker died"
+        died = _died_in_epoch(trial) if _deaths(trial) >= DEATHS else "its worker died"
         return str(trial.user_attrs.get("reason", died))
     return ""
+
+
+def _died_in_epoch(trial: FrozenTrial) -> str:
+    return f"{DEATHS} workers died in epoch {len(trial.intermediate_values) + 1}"
 
 
 def _row(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> dict[str, Any]:
