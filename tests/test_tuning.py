@@ -451,7 +451,10 @@ def test_a_trial_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
     study = open_study(f"sqlite:///{path}", "study", params=params)
     for _ in range(DEATHS):
         worker = start_worker(path, tmp_path / "folder", params, 60)
-        while not any(len(trial.params) == 3 for trial in study.get_trials(states=(TrialState.RUNNING,))):
+        while not any(
+            len(trial.params) == 3 and "began" in trial.user_attrs
+            for trial in study.get_trials(states=(TrialState.RUNNING,))
+        ):
             time.sleep(0.02)
         worker.kill()
         worker.join()
