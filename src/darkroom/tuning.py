@@ -217,23 +217,37 @@ def release_dead(study: optuna.Study, folder: Path, *, dead_after: float) -> Non
     Of this folder's workers the locks tell; of others the heartbeat, after `dead_after` seconds without.
     """
     optuna.storages.fail_stale_trials(study)  # its callback queues them again
-    dead = [worker for worker in _workers(folder) if _died(folder / "workers" / worker)]
-    now = time.time()
+    dead = {path.name for path in (folder / "workers").glob("*") if _died(path)}
     for trial in study.get_trials(deepcopy=False, states=(TrialState.RUNNING,)):
         worker = trial.user_attrs.get("worker")
-        if worker is None:  # killed before it could say who it was, else it will in a moment
-            seen = _nameless.setdefault((study.study_name, trial.number), now)
-            alone = _is_sqlite(study) and len(_workers(folder)) - len(dead) <= 1
-            lost = now - seen > (LOOK if alone else dead_after)
-        else:
-            lost = worker in dead
-        if lost:
+        if worker in dead or (worker is None and _is_lost(study, trial, dead_after)):
             with suppress(ValueError, UpdateFinishedTrialError):  # another worker was first
                 study.tell(trial.number, state=TrialState.FAIL)
                 _requeue(study, trial)
 
 
 _nameless: dict[tuple[str, int], float] = {}  # when a running trial without a worker was seen first
+
+
+def _is_lost(study: optuna.Study, trial: FrozenTrial, dead_after: float) -> bool:
+    """Say whether the worker of a trial without a name was killed before it could write its own."""
+    if _sqlite_file(study) is not None:
+        with _turn(study):  # who lives has written its name before it ends its turn
+            return "worker" not in study.get_trials(deepcopy=False)[trial.number].user_attrs
+    now = time.time()
+    return now - _nameless.setdefault((study.study_name, trial.number), now) > dead_after
+
+
+@contextmanager
+def _turn(study: optuna.Study) -> Iterator[None]:
+    """Begin trials one worker after the other, where all are on one machine."""
+    database = _sqlite_file(study)
+    if database is None:
+        yield
+        return
+    with open(f"{database}.turn", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def _open_storage(url: str, *, dead_after: int) -> optuna.storages.RDBStorage:
@@ -416,9 +430,10 @@ def _next_trial(study: optuna.Study, worker: str) -> optuna.Trial | None:
         waiting and (in_time or any(map(_goes_on, waiting)))
     ):
         return None
-    trial = study.ask()
-    _record_heartbeat(study, trial)
-    trial.set_user_attr("worker", worker)
+    with _turn(study):
+        trial = study.ask()
+        _record_heartbeat(study, trial)
+        trial.set_user_attr("worker", worker)
     # each worker may have thought that it begins the last one: those before it by number are
     before = sum(_counts(other) for other in study.get_trials(deepcopy=False)[: trial.number])
     if before >= total or not (in_time or "first" in trial.user_attrs):
@@ -613,10 +628,6 @@ def _alive(workers: Path) -> Iterator[str]:
         yield name
 
 
-def _workers(folder: Path) -> list[str]:
-    return [path.name for path in (folder / "workers").glob("*")]
-
-
 def _died(lock: Path) -> bool:
     try:
         with open(lock) as file:
@@ -657,9 +668,10 @@ def _record_heartbeat(study: optuna.Study, trial: optuna.Trial) -> None:
     storage.record_heartbeat(trial._trial_id)
 
 
-def _is_sqlite(study: optuna.Study) -> bool:
+def _sqlite_file(study: optuna.Study) -> str | None:
     backend: Any = getattr(study._storage, "_backend", study._storage)
-    return bool(backend.engine.dialect.name == "sqlite")
+    url = backend.engine.url
+    return str(url.database) if url.get_backend_name() == "sqlite" else None
 
 
 def _tree(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
