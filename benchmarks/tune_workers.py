@@ -28,7 +28,7 @@ RESULTS = Path(__file__).parent / "results" / "tune_workers.json"
 TUNE = {
     "minutes": 0,
     "epochs": 3,
-    "pictures": 4000,
+    "pictures": 3000,
     "resolution": 16,
     "pruner": "none",
     "engine": "processes",
@@ -44,7 +44,7 @@ SPACE = {
 def main() -> None:
     """Run what the arguments ask for, print the table and keep it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--trials", type=int, default=12, help="of each run (default 12)")
+    parser.add_argument("--trials", type=int, default=8, help="of each run (default 8)")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], metavar="COUNT")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()

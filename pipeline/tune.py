@@ -28,10 +28,12 @@ from darkroom.training import Epoch, fit, model_config, new_classifier, shrink_s
 from darkroom.tuning import (
     Attempt,
     Pruned,
+    StudyError,
     best_values,
     check_result,
     failure,
     finished_trials,
+    is_over,
     join_study,
     open_study,
     trials_table,
@@ -80,7 +82,7 @@ def main() -> None:
     if options.owned:
         workers.end_with_parent()
     if options.worker:
-        run_worker()
+        run_worker(by_hand=not options.owned)
         return
     params = read_params()
     if params.tune.trials == 0:
@@ -92,7 +94,9 @@ def main() -> None:
         return
     try:
         run_study(prepare(params))
-    except (ValueError, workers.WorkerError) as error:
+    except KeyboardInterrupt as stop:
+        raise SystemExit("stopped: the next run goes on") from stop
+    except (StudyError, workers.WorkerError) as error:
         raise SystemExit(str(error)) from error
 
 
@@ -201,7 +205,9 @@ def run_workers(search: Search, progress: Callable[[], int]) -> None:
     )
 
 
-def run_worker(search: Search | None = None, *, after_trial: Callable[[], Any] = lambda: None) -> None:
+def run_worker(
+    search: Search | None = None, *, by_hand: bool = False, after_trial: Callable[[], Any] = lambda: None
+) -> None:
     """Run trials in this process until the study needs no more; it is joined, and must have been begun."""
     search = search or prepare(read_params())
     params = search.params
@@ -211,8 +217,12 @@ def run_worker(search: Search | None = None, *, after_trial: Callable[[], Any] =
     print(f"device {device_reason}; precision {precision_reason}; {torch.get_num_threads()} thread(s)")
     try:
         study = join_study(study_storage(), search.study, params=params, about=search.about)
-    except ValueError as error:
+    except StudyError as error:
         raise SystemExit(str(error)) from error
+    if by_hand and is_over(study):
+        raise SystemExit(
+            f"study {search.study} has come to its end: raise tune.trials where it was begun to go on"
+        )
     meta = read_meta(DATA / "meta.json")
     train = open_split(DATA / "train").first(params.tune.pictures)
     validation = open_split(DATA / "validation")

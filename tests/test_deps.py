@@ -87,7 +87,12 @@ def test_every_script_is_a_stage() -> None:
 
 @pytest.mark.parametrize(
     ("library", "door"),
-    [("mlflow", {"tracking.py", "registry.py"}), ("optuna", {"tuning.py"}), ("bentoml", {"serving"})],
+    [
+        ("mlflow", {"tracking.py", "registry.py"}),
+        ("optuna", {"tuning.py"}),
+        ("ray", {"cluster.py"}),
+        ("bentoml", {"serving"}),
+    ],
 )
 def test_each_outside_system_has_one_door(library: str, door: set[str]) -> None:
     src = PROJECT / "src/darkroom"

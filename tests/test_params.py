@@ -7,7 +7,16 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from darkroom.params import ParamsError, flatten, load_params, merge, override, parse_params
+from darkroom.params import (
+    Choices,
+    ParamsError,
+    flatten,
+    load_params,
+    merge,
+    override,
+    parse_params,
+    walk_space,
+)
 from tests.training_helpers import PARAMS
 
 TREE: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
@@ -127,6 +136,119 @@ def test_a_space_that_leads_to_impossible_values_is_refused(leaf: dict[str, Any]
     tree["tune"]["space"] = {"model": {"dropout": leaf}}
     with pytest.raises(ParamsError, match=rf"tune\.space\.model\.dropout has {value}: "):
         parse_params(tree)
+
+
+FAST = {"model.architecture": "fast"}
+BOTH = {"choices": ["fast", "classic"]}
+
+
+@pytest.mark.parametrize(
+    ("space", "complaint"),
+    [
+        ({"train": {"batch_size": {"choices": ["32"]}}}, "tune.space.train.batch_size has '32': "),
+        ({"train": {"batch_size": {"choices": [32, 32]}}}, "32 is among the choices twice"),
+        ({"train": {"batch_size": {"low": 32.0, "high": 64.0}}}, "tune.space.train.batch_size has 32.0: "),
+        ({"model": {"views": {"low": 1, "high": 6}}}, "tune.space.model.views has 3: "),
+        ({"train": {"batch_size": []}}, "tune.space.train.batch_size is []: "),
+        (
+            {"train": {"batch_size": [{"low": 1, "hihg": 2}]}},
+            "batch_size.0.hihg is unknown: did you mean high?",
+        ),
+        (
+            {"train": {"optimizer": {"choices": ["sgd", "adam"], "when": FAST}}},
+            "tune.space.train.optimizer has a condition on model.architecture, which is not in tune.space",
+        ),
+        (
+            {
+                "model": {
+                    "architecture": BOTH,
+                    "hidden": {"low": 8, "high": 9, "when": {"model.architecture": "c"}},
+                }
+            },
+            "condition model.architecture='c', which model.architecture never is in tune.space",
+        ),
+        (
+            {
+                "model": {
+                    "hidden": {"low": 8, "high": 9, "when": {"model.dropout": 0.1}},
+                    "dropout": {"choices": [0.1, 0.2], "when": {"model.hidden": 8}},
+                }
+            },
+            "the conditions of model.hidden, model.dropout in tune.space go round in a circle",
+        ),
+        (
+            {"model": {"architecture": BOTH}},
+            "tune.space can draw model.architecture=classic: train.optimizer is muon",
+        ),
+        (
+            {"model": {"architecture": BOTH}, "train": {"optimizer": {"choices": ["muon", "sgd"]}}},
+            "tune.space can draw model.architecture=classic, train.optimizer=muon",
+        ),
+        ({"augment": {"flip": {"choices": ["none", "random"]}}}, "tune.space can draw augment.flip=none: "),
+        ({"train": {"epochs": {"low": 2, "high": 4}}}, "tune.space.train.epochs cannot be searched"),
+    ],
+)
+def test_a_space_that_cannot_be_searched_is_refused(space: dict[str, Any], complaint: str) -> None:
+    tree = merge(TREE, {})
+    tree["tune"] = TREE["tune"] | {"space": space}
+    with pytest.raises(ParamsError) as refused:
+        parse_params(tree)
+    assert complaint in str(refused.value)
+
+
+def test_conditions_make_a_space_of_several_architectures_possible() -> None:
+    classic = {"model.architecture": "classic"}
+    tree = merge(TREE, {})
+    tree["tune"] = TREE["tune"] | {
+        "space": {
+            "model": {"architecture": BOTH, "hidden": {"low": 64, "high": 512, "when": classic}},
+            "train": {
+                "optimizer": [{"choices": ["muon", "sgd"], "when": FAST}, {"choices": ["sgd", "adam"]}],
+                "learning_rate": [
+                    {"low": 0.06, "high": 0.24, "when": {"train.optimizer": ["muon", "sgd"]}},
+                    {"low": 1e-4, "high": 1e-2, "log": True},
+                ],
+            },
+        }
+    }
+    params = parse_params(tree)
+    assert override(params, {}) == params, "and comes out of a dump the same"
+    drawn = []
+    for first in (0, -1):  # of the choices
+        values = walk_space(
+            params.tune.space,
+            lambda name, label, leaf, first=first: (
+                leaf.choices[first]  # type: ignore[misc]
+                if isinstance(leaf, Choices)
+                else (label, leaf.low)
+            ),
+        )
+        drawn.append(values)
+    assert drawn[0] == {
+        "model.architecture": "fast",
+        "train.optimizer": "muon",
+        "train.learning_rate": ("train.learning_rate (train.optimizer=muon|sgd)", 0.06),
+    }
+    assert drawn[1] == {
+        "model.architecture": "classic",
+        "model.hidden": ("model.hidden", 64),
+        "train.optimizer": "adam",
+        "train.learning_rate": ("train.learning_rate (else)", 1e-4),
+    }
+
+
+@pytest.mark.parametrize(
+    ("changes", "complaint"),
+    [
+        ({"min_epochs": 9}, "min_epochs (9) is above epochs"),
+        ({"reduction_factor": 1}, "tune.reduction_factor is 1: "),
+        ({"pruner": "halving"}, "tune.pruner is 'halving': "),
+        ({"workers": 0}, "tune.workers is 0: "),
+        ({"minutes": -1}, "tune.minutes is -1: "),
+    ],
+)
+def test_a_search_that_makes_no_sense_is_refused(changes: dict[str, Any], complaint: str) -> None:
+    assert complaint in refusal({"tune": changes})
 
 
 def test_classic_does_not_train_with_muon() -> None:

@@ -346,8 +346,6 @@ def test_a_worker_joins_only_the_study_of_its_own_params_data_and_code(tmp_path:
     joined = join_study(storage, "digits-1", params=params, about=about)
     work(joined, params=params, objective=quick, folder=tmp_path)
     assert finished_trials(study) == 1
-    with pytest.raises(ValueError, match="digits-1 has come to its end: raise tune"):
-        join_study(storage, "digits-1", params=params, about=about)
 
 
 def test_a_storage_that_cannot_be_opened_is_named_without_its_password() -> None:
@@ -412,7 +410,7 @@ def test_killed_at_random_moments_three_workers_come_to_the_exact_total(tmp_path
             workers.append(start_worker(path, folder, params))
     for worker in workers:
         worker.join(60)
-        assert worker.exitcode in (0, 1), "1: it came too late to join"
+        assert worker.exitcode == 0
     if not is_over(study):  # the last were killed
         search(path, folder, params, 0.0)
     states = Counter(trial.state for trial in study.trials)

@@ -39,7 +39,8 @@ def rests_on(settings: Mapping[str, Any], data: Sequence[str]) -> dict[str, Any]
         for name, file in sorted(named.items())
         if name.partition(".")[0] in ("darkroom", "pipeline", "__main__")
         and file
-        and "site-packages" not in Path(file).parts  # a library's script: pytest's, or that of Ray's workers
+        # a library's script, as that of Ray's workers, is none of ours
+        and not (name == "__main__" and (Path(file).parent / "__init__.py").exists())
     }
     return {"settings": dict(settings), "data": list(data), "code": code, "torch": str(torch.__version__)}
 

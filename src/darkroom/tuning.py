@@ -46,6 +46,11 @@ LOOK = 1.0  # seconds between two looks at a study in which all trials are taken
 DEATHS = 3  # of workers in the same epoch of a trial, after which it is not tried again
 LOCK_SECONDS = 60  # that a sqlite file may be locked by others
 
+
+class StudyError(ValueError):
+    """The study cannot be searched, or found nothing; the message says why and what to do."""
+
+
 Pruned = optuna.TrialPruned
 """Raised where a trial is stopped early."""
 
@@ -72,7 +77,7 @@ def open_study(
     """Open the study `name` at the storage's URL, or begin it with what it is `about`; set its budget.
 
     A new one tries the values of `params` first, and second the best of the newest study before that is
-    about the same `data_name`. A value outside of the space is left to the sampler. Raises ValueError when
+    about the same `data_name`. A value outside of the space is left to the sampler. Raises StudyError when
     the storage cannot be reached.
     """
     rdb = _open_storage(storage, dead_after=params.tune.dead_after)
@@ -94,16 +99,13 @@ def open_study(
 def join_study(storage: str, name: str, *, params: Params, about: Mapping[str, Any]) -> optuna.Study:
     """Open the study `name` that another process began.
 
-    Raises ValueError where there is none, with what differs from the newest one about the same data, and
-    where the study has come to its end.
+    Raises StudyError where there is none, with what differs from the newest one about the same data.
     """
     rdb = _open_storage(storage, dead_after=params.tune.dead_after)
     try:
         study = optuna.load_study(storage=rdb, study_name=name)
     except KeyError as error:
-        raise ValueError(_no_study(rdb, name, about)) from error
-    if is_over(study):
-        raise ValueError(f"study {name} has come to its end: raise tune.trials where it was begun to go on")
+        raise StudyError(_no_study(rdb, name, about)) from error
     return _equip(study, params)
 
 
@@ -158,13 +160,13 @@ def is_over(study: optuna.Study) -> bool:
 
 
 def check_result(study: optuna.Study) -> None:
-    """Raise ValueError, with the reasons, when not one trial of the study came to its end."""
+    """Raise StudyError, with the reasons, when not one trial of the study came to its end."""
     trials = study.get_trials(deepcopy=False)
     if _count(trials, TrialState.COMPLETE):
         return
     reasons = Counter(_reason(trial) for trial in trials if _state(trial, trials) == "failed")
     told = "".join(f"\n  {count} × {reason}" for reason, count in reasons.most_common(3))
-    raise ValueError(
+    raise StudyError(
         f"none of {finished_trials(study) + _failures(trials)} trials came to its end: narrow tune.space to "
         f"what trains, or give it more tune.trials or tune.minutes{told}"
     )
@@ -198,7 +200,7 @@ def best_values(study: optuna.Study) -> dict[str, dict[str, Any]]:
 
 
 def trials_table(study: optuna.Study) -> pd.DataFrame:
-    """Return a row a trial that began.
+    """Return a row a trial that ended.
 
     Its number, state (complete, pruned, failed, killed), validation accuracy, epochs, the training pictures
     it saw, seconds, the reason it ended before its time, and the values tried. A killed one's epochs are
@@ -206,7 +208,7 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
     """
     trials = study.get_trials(deepcopy=False)
     columns = ["trial", "state", "validation_accuracy", "epochs", "pictures", "seconds", "reason"]
-    rows = [_row(trial, trials) for trial in trials if _state(trial, trials) is not None]
+    rows = [_row(trial, trials) for trial in trials if _state(trial, trials) not in (None, "running")]
     names = dict.fromkeys(name for row in rows for name in row if name not in columns)
     return pd.DataFrame(rows, columns=[*columns, *names])
 
@@ -272,11 +274,11 @@ def _open_storage(url: str, *, dead_after: int) -> optuna.storages.RDBStorage:
             heartbeat_stale_trial_callback=_requeue,
         )
     except ImportError as error:
-        raise ValueError(f"{error}: `make install-postgres` installs what PostgreSQL needs") from error
+        raise StudyError(f"{error}: `make install-postgres` installs what PostgreSQL needs") from error
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
         words = str(error.__cause__ or error).splitlines()[0]
         shown = sqlalchemy.engine.make_url(url).render_as_string(hide_password=True)
-        raise ValueError(f"the study's storage {shown} cannot be opened: {words}") from error
+        raise StudyError(f"the study's storage {shown} cannot be opened: {words}") from error
     if sqlite:
         sqlalchemy.event.listen(storage.engine, "connect", _set_journal)
         sqlalchemy.event.listen(storage.engine, "begin", _begin)
