@@ -83,6 +83,15 @@ os.kill(os.getpid(), signal.SIGKILL)
     assert not psutil.pid_exists(number)
 
 
+def test_a_worker_that_looks_after_its_parent_can_end_first(tmp_path: Path) -> None:
+    source = Path(workers.__file__).parents[1]
+    script = (
+        f"import sys; sys.path.insert(0, {str(source)!r}); from darkroom.workers import end_with_parent; "
+    )
+    watch(lambda number: start(tmp_path, script + "end_with_parent()"), 1, progress=lambda: 0)
+    assert (tmp_path / "log").read_text() == ""
+
+
 def test_each_worker_has_a_graphics_card_where_there_are_several(monkeypatch: pytest.MonkeyPatch) -> None:
     assert graphics_card(0, 1) == {}
     assert [graphics_card(number, 2)["CUDA_VISIBLE_DEVICES"] for number in range(3)] == ["0", "1", "0"]

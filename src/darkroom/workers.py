@@ -2,7 +2,6 @@
 
 import os
 import subprocess
-import sys
 import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -107,7 +106,9 @@ def end_with_parent() -> None:
     """End this process when the one that started it as `Process` has ended, were it killed."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()  # until the parent's end of the pipe is closed
+        # until the parent's end of the pipe is closed; sys.stdin has a lock that Python wants when it ends
+        while os.read(0, 1):
+            pass
         os._exit(1)
 
     threading.Thread(target=wait, daemon=True).start()
