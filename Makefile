@@ -7,6 +7,7 @@ DEPLOY := .venv/deploy/.installed
 ENGINE ?= docker
 POSTGRES := .venv/.postgres
 RAY := .venv/.ray
+DASHBOARD := .venv/dashboard/.installed
 # the stages' commands say `python`: the environment's
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := src
@@ -15,7 +16,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-postgres install-ray quickstart repro test test-real test-servers test-ray test-deploy test-life test-hostile bench-train bench-serve bench-drift lint ui serve deploy rollback image lock
+.PHONY: help install install-postgres install-ray quickstart repro test test-real test-servers test-ray test-deploy test-life test-hostile bench-train bench-serve bench-tune bench-drift lint ui dashboard serve deploy rollback image lock
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -95,6 +96,16 @@ lint: install  ## format, lint and types
 ui: install  ## MLflow's page with the runs and the registry, at http://127.0.0.1:5000
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
 
+dashboard: $(DASHBOARD)  ## optuna-dashboard on the tuner's studies, at http://127.0.0.1:8080; PORT=8080
+	@# it would make an empty database where there is none
+	@test -n "$$OPTUNA_STORAGE" || test -f .checkpoints/studies.db || { echo "There is no study here yet: run dvc repro, or set OPTUNA_STORAGE to where it is." >&2; exit 1; }
+	.venv/dashboard/bin/optuna-dashboard --host 127.0.0.1 --port $(or $(PORT),8080) "$${OPTUNA_STORAGE:-sqlite:///.checkpoints/studies.db}"
+
+$(DASHBOARD): $(INSTALLED) requirements/dashboard.lock
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/dashboard
+	$(BIN)/uv pip install --python .venv/dashboard/bin/python --require-hashes --compile-bytecode -r requirements/dashboard.lock
+	@touch $@
+
 serve: install  ## the page and the API with the champion, at http://127.0.0.1:3000
 	python -m darkroom.serving $(if $(BENTO),--bento $(BENTO)) $(if $(PORT),--port $(PORT))
 
@@ -115,4 +126,4 @@ lock: install  ## resolve the dependencies of pyproject.toml anew (writes requir
 	awk '/^[^ ]/ {uv = /^uv==/} uv' requirements/dev.lock > requirements/bootstrap.lock
 	awk '/^[^ ]/ && !/^python-dateutil==/ {sub(/ \\$$/, ""); print}' requirements/dev.lock | uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c /dev/stdin -o requirements/servers.lock requirements/servers.in
 	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements/deploy.lock requirements/deploy.in
-	for extra in postgres ray; do awk '/^[^ ]/ {sub(/ \\$$/, ""); print}' requirements/dev.lock | uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c /dev/stdin -o requirements/$$extra.lock requirements/$$extra.in || exit 1; done
+	for extra in postgres ray dashboard; do awk '/^[^ ]/ {sub(/ \\$$/, ""); print}' requirements/dev.lock | uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c /dev/stdin -o requirements/$$extra.lock requirements/$$extra.in || exit 1; done
