@@ -36,6 +36,7 @@ from darkroom.tuning import (
     is_over,
     join_study,
     open_study,
+    study_view,
     trials_table,
     work,
 )
@@ -90,6 +91,7 @@ def main() -> None:
         write_json(REPORTS / "tune.json", {"trials": 0})
         with atomic_write(REPORTS / "trials.csv") as file:
             file.write(b"trial,state,validation_accuracy,epochs,pictures,seconds,reason\n")
+        show_study(None, params.data.name)
         print("tune.trials is 0: training takes params.yaml as it is")
         return
     try:
@@ -160,7 +162,7 @@ def run_study(search: Search) -> None:
             },
         )
         tracking.log_metrics({"best_validation_accuracy": study.best_value})
-        tracking.log_files(REPORTS / "trials.csv")
+        tracking.log_files(REPORTS / "trials.csv", *show_study(study_view(study), search.study))
     write_json(TUNED, best_values(study))
     shutil.rmtree(search.folder, ignore_errors=True)
     short = params.tune.trials - finished_trials(study)
@@ -171,6 +173,14 @@ def run_study(search: Search) -> None:
         f"best of {finished_trials(study)} trials: {study.best_value:.2%} validation accuracy with "
         f"{study.best_params}"
     )
+
+
+def show_study(view: Any, name: str) -> list[Path]:
+    """Write the study's pictures and its page; return their paths."""
+    # only now: what a study rests on are the modules that its workers load, and no picture is among them
+    from darkroom.study_page import write_study
+
+    return write_study(REPORTS, view, title=f"study {name}")
 
 
 def run_workers(search: Search, progress: Callable[[], int]) -> None:

@@ -40,6 +40,8 @@ REPORTED = {
     *("coverage_test.csv", "coverage.png", "reliability.csv", "reliability.png", "slices.csv", "slices.png"),
     *("corruptions.csv", "corruptions.png", "duplicates.csv", "duplicates.png", "label_issues.csv"),
     *("label_issues.png", "confusion_matrix.csv", "mistakes.csv", "predictions.parquet", "model_card.html"),
+    *("study.html", "tune_curves.csv", "tune_importances.csv", "tune_history.png", "tune_curves.png"),
+    *("tune_importances.png", "tune_parallel.png", "tune_slices.png"),
 }
 
 
@@ -103,7 +105,14 @@ def test_metrics_params_and_plots_say_something(quickstart: Quickstart) -> None:
     plots = checkout.run("dvc", "plots", "show", "-o", "plots-shown").stdout
     page = Path(re.sub(r"^file://", "", plots.strip()))
     html = page.read_text(encoding="utf-8")
-    for name in ("confusion", "trials", "mistakes.png", "train_loss"):
+    for name in (
+        "confusion",
+        "trials",
+        "mistakes.png",
+        "train_loss",
+        "tune_history.png",
+        "curves of the trials",
+    ):
         assert name in html
     shutil.rmtree(page.parent)
 
@@ -116,6 +125,8 @@ def test_runs_are_tracked(quickstart: Quickstart) -> None:
     tune, train = runs["tune"], runs["train"]
     trials = [run for run in runs.values() if run.data.tags.get("mlflow.parentRunId") == tune.info.run_id]
     assert len(trials) == read_json(quickstart.checkout.root / "reports/tune.json")["trials"] == 4
+    shown = {artifact.path for artifact in mlflow.list_artifacts(tune.info.run_id)}
+    assert shown >= {"study.html", "trials.csv", "tune_history.png", "tune_parallel.png", "tune_slices.png"}
     test = read_json(quickstart.checkout.root / "reports/metrics.json")["test"]
     assert train.data.metrics["test.accuracy"] == pytest.approx(test["accuracy"])
     assert len(mlflow.get_metric_history(train.info.run_id, "validation_accuracy")) == 12

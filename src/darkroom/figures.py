@@ -96,13 +96,13 @@ def confusion_figure(
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     numbers = size <= MOST_WITH_NUMBERS
     side = WIDTH if numbers else max(WIDTH, 0.15 * size)
-    with _figure(path, side if numbers else side + 1, side, layout="compressed") as figure:
+    with open_png(path, side if numbers else side + 1, side, layout="compressed") as figure:
         axes = figure.add_subplot()
         axes.grid(False)
         # The square root lets a confusion of 1 % show beside a diagonal near 100 %.
         image = axes.imshow(share, cmap=BLUES, norm=PowerNorm(0.5, 0, 1), interpolation="nearest")
         small = 10.0 if size <= 12 else 8.0 if numbers else 7.0
-        names = [_short(name, 18) for name in classes]
+        names = [shortened(name, 18) for name in classes]
         turn = 0 if numbers and max(map(len, names)) <= 3 else 45 if size <= 50 else 90
         axes.set_xticks(range(size), names, rotation=turn, fontsize=small)
         if turn == 45:
@@ -123,7 +123,7 @@ def confusion_figure(
             for row, column in zip(*np.nonzero(counts), strict=True):
                 _cell_numbers(axes, int(row), int(column), counts, share)
         else:
-            bar = figure.colorbar(image, ax=axes, shrink=0.5, pad=0.02, format=_percent)
+            bar = figure.colorbar(image, ax=axes, shrink=0.5, pad=0.02, format=percent_tick)
             bar.set_ticks([0, 0.01, 0.1, 0.3, 0.6, 1])
             bar.set_label("share of the actual class")
             bar.outline.set_visible(False)
@@ -157,7 +157,7 @@ def learning_curve_figure(path: Path, curve: pd.DataFrame, best_epoch: int) -> N
             f"kept: epoch {best_epoch}, with {best['validation_accuracy']:.2%} of the validation pictures"
             f" right (loss {best['validation_loss']:.3f})"
         )
-    with _figure(path, WIDTH, 3.9) as figure:
+    with open_png(path, WIDTH, 3.9) as figure:
         left, right = figure.subplots(1, 2)
         for axes, kind in ((left, "loss"), (right, "accuracy")):
             axes.axvline(best_epoch, color=SOFT, linewidth=1, linestyle=(0, (2, 2)))
@@ -167,7 +167,7 @@ def learning_curve_figure(path: Path, curve: pd.DataFrame, best_epoch: int) -> N
             axes.set_xlabel("epoch")
             axes.set_xlim(epochs.min() - 0.5, epochs.max() + 0.5)
             axes.margins(y=0.12)
-        right.yaxis.set_major_formatter(_percent)
+        right.yaxis.set_major_formatter(percent_tick)
         left.set_title("loss")
         right.set_title("accuracy")
         figure.legend(*left.get_legend_handles_labels(), loc="outside lower center", ncols=2)
@@ -193,7 +193,7 @@ def per_class_figure(path: Path, table: pd.DataFrame) -> None:
     known = rows["support"].to_numpy() > 0
     places = np.arange(len(rows))
     small = 10.0 if len(rows) <= 30 else 7.0
-    with _figure(path, WIDTH, 1.5 + (0.34 if len(rows) <= 30 else 0.2) * len(rows)) as figure:
+    with open_png(path, WIDTH, 1.5 + (0.34 if len(rows) <= 30 else 0.2) * len(rows)) as figure:
         axes = figure.add_subplot()
         axes.barh(places, recall, height=0.68, color=PALE, label="recall")
         axes.errorbar(
@@ -219,13 +219,13 @@ def per_class_figure(path: Path, table: pd.DataFrame) -> None:
         for place, value, support in zip(places, recall, rows["support"], strict=True):
             text = f"{value:.1%}".replace("%", " %") if support else "no pictures"
             axes.text(1.02, float(place), text, va="center_baseline", fontsize=small)
-        axes.set_yticks(places, [_short(str(name), 24) for name in rows["class"]], fontsize=small)
+        axes.set_yticks(places, [shortened(str(name), 24) for name in rows["class"]], fontsize=small)
         axes.tick_params(axis="y", length=0)
         axes.set_xlim(0, 1)
         axes.set_ylim(-0.6, len(rows) - 0.4)
         axes.grid(False, axis="y")
         axes.spines["left"].set_visible(False)
-        axes.xaxis.set_major_formatter(_percent)
+        axes.xaxis.set_major_formatter(percent_tick)
         figure.legend(loc="outside lower center", ncols=3)
         axes.set_title("recall of each class: how many of its pictures were recognised")
 
@@ -258,8 +258,8 @@ def mistakes_figure(
         _refuse_share("confidence", value)
     captions = []
     for name, taken_for, value in zip(actual, predicted, confidence, strict=True):
-        said = f"{_short(taken_for, 12)} ({_told(min(value, 1), 0)})"
-        captions.append((said, f"is {_short(name, 17)}"))
+        said = f"{shortened(taken_for, 12)} ({told_share(min(value, 1), 0)})"
+        captions.append((said, f"is {shortened(name, 17)}"))
     gallery_figure(
         path,
         images,
@@ -354,7 +354,7 @@ def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, tempera
     confidence, accuracy = table["confidence"].to_numpy(float), table["accuracy"].to_numpy(float)
     reach = _reach(table)
     off = (confidence < accuracy - reach[0]) | (confidence > accuracy + reach[1])
-    with _figure(path, WIDTH, 6.4) as figure:
+    with open_png(path, WIDTH, 6.4) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.4, 1])
         upper.plot([0, 1], [0, 1], "--", color=SOFT, linewidth=1.2, label="as sure as right")
         for rows, colour, mark, name in (
@@ -378,8 +378,8 @@ def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, tempera
         upper.set_xlim(-0.01, 1.01)
         upper.set_ylim(-0.02, 1.02)
         upper.set_ylabel("accuracy")
-        upper.xaxis.set_major_formatter(_percent)
-        upper.yaxis.set_major_formatter(_percent)
+        upper.xaxis.set_major_formatter(percent_tick)
+        upper.yaxis.set_major_formatter(percent_tick)
         lower.bar(low, table["pictures"], width=wide, align="edge", color=PALE, edgecolor="white")
         numbers = [f"{pictures:,}" for pictures in table["pictures"]]
         # An axis of some 500 points, and digits 0.64 as wide as their size.
@@ -397,7 +397,7 @@ def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, tempera
         figure.align_ylabels()
         figure.legend(loc="outside lower center", ncols=3)
         fitted = "no temperature fitted" if temperature is None else f"at temperature {temperature:.3g}"
-        upper.set_title(f"expected calibration error {_told(error, 2)}, {fitted}")
+        upper.set_title(f"expected calibration error {told_share(error, 2)}, {fitted}")
 
 
 def coverage_figure(
@@ -433,7 +433,7 @@ def coverage_figure(
         title += "; no threshold was chosen"
     else:
         _refuse_share("sure_accuracy", sure_accuracy)
-        asked = _percent(sure_accuracy, 0)
+        asked = percent_tick(sure_accuracy, 0)
     if sure_accuracy is not None and threshold is None:
         title = f"no threshold makes {asked} of the answered validation pictures right"
     if threshold is not None:
@@ -441,7 +441,7 @@ def coverage_figure(
     lowest = min(float(answered["accuracy"].min()), 1.0 if sure_accuracy is None else sure_accuracy)
     span = max(1 - lowest, 0.01)
     bottom = lowest - 0.24 * span  # leaves a strip below the curve, for the words
-    with _figure(path, WIDTH, 4.6) as figure:
+    with open_png(path, WIDTH, 4.6) as figure:
         axes = figure.add_subplot()
         if sure_accuracy is not None:
             axes.axhline(
@@ -454,7 +454,7 @@ def coverage_figure(
             said, place = "no picture is so sure", 0.0
             if not sure.empty:
                 place, right = float(sure["coverage"].iloc[0]), float(sure["accuracy"].iloc[0])
-                said = f"{_told(place)} answered, {_told(right, 2)} of them right"
+                said = f"{told_share(place)} answered, {told_share(right, 2)} of them right"
                 axes.vlines(place, bottom, right, color=ORANGE, linewidth=1, linestyle=(0, (2, 2)))
                 axes.plot(
                     [place],
@@ -478,8 +478,8 @@ def coverage_figure(
             )
         axes.set_xlim(0, 1.01)
         axes.set_ylim(bottom, 1 + 0.04 * span)
-        axes.xaxis.set_major_formatter(_percent)
-        axes.yaxis.set_major_formatter(_percent)
+        axes.xaxis.set_major_formatter(percent_tick)
+        axes.yaxis.set_major_formatter(percent_tick)
         axes.set_xlabel("coverage: the share of the pictures that are answered")
         axes.set_ylabel("accuracy of the answered pictures")
         figure.legend(loc="outside lower center", ncols=3)
@@ -513,7 +513,7 @@ def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None
     fewest, most = table["pictures"].min(), table["pictures"].max()
     pictures = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
     means = []
-    with _figure(path, WIDTH, 1.1 + 1.9 * lines) as figure:
+    with open_png(path, WIDTH, 1.1 + 1.9 * lines) as figure:
         grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
         for place, axes in enumerate(grid.flat):
             if place >= len(names):
@@ -521,7 +521,9 @@ def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None
                 continue
             rows = table[table["corruption"] == names[place]].sort_values("strength")
             means.append(float(rows["accuracy"].mean()))
-            axes.axhline(clean, color=SOFT, linewidth=1.2, linestyle="--", label=f"clean: {_told(clean)}")
+            axes.axhline(
+                clean, color=SOFT, linewidth=1.2, linestyle="--", label=f"clean: {told_share(clean)}"
+            )
             axes.fill_between(
                 rows["strength"],
                 rows["accuracy_low"],
@@ -534,17 +536,18 @@ def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None
                 rows["strength"], rows["accuracy"], "-o", color=BLUE, label=f"accuracy on {pictures} pictures"
             )
             above: dict[str, Any] = {"xy": (0, 1), "xycoords": "axes fraction", "textcoords": "offset points"}
-            axes.annotate(_short(names[place], 20), xytext=(0, 17), **above)
-            axes.annotate(f"mean {_told(means[-1])}", xytext=(0, 5), fontsize=8.5, color=SOFT, **above)
+            axes.annotate(shortened(names[place], 20), xytext=(0, 17), **above)
+            axes.annotate(f"mean {told_share(means[-1])}", xytext=(0, 5), fontsize=8.5, color=SOFT, **above)
             axes.tick_params(labelbottom=True)
         first = grid[0, 0]
         first.set_xticks(strengths)
         first.set_xlim(strengths[0] - 0.3, strengths[-1] + 0.3)
         first.set_ylim(0, 1.03)
         first.set_yticks([0, 0.5, 1])
-        first.yaxis.set_major_formatter(_percent)
+        first.yaxis.set_major_formatter(percent_tick)
         figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        told = f"accuracy by strength of corruption; mean corruption accuracy {_told(float(np.mean(means)))}"
+        mean = told_share(float(np.mean(means)))
+        told = f"accuracy by strength of corruption; mean corruption accuracy {mean}"
         figure.suptitle(told, x=0.01, ha="left", fontsize=11)
 
 
@@ -576,7 +579,7 @@ def slices_figure(path: Path, table: pd.DataFrame) -> None:
     heads, parts, place = [], [], 0.0
     for name in dict.fromkeys(table["slice"]):
         part = table[table["slice"] == name]
-        heads.append((place, f"by {_short(str(name), 24)}"))
+        heads.append((place, f"by {shortened(str(name), 24)}"))
         parts.append(part.assign(place=place + 1 + np.arange(len(part))))
         place += len(part) + 1.6
     rows = pd.concat(parts)
@@ -584,7 +587,7 @@ def slices_figure(path: Path, table: pd.DataFrame) -> None:
     below = known["accuracy_high"] < overall
     few = len(rows) <= 30
     small = 10.0 if few else 7.5
-    with _figure(path, WIDTH, 1.5 + (0.32 if few else 0.19) * place) as figure:
+    with open_png(path, WIDTH, 1.5 + (0.32 if few else 0.19) * place) as figure:
         axes = figure.add_subplot()
         axes.axvline(overall, color=SOFT, linewidth=1.2, linestyle="--", label="all pictures")
         for shown, colour, mark, label in (
@@ -604,10 +607,10 @@ def slices_figure(path: Path, table: pd.DataFrame) -> None:
                     label=label,
                 )
         for at, accuracy, pictures in zip(rows["place"], rows["accuracy"], rows["pictures"], strict=True):
-            text = f"{_told(accuracy)} of {pictures:,}" if pictures else "no pictures"
+            text = f"{told_share(accuracy)} of {pictures:,}" if pictures else "no pictures"
             axes.text(1.02, at, text, va="center_baseline", fontsize=small,
                       transform=axes.get_yaxis_transform())  # fmt: skip
-        names = [name for _, name in heads] + [_short(str(name), 24) for name in rows["group"]]
+        names = [name for _, name in heads] + [shortened(str(name), 24) for name in rows["group"]]
         axes.set_yticks([at for at, _ in heads] + list(rows["place"]), names, fontsize=small)
         for heading in axes.get_yticklabels()[: len(heads)]:
             heading.set_fontweight("bold")
@@ -620,15 +623,15 @@ def slices_figure(path: Path, table: pd.DataFrame) -> None:
         axes.set_xlim(leftmost - room, 1 + room)
         axes.grid(False, axis="y")
         axes.spines["left"].set_visible(False)
-        axes.xaxis.set_major_formatter(_percent)
+        axes.xaxis.set_major_formatter(percent_tick)
         if not few:  # the axis at the bottom is pages away
             axes.tick_params(axis="x", top=True, labeltop=True)
         figure.legend(loc="outside lower center", ncols=3)
-        axes.set_title(f"accuracy of each slice of the pictures; all together: {_told(overall, 2)}")
+        axes.set_title(f"accuracy of each slice of the pictures; all together: {told_share(overall, 2)}")
 
 
 @contextmanager
-def _figure(
+def open_png(
     path: Path,
     width: float,
     height: float,
@@ -666,7 +669,7 @@ def _gallery(
         none: what the picture says where n is 0.
     """
     if not captions:
-        with _figure(path, WIDTH, 2) as figure:
+        with open_png(path, WIDTH, 2) as figure:
             said = " ".join(none.split())
             figure.text(0.5, 0.5, said, ha="center", fontsize=_fitting(said, 12, 0.94 * WIDTH))
         return
@@ -677,7 +680,7 @@ def _gallery(
     wide = (cell - (len(sets) - 1) * seam) / len(sets)
     tall = wide * sets[0].shape[1] / sets[0].shape[2]
     height = head + lines * (text + tall + gap)
-    with _figure(path, WIDTH, height, layout=None) as figure:
+    with open_png(path, WIDTH, height, layout=None) as figure:
         title = " ".join(title.split())
         size = _fitting(title, 11, WIDTH - 2 * gap)
         figure.text(gap / WIDTH, 1 - 0.14 / height, title, fontsize=size, va="top")
@@ -697,8 +700,8 @@ def _gallery(
                 axes.grid(False)
                 axes.spines[:].set(visible=True, color=FAINT)  # else a white picture has no edge
             for said, up, colour, weight in (
-                (_short(caption[0], most), 18, ORANGE, "bold"),
-                (_short(caption[1], most), 5, INK, "normal"),
+                (shortened(caption[0], most), 18, ORANGE, "bold"),
+                (shortened(caption[1], most), 5, INK, "normal"),
             ):
                 at = (left / WIDTH, (bottom + tall + up / 72) / height)
                 size = _fitting(said, 9, cell + gap / 4, weight)
@@ -744,7 +747,8 @@ def _commonest_confusions(counts: NDArray[np.int64], classes: Sequence[str]) -> 
     told = ""
     for place in np.argsort(-wrong, axis=None, kind="stable")[:3]:
         row, column = divmod(int(place), len(classes))
-        pair = f"{_short(classes[row], 18)} taken for {_short(classes[column], 18)} ({wrong[row, column]:,})"
+        actual, predicted = shortened(classes[row], 18), shortened(classes[column], 18)
+        pair = f"{actual} taken for {predicted} ({wrong[row, column]:,})"
         if wrong[row, column] == 0 or len(told) + len(pair) > 98:
             break
         told += (" · " if told else "most often: ") + pair
@@ -780,7 +784,7 @@ def _refuse_pictures(name: str, images: NDArray[np.uint8]) -> None:
         raise ValueError(f"{name} must be uint8 [n, H, W, 1 or 3], got {images.dtype} {list(images.shape)}")
 
 
-def _told(share: float, digits: int = 1) -> str:
+def told_share(share: float, digits: int = 1) -> str:
     """Return a share 0..1 in words, with so many digits after the point."""
     return f"{share:.{digits}%}".replace("%", " %")
 
@@ -790,12 +794,12 @@ def _thousands(value: float, _place: float) -> str:
     return f"{value:,.0f}"
 
 
-def _percent(value: float, _place: float) -> str:
+def percent_tick(value: float, _place: float) -> str:
     """Return a share 0..1 as a tick's text."""
     return f"{100 * value:g} %"
 
 
-def _short(name: str, most: int) -> str:
+def shortened(name: str, most: int) -> str:
     """Return `name` in one line, cut where it is longer than `most` characters."""
     name = " ".join(str(name).split())
     return name if len(name) <= most else name[: most - 1] + "…"

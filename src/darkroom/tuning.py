@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import optuna
 import pandas as pd
@@ -31,6 +31,7 @@ from darkroom.params import (
     Leaf,
     Params,
     ParamsError,
+    Range,
     Space,
     Tune,
     flatten,
@@ -40,11 +41,15 @@ from darkroom.params import (
 )
 from darkroom.training import Epoch, TrainingError
 
+if TYPE_CHECKING:
+    from darkroom.study_figures import StudyView
+
 log = logging.getLogger(__name__)
 
 LOOK = 1.0  # seconds between two looks at a study in which all trials are taken
 DEATHS = 3  # of workers in the same epoch of a trial, after which it is not tried again
 LOCK_SECONDS = 60  # that a sqlite file may be locked by others
+FEWEST_FOR_IMPORTANCES = 8  # complete trials; PED-ANOVA compares the best tenth with the rest
 
 
 class StudyError(ValueError):
@@ -211,6 +216,25 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
     rows = [_row(trial, trials) for trial in trials if _state(trial, trials) not in (None, "running")]
     names = dict.fromkeys(name for row in rows for name in row if name not in columns)
     return pd.DataFrame(rows, columns=[*columns, *names])
+
+
+def study_view(study: optuna.Study) -> "StudyView":
+    """Return what the figures of a study show, as plain tables."""
+    from darkroom.study_figures import StudyView  # with matplotlib, which workers do without
+
+    table, leaves = trials_table(study), _searched_leaves(study)
+    reports = [
+        {"trial": trial.number, "epoch": epoch, "validation_accuracy": accuracy}
+        for trial in study.get_trials(deepcopy=False)
+        if trial.number in set(table["trial"])
+        for epoch, accuracy in sorted(trial.intermediate_values.items())
+    ]
+    return StudyView(
+        trials=table.astype({"validation_accuracy": float}),
+        curves=pd.DataFrame(reports, columns=["trial", "epoch", "validation_accuracy"]),
+        leaves=leaves,
+        importances=_importances(study),
+    )
 
 
 def release_dead(study: optuna.Study, folder: Path, *, dead_after: float) -> None:
@@ -600,6 +624,40 @@ def _row(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> dict[str, Any]:
         "reason": _reason(trial),
         **{space_name(label): value for label, value in trial.params.items()},
     }
+
+
+def _searched_leaves(study: optuna.Study) -> dict[str, Leaf]:
+    """Return by name the range or choices that trials drew from; of alternatives what holds them all."""
+    leaves: dict[str, Leaf] = {}
+    for trial in study.get_trials(deepcopy=False):
+        for label, distribution in trial.distributions.items():
+            name = space_name(label)
+            leaves[name] = _joined(leaves.get(name), distribution)
+    return leaves
+
+
+def _joined(leaf: Leaf | None, distribution: BaseDistribution) -> Leaf:
+    if isinstance(distribution, optuna.distributions.CategoricalDistribution):
+        known = leaf.choices if isinstance(leaf, Choices) else ()
+        return Choices.model_validate({"choices": tuple(dict.fromkeys([*known, *distribution.choices]))})
+    assert isinstance(
+        distribution, optuna.distributions.IntDistribution | optuna.distributions.FloatDistribution
+    )
+    low, high, log_scale = distribution.low, distribution.high, distribution.log
+    if isinstance(leaf, Range):
+        low, high, log_scale = min(low, leaf.low), max(high, leaf.high), log_scale and leaf.log
+    return Range(low=low, high=high, log=log_scale)
+
+
+def _importances(study: optuna.Study) -> dict[str, float]:
+    """Return each value's share of what made trials differ, the greatest first; none of too few trials."""
+    complete = study.get_trials(deepcopy=False, states=(TrialState.COMPLETE,))
+    if len(complete) < FEWEST_FOR_IMPORTANCES or len({trial.value for trial in complete}) == 1:
+        return {}
+    shares: dict[str, float] = {}
+    for label, share in optuna.importance.get_param_importances(study).items():
+        shares[space_name(label)] = shares.get(space_name(label), 0.0) + share
+    return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
 
 def _time_left(study: optuna.Study, trials: Sequence[FrozenTrial]) -> bool:
