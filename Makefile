@@ -88,6 +88,9 @@ bench-serve: install  ## the service beside mlflow models serve, FastAPI with to
 bench-drift: install  ## how often drift is told where there is none, and how soon where there is (needs data and models)
 	python -m benchmarks.drift $(ARGS)
 
+bench-tune: install  ## the tuner beside random search: best validation accuracy against compute (about half an hour)
+	python -m benchmarks.tuning --resume $(ARGS)
+
 lint: install  ## format, lint and types
 	ruff format --check .
 	ruff check .
