@@ -53,7 +53,7 @@ test: install  ## the whole test suite
 test-real: install  ## download, preprocess and a few steps of training on the archive in DARKROOM_MIRROR
 	python -m pytest -m real_data
 
-test-servers: $(SERVERS) $(POSTGRES)  ## registry and study on real servers: MLflow's, PostgreSQL, an S3 emulator
+test-servers: $(SERVERS) $(POSTGRES) $(DASHBOARD)  ## registry, study and monitoring on real servers: MLflow's, PostgreSQL, S3, Prometheus
 	python -m pytest -m servers
 
 test-ray: $(RAY)  ## the tuner's workers as tasks of Ray, started on this machine
