@@ -58,6 +58,8 @@ def dashboard(folder: Path, **environment: str) -> Iterator[str]:
             except requests.ConnectionError:
                 assert process.poll() is None, process.communicate()[0]
                 time.sleep(0.1)
+        else:
+            raise AssertionError("the dashboard does not answer")
         yield url
     finally:
         for member in [*family.children(recursive=True), family]:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, cast
 
+import psutil
 import pytest
 import requests
 
@@ -80,6 +81,15 @@ def _serves(store: Path, port: int, tag: str) -> bool:
         return False
 
 
+def wait_for_the_old_one(store: Path, port: int) -> None:
+    """Return when the keeper has one server left."""
+    keeper = psutil.Process(served(store, port)["pid"])
+    deadline = time.monotonic() + 60
+    while len(keeper.children()) > 1:
+        assert time.monotonic() < deadline, "the old server does not end"
+        time.sleep(0.05)
+
+
 @dataclass
 class Load:
     """Clients that predict without a pause: some keep their connection, some open one each time."""
@@ -124,7 +134,7 @@ def test_the_bento_changes_back_and_forth_and_no_request_fails(store: Path, tmp_
                 done = ask(store, port, tags[change % 2])
                 assert (done["tag"], done["before"]) == (tags[change % 2], tags[1 - change % 2])
                 since = load.versions.copy()
-                time.sleep(2.5)  # the old one ends
+                wait_for_the_old_one(store, port)
                 new = load.versions - since
                 assert new["12"[change % 2]] > 0, log.read_text()
             with pytest.raises(KeeperError, match=rf"has the SHA-256 .*; {tags[0]} goes on"):

@@ -295,5 +295,4 @@ def keep_the_pages(folder: Path) -> None:
     """Write the documentation's pictures to the folder LIFE_PAGES, where that is set."""
     place = os.environ.get("LIFE_PAGES")
     if place:
-        pages = {folder / f"{name}.html": Path(place) / f"life-{name}.png" for name in ("gallery", "drift")}
-        shoot_files(pages)
+        shoot_files({folder / "drift.html": Path(place) / "life-drift.png"})
