@@ -312,21 +312,34 @@ def start_usual(folder: Path, champion: Path, models: Path, bodies: Mapping[str,
 
 @contextmanager
 def start_limit(folder: Path, champion: Path, models: Path, bodies: Mapping[str, Path]) -> Iterator[Server]:
-    """Serve the graph by a bare app, by uvicorn, in one process a core."""
+    """Serve the graph by a bare app, by uvicorn, in one process a core, connections shared out evenly."""
     with uvicorn_app(
-        LIMIT, "benchmarks.servers.limit:app", folder, champion, bodies, workers=cores()
+        LIMIT,
+        "benchmarks.servers.limit:app",
+        folder,
+        champion,
+        bodies,
+        workers=cores(),
+        loop="darkroom.serving.listening:Loop",
     ) as server:
         yield server
 
 
 @contextmanager
 def uvicorn_app(
-    name: str, app: str, folder: Path, model: Path, bodies: Mapping[str, Path], *, workers: int
+    name: str,
+    app: str,
+    folder: Path,
+    model: Path,
+    bodies: Mapping[str, Path],
+    *,
+    workers: int,
+    loop: str = "auto",
 ) -> Iterator[Server]:
     """Serve an app of ours by uvicorn."""
     port = free_port()
     command = [sys.executable, "-m", "uvicorn", app, "--port", str(port), "--workers", str(workers)]
-    command += ["--no-access-log", "--log-level", "warning"]
+    command += ["--no-access-log", "--log-level", "warning", "--loop", loop]
     probe = "/docs" if name == USUAL else "/"
     log = folder / f"{app.split(':')[0]}.log"
     with running(

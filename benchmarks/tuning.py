@@ -68,9 +68,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--pool", type=int, default=96, help="full trials drawn by chance (default 96)")
     parser.add_argument("--length", type=int, default=48, help="trials of a full random search (default 48)")
-    parser.add_argument("--seeds", type=int, default=5, help="of each search, from 0 (default 5)")
+    parser.add_argument("--seeds", type=int, default=6, help="of each search, from 0 (default 6)")
     parser.add_argument(
-        "--budget", type=float, default=16, help="of each search, in full trials (default 16)"
+        "--budget", type=float, default=13, help="of each search, in full trials (default 13)"
     )
     parser.add_argument("--searches", nargs="+", choices=SEARCHES, metavar="NAME",
                         help=f"default: that of params.yaml; {', '.join(SEARCHES)}")  # fmt: skip

@@ -1,6 +1,7 @@
 """The BentoML service: one class, one model, our app at the root."""
 
 import os
+import sys
 from pathlib import Path
 
 import bentoml
@@ -37,6 +38,10 @@ os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 # In a container BentoML leaves a worker that died dead, and goes on with those that are left.
 os.environ.pop("BENTOML_CONTAINERIZED", None)
 connections.install()
+if settings.workers > 1 and sys.platform != "win32":  # it has no uvloop, nor sockets that are shared
+    from . import listening
+
+    listening.install()
 feedback = FeedbackStore(settings.feedback, limit=settings.feedback_bytes) if settings.feedback else None
 app = create_app(locked=bool(settings.tokens), feedback_store=feedback)
 

@@ -1,0 +1,128 @@
+"""Taking new connections so that every worker gets as many as the others.
+
+All workers listen on one socket. An event loop takes as many connections as are waiting, so of eight that
+come at once one worker may get all, and the other cores idle for as long as those connections stay open.
+"""
+
+import asyncio
+import errno
+import socket
+from collections.abc import Callable, Sized
+from typing import Any
+
+import uvicorn.loops.auto
+import uvloop
+
+WAIT = 0.001  # seconds for each connection that we have, in which others may take a new one
+MAX_WAIT = 0.005
+NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
+NO_ROOM_SECONDS = 1.0  # until we look again whether there is room
+
+
+class Listener:
+    """Takes the connections of a socket that other processes listen on too; those with fewest come first.
+
+    A process leaves a new connection alone for a millisecond for each that it has, so that one with fewer
+    takes it in that time. None needs to know of the others. It has what uvicorn asks of asyncio's servers.
+    """
+
+    def __init__(
+        self,
+        loop: asyncio.AbstractEventLoop,
+        listening: socket.socket,
+        protocol_factory: Callable[[], asyncio.BaseProtocol],
+        *,
+        backlog: int,
+    ) -> None:
+        """Begin to take connections of `listening`, which whoever opened it closes.
+
+        At most `backlog` wait in the system until they are taken.
+        """
+        self._loop, self._socket, self._factory = loop, listening, protocol_factory
+        self._connections: Sized = ()  # of all protocols, as uvicorn keeps them
+        self._beginning: set[asyncio.Task[None]] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        listening.setblocking(False)
+        listening.listen(backlog)
+        loop.add_reader(listening, self._wake)
+        self._closed = False
+
+    @property
+    def sockets(self) -> tuple[socket.socket, ...]:
+        """The socket, until closed."""
+        return () if self._closed else (self._socket,)
+
+    def close(self) -> None:
+        """Take no more. Connections that were taken go on, and those that wait are for the others."""
+        if not self._closed:
+            self._closed = True
+            self._loop.remove_reader(self._socket)
+            if self._timer is not None:
+                self._timer.cancel()
+
+    async def wait_closed(self) -> None:
+        """Wait until the connections that were taken last have their protocol."""
+        await asyncio.gather(*self._beginning)
+
+    def _count(self) -> int:
+        return len(self._connections) + len(self._beginning)
+
+    def _wake(self) -> None:
+        """Somebody connects: leave it to the others for a while, or take it."""
+        if self._count():
+            self._pause(min(self._count() * WAIT, MAX_WAIT))
+        else:
+            self._take()
+
+    def _pause(self, seconds: float) -> None:
+        self._loop.remove_reader(self._socket)
+        self._timer = self._loop.call_later(seconds, self._resume)
+
+    def _resume(self) -> None:
+        self._timer = None
+        self._loop.add_reader(self._socket, self._wake)
+        self._take()
+
+    def _take(self) -> None:
+        # more at once where there are many, or a busy worker would take them too slowly
+        for _ in range(1 + self._count() // 8):
+            try:
+                taken, _ = self._socket.accept()
+            except (BlockingIOError, InterruptedError, ConnectionAbortedError):
+                return  # somebody else was first, or it went away
+            except OSError as error:
+                if error.errno not in NO_ROOM:
+                    raise
+                self._pause(NO_ROOM_SECONDS)
+                return
+            taken.setblocking(False)
+            task = self._loop.create_task(self._begin(taken))
+            self._beginning.add(task)
+            task.add_done_callback(self._beginning.discard)
+
+    async def _begin(self, taken: socket.socket) -> None:
+        try:
+            _, protocol = await self._loop.connect_accepted_socket(self._factory, taken)
+        except OSError:  # the client was gone before we began
+            taken.close()
+            return
+        self._connections = protocol.connections  # type: ignore[attr-defined]  # uvicorn's, all of them
+
+
+class Loop(uvloop.Loop):
+    """uvloop's event loop, with a Listener where there is a socket to listen on and no TLS."""
+
+    async def create_server(self, protocol_factory: Any, *arguments: Any, **options: Any) -> Any:
+        """Return a server that takes connections; as uvloop's otherwise."""
+        listening = options.get("sock")
+        if listening is None or options.get("ssl"):
+            return await super().create_server(protocol_factory, *arguments, **options)
+        return Listener(self, listening, protocol_factory, backlog=options.get("backlog", 100))
+
+
+def install() -> None:
+    """Make uvicorn use this loop in this process.
+
+    BentoML starts uvicorn without naming one; uvicorn then takes the one set here.
+    """
+    uvicorn.loops.auto.auto_loop_factory = lambda use_subprocess=False: Loop
