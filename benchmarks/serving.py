@@ -416,7 +416,20 @@ def load(server: Server, connections: int, seconds: float) -> dict[str, Any]:
     used = cpu_seconds(server.process) - before
     run["requests_per_second"] = (run["requests"] - run["refused"]) / run["seconds"]
     run["cpu_milliseconds"] = 1000 * used / max(1, run["requests"])
+    wait_until_idle(server)
     return run
+
+
+def wait_until_idle(server: Server) -> None:
+    """Wait while a server works on what it was asked and nobody waits for, or the next one would suffer."""
+    deadline = time.monotonic() + 60
+    while True:
+        before = cpu_seconds(server.process)
+        time.sleep(0.5)
+        if cpu_seconds(server.process) - before < 0.05:
+            return
+        if time.monotonic() > deadline:
+            sys.exit(f"{server.name} is still busy a minute after its last request.")
 
 
 def overload(server: Server, connections: int, seconds: float) -> dict[str, Any]:

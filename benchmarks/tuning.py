@@ -41,7 +41,7 @@ from darkroom.inference import choose_device, choose_precision, set_threads
 from darkroom.params import Params, load_params, merge, override
 from darkroom.splits import Meta, Split, open_split, read_meta
 from darkroom.training import Epoch, TrainingError, fit, model_config, new_classifier, shrink_split
-from darkroom.tuning import Attempt, Pruned, open_study, suggest, work
+from darkroom.tuning import Attempt, Pruned, nested, open_study, suggest, work
 from pipeline import DATA, ROOT
 from pipeline.tune import BUDGET
 
@@ -199,7 +199,7 @@ def run_task(task: tuple[Any, ...], *, quick: bool) -> tuple[str, dict[str, Any]
         return "searches", {"name": name, "seed": seed, "budget": budget, "about": about, "trials": trials}
     _, values, seed = task
     train, _, unseen, meta = pictures(quick=quick)
-    params = override(search_params(quick=quick), merge(_tree(values), {"seed": seed}))
+    params = override(search_params(quick=quick), merge(nested(values), {"seed": seed}))
     curve: list[float] = []
     train_trial(params, train, unseen, meta, lambda epoch: curve.append(epoch.validation_accuracy or 0.0))
     return "winners", {"values": values, "seed": seed, "accuracy": curve[-1]}
@@ -214,7 +214,7 @@ def random_trial(number: int, *, quick: bool) -> dict[str, Any]:
     curve: list[float] = []
     try:
         train_trial(
-            override(params, _tree(values)),
+            override(params, nested(values)),
             train,
             validation,
             meta,
@@ -325,14 +325,6 @@ def pictures(*, quick: bool) -> tuple[Split, Split, Split, Meta]:
         shrink_split(split, tune.resolution) for split in (train.first(tune.pictures), validation, unseen)
     ]
     return parts[0], parts[1], parts[2], read_meta(DATA / "meta.json")
-
-
-def _tree(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    tree: dict[str, dict[str, Any]] = {}
-    for name, value in values.items():
-        group, _, key = name.partition(".")
-        tree.setdefault(group, {})[key] = value
-    return tree
 
 
 # --- counting ----------------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ from darkroom import processes
 from darkroom.augment import augment
 from darkroom.averaging import Average
 from darkroom.checkpoints import load_checkpoint, load_optimizer_state, optimizer_state, save_checkpoint
-from darkroom.inference import CPU_BATCH, prediction_batch, to_device
+from darkroom.inference import CPU_BATCH, keep_freed_memory, prediction_batch, to_device
 from darkroom.models import WHITENING_PICTURES, Classifier, FastNet, build_classifier
 from darkroom.optimizers import build_optimizers, set_rates
 from darkroom.params import Params, Train
@@ -129,6 +129,8 @@ def fit(
     Raises TrainingError when the loss is not finite or a checkpoint cannot be written.
     """
     settings = params.train
+    if device.type == "cpu":
+        keep_freed_memory()
     classifier.to(device)
     classifier.net.to(memory_format=torch.channels_last)
     batch = min(settings.batch_size, len(train))

@@ -201,7 +201,7 @@ def failure(error: BaseException) -> str | None:
 
 def best_values(study: optuna.Study) -> dict[str, dict[str, Any]]:
     """Return the best trial's values as a tree of the params, which training lays over the defaults."""
-    return _tree({space_name(label): value for label, value in study.best_params.items()})
+    return nested({space_name(label): value for label, value in study.best_params.items()})
 
 
 def trials_table(study: optuna.Study) -> pd.DataFrame:
@@ -494,7 +494,7 @@ def _run(study: optuna.Study, trial: optuna.Trial, params: Params, objective: Ob
             note=trial.set_user_attr,
             report=report,
         )
-        accuracy = objective(override(params, _tree(values)), attempt)
+        accuracy = objective(override(params, nested(values)), attempt)
         state = TrialState.COMPLETE
     except Pruned:
         state = TrialState.PRUNED
@@ -734,7 +734,7 @@ def _sqlite_file(study: optuna.Study) -> str | None:
     return str(url.database) if url.get_backend_name() == "sqlite" else None
 
 
-def _tree(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
+def nested(values: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
     """Return values by dotted name as a tree of the params."""
     tree: dict[str, dict[str, Any]] = {}
     for name, value in values.items():

@@ -118,7 +118,7 @@ class Graph:
         places = {"probabilities": 0, **self._places}
         with self._lock:
             for part in _parts(pictures):
-                answer = self._request.infer([part])
+                answer = self._request.infer([part], share_inputs=True)  # no copy
                 arrays = {name: np.array(answer[place], dtype=np.float32) for name, place in places.items()}
                 parts.append(Answer(**arrays))
         return Answer.joined(parts)

@@ -1,5 +1,6 @@
 """The BentoML service: one class, one model, our app at the root."""
 
+import gc
 import os
 import sys
 from pathlib import Path
@@ -81,6 +82,9 @@ class Darkroom:
                     classifier, store=store, keep_pictures=settings.log_pictures, drift=drift
                 )
             start_worker(classifier, routes=ROUTES)
+            # what is loaded by now stays; looking through it for garbage, again and again, costs time
+            gc.collect()
+            gc.freeze()
 
 
 def _drift(classifier: Classifier) -> Drift | None:
