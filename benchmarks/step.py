@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from benchmarks.recipe import read_recipe
-from darkroom.inference import choose_device
+from darkroom.inference import choose_device, keep_freed_memory
 from darkroom.models import build_net
 from darkroom.optimizers import build_optimizers
 from pipeline import ROOT
@@ -104,7 +104,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--only", nargs="*", help="words that a variant's name holds")
+    parser.add_argument(
+        "--keep-memory",
+        action=argparse.BooleanOptionalAction,
+        default=True,
+        help="what is freed is not given back to the system, as in training",
+    )
     arguments = parser.parse_args()
+    if arguments.keep_memory:
+        keep_freed_memory()
     device, _ = choose_device("auto")
     chosen = {
         name: variant

@@ -174,14 +174,19 @@ def training_flops(classifier: Classifier, params: Params, *, shape: tuple[int, 
     `shape` is that of the training pictures, [N,H,W,C].
     """
     plans = plan_epochs(params.train, shape[0])
+    of_picture = {
+        (side, first_block): picture_flops(classifier, side, shape, first_block=first_block)
+        for side in {plan.side for plan in plans}
+        for first_block in (True, False)
+    }
     pictures = sum(plan.pictures for plan in plans)
     until = params.train.first_block_until * pictures  # from then on its gradients are not computed
     total, before = 0.0, 0
     for plan in plans:
         after = before + plan.pictures
         trained = min(max(until, before), after) - before
-        total += trained * picture_flops(classifier, plan.side, shape, first_block=True)
-        total += (plan.pictures - trained) * picture_flops(classifier, plan.side, shape, first_block=False)
+        total += trained * of_picture[plan.side, True]
+        total += (plan.pictures - trained) * of_picture[plan.side, False]
         before = after
     return total
 

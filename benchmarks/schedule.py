@@ -1,0 +1,164 @@
+"""Search for a better schedule of the same work as params.yaml's, by the project's own tuner.
+
+`python -m benchmarks.schedule` runs it, for about half an hour on two cores. The space is that of
+benchmarks/schedule.yaml. Every trial is a whole training of 10,000 of CIFAR-10's training pictures, of as
+many epochs, half of them at low resolution, as the floating-point operations of params.yaml's schedule
+allow. What decides is the accuracy, of one view, on 20,000 pictures that no trial learns from. The best and
+params.yaml's are then trained anew with other seeds. The test pictures are not read.
+"""
+
+import argparse
+import os
+import statistics
+import tempfile
+from collections.abc import Mapping
+from concurrent.futures import ProcessPoolExecutor, wait
+from functools import cache
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+from tqdm import tqdm
+
+from benchmarks.training import training_flops
+from benchmarks.tuning import about_machine
+from darkroom.files import write_json
+from darkroom.inference import choose_device, choose_precision, set_threads
+from darkroom.models import build_classifier
+from darkroom.params import Params, load_params, merge, override
+from darkroom.splits import Meta, Split, open_split, read_meta
+from darkroom.training import evaluate, fit, model_config, new_classifier
+from darkroom.tuning import (
+    Attempt,
+    best_values,
+    check_result,
+    finished_trials,
+    open_study,
+    trials_table,
+    work,
+)
+from pipeline import DATA, ROOT
+
+RECIPE = Path(__file__).with_suffix(".yaml")
+RESULTS = Path(__file__).parent / "results" / "schedule.json"
+LEARNING, HELD_OUT = 10_000, 15_000  # of the training pictures; the validation pictures are held out too
+SIDES = (20, 24)  # pixels, of the first and the second half of the epochs of low resolution
+
+
+def main() -> None:
+    """Search, train the best anew, print the tables and write them."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--trials", type=int, default=20, help="of the search (default 20)")
+    parser.add_argument("--again", type=int, default=3, help="seeds by which the best is trained anew")
+    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="trainings at a time")
+    parser.add_argument("--results", type=Path, default=RESULTS)
+    options = parser.parse_args()
+    for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # read when torch is imported, by the processes
+        os.environ[name] = "1"
+    with (
+        tempfile.TemporaryDirectory(prefix="darkroom-bench-") as scratch,
+        ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool,
+    ):
+        storage, params = f"sqlite:///{scratch}/study.db", search_params(options.trials)
+        study = open_study(storage, "schedule", params=params)
+        workers = [
+            pool.submit(search, storage, options.trials, Path(scratch)) for _ in range(options.workers)
+        ]
+        with tqdm(total=options.trials, desc="search", unit="trial", disable=None) as bar:
+            while wait(workers, timeout=5).not_done:
+                bar.update(finished_trials(study) - bar.n)
+        for worker in workers:
+            worker.result()
+        check_result(study)
+        table, best = trials_table(study), best_values(study)
+        rows: list[tuple[str, Mapping[str, Any]]] = [("params.yaml", {}), ("the best", best)]
+        tasks = [(name, values, seed) for seed in range(1, options.again + 1) for name, values in rows]
+        runs = [pool.submit(train_again, values, seed) for _, values, seed in tasks]
+        found = [run.result() for run in tqdm(runs, desc="train anew", unit="training", disable=None)]
+    again = {
+        name: [accuracy for (task, *_), accuracy in zip(tasks, found, strict=True) if task == name]
+        for name, _ in rows
+    }
+    results = {"machine": about_machine(), "best": best, "again": again}
+    write_json(options.results, {**results, "trials": table.to_dict("records")})
+    print(table.to_string(index=False))
+    for name, accuracies in again.items():
+        each = ", ".join(f"{accuracy:.2%}" for accuracy in accuracies)
+        print(f"{name}, trained anew: {statistics.fmean(accuracies):.2%} ({each})")
+
+
+def search_params(trials: int) -> Params:
+    """Return params.yaml with the recipe's space in the place of its own."""
+    recipe = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
+    space = recipe["tune"].pop("space")
+    recipe["tune"] |= {"space": {}, "trials": trials, "minutes": 0}
+    tree = load_params(ROOT / "params.yaml", recipe).model_dump(mode="json")
+    tree["tune"]["space"] = space
+    return Params.model_validate(tree)
+
+
+def search(storage: str, trials: int, folder: Path) -> None:
+    """Work on the study until it has its total, on one core."""
+    set_threads(1)
+    params = search_params(trials)
+
+    def objective(changed: Params, attempt: Attempt) -> float:
+        return held_out_accuracy(changed)
+
+    study = open_study(storage, "schedule", params=params)
+    work(study, params=params, objective=objective, folder=folder)
+
+
+def train_again(values: Mapping[str, Any], seed: int) -> float:
+    """Train with values laid over params.yaml's, and another seed; return the accuracy."""
+    set_threads(1)
+    return held_out_accuracy(override(search_params(1), merge(values, {"seed": seed})))
+
+
+def held_out_accuracy(params: Params) -> float:
+    """Train by `params`, in as much work as params.yaml's; return the accuracy on what is held out."""
+    train, held_out, meta = pictures()
+    params = of_equal_work(params, train.images.shape, meta)
+    device, _ = choose_device("cpu")
+    precision, _ = choose_precision(params.train.precision, device)
+    classifier = new_classifier(model_config(params, meta), train, seed=params.seed)
+    fit(classifier, train, None, params=params, device=device, precision=precision)
+    _, accuracy = evaluate(classifier, held_out, device=device, precision=precision)
+    return accuracy
+
+
+def of_equal_work(params: Params, shape: tuple[int, ...], meta: Meta) -> Params:
+    """Return `params` with the most epochs that do not cost more than params.yaml's schedule."""
+    default = search_params(1)
+    budget, epochs = work_of(default, shape, meta), default.train.epochs // 2
+    while work_of(_of_epochs(params, epochs + 1), shape, meta) <= budget:
+        epochs += 1
+    return _of_epochs(params, epochs)
+
+
+def _of_epochs(params: Params, epochs: int) -> Params:
+    low = epochs // 2
+    sides = [SIDES[0]] * (low - low // 2) + [SIDES[1]] * (low // 2)
+    return override(params, {"train": {"epochs": epochs, "low_resolutions": sides}})
+
+
+def work_of(params: Params, shape: tuple[int, ...], meta: Meta) -> float:
+    """Count the floating-point operations of a training of pictures of this shape, [N,H,W,C]."""
+    return training_flops(build_classifier(model_config(params, meta)), params, shape=shape)
+
+
+@cache
+def pictures() -> tuple[Split, Split, Meta]:
+    """Return what trials learn from, what decides, and the data's shape."""
+    train, validation = open_split(DATA / "train"), open_split(DATA / "validation")
+    held_out = Split(
+        np.concatenate([train.images[-HELD_OUT:], validation.images]),
+        np.concatenate([train.labels[-HELD_OUT:], validation.labels]),
+    )
+    return train.first(LEARNING), held_out, read_meta(DATA / "meta.json")
+
+
+if __name__ == "__main__":
+    main()
