@@ -5,15 +5,17 @@ import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import yaml
 
-from benchmarks import training, usual
+from benchmarks import schedule, training, usual
 from benchmarks.recipe import RECIPES, read_recipe
 from darkroom.files import read_json
 from darkroom.params import load_params, merge, override
+from darkroom.splits import Meta
 from tests.checkouts import Quickstart
 from tests.training_helpers import PARAMS
 
@@ -165,3 +167,23 @@ def test_training_work_is_counted_forward_and_backward(tmp_path: Path) -> None:
     classifier = build_classifier(config)
     training.training_flops(classifier, half, shape=(10, 32, 32, 3))
     assert training.training_flops(classifier, half, shape=(10, 32, 32, 3)) == less, "whatever it was left as"
+
+
+@pytest.mark.parametrize(
+    ("changes", "epochs"),
+    [({}, 16), ({"train": {"first_block_until": 1.0}}, 14), ({"model": {"convolutions": 2}}, 21)],
+)
+def test_a_schedule_has_as_many_epochs_as_the_work_of_the_default_allows(
+    changes: dict[str, Any], epochs: int
+) -> None:
+    default = schedule.search_params(trials=1)
+    assert default.tune.space.keys() == {"model", "augment", "train"}
+    meta = Meta("cifar10", tuple("abcdefghij"), 32, 32, 3, (0.5,) * 3, (0.2,) * 3, "", {})
+    shape = (schedule.LEARNING, 32, 32, 3)
+    budget = schedule.work_of(default, shape, meta)
+    found = schedule.of_equal_work(override(default, changes), shape, meta)
+    assert found.train.epochs == epochs
+    assert len(found.train.low_resolutions) == epochs // 2
+    assert 0.9 * budget < schedule.work_of(found, shape, meta) <= budget
+    if not changes:
+        assert found == default
