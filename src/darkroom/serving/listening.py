@@ -23,7 +23,9 @@ class Listener:
     """Takes the connections of a socket that other processes listen on too; those with fewest come first.
 
     A process leaves a new connection alone for a millisecond for each that it has, so that one with fewer
-    takes it in that time. None needs to know of the others. It has what uvicorn asks of asyncio's servers.
+    takes it in that time. None needs to know of the others. One that comes while it leaves another alone does
+    not begin its wait anew, so that the shares are even nearly, not exactly. It has what uvicorn asks of
+    asyncio's servers.
     """
 
     def __init__(
