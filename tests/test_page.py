@@ -319,11 +319,12 @@ def test_a_format_the_browser_cannot_show_is_still_classified(visit: Visit) -> N
 
 def test_the_keyboard_is_enough(visit: Visit) -> None:
     page = visit.page
-    page.keyboard.press("Tab")
-    expect(page.get_by_role("link", name="Model card")).to_be_focused()
-    page.keyboard.press("Tab")
-    assert page.evaluate("document.activeElement.id") == "file"
+    # asked for before the first key: Playwright does not wait until the browser gives choosers to it
     with page.expect_file_chooser() as chooser:
+        page.keyboard.press("Tab")
+        expect(page.get_by_role("link", name="Model card")).to_be_focused()
+        page.keyboard.press("Tab")
+        assert page.evaluate("document.activeElement.id") == "file"
         page.keyboard.press("Space")
     chooser.value.set_files([PNG])
     visit.expect_answer(CIFAR)
