@@ -5,7 +5,7 @@ come at once one worker may get all, and the other cores idle for as long as tho
 """
 
 import asyncio
-import errno
+import logging
 import socket
 from collections.abc import Callable, Sized
 from typing import Any
@@ -15,17 +15,17 @@ import uvloop
 
 WAIT = 0.001  # seconds for each connection that we have, in which others may take a new one
 MAX_WAIT = 0.005
-NO_ROOM = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
-NO_ROOM_SECONDS = 1.0  # until we look again whether there is room
+ERROR_SECONDS = 1.0  # until we try again where the system would not give us a connection
+
+log = logging.getLogger("darkroom")
 
 
 class Listener:
     """Takes the connections of a socket that other processes listen on too; those with fewest come first.
 
     A process leaves a new connection alone for a millisecond for each that it has, so that one with fewer
-    takes it in that time. None needs to know of the others. One that comes while it leaves another alone does
-    not begin its wait anew, so that the shares are even nearly, not exactly. It has what uvicorn asks of
-    asyncio's servers.
+    takes it in that time. None needs to know of the others. It has what uvicorn asks of asyncio's servers.
+    One that comes while it leaves another alone does not begin its wait anew: shares come out nearly even.
     """
 
     def __init__(
@@ -41,13 +41,13 @@ class Listener:
         At most `backlog` wait in the system until they are taken.
         """
         self._loop, self._socket, self._factory = loop, listening, protocol_factory
-        self._connections: Sized = ()  # of all protocols, as uvicorn keeps them
+        self._connections: Sized = ()  # that are open, as uvicorn keeps them
         self._beginning: set[asyncio.Task[None]] = set()
         self._timer: asyncio.TimerHandle | None = None
         listening.setblocking(False)
         listening.listen(backlog)
-        loop.add_reader(listening, self._wake)
         self._closed = False
+        self._listen()
 
     @property
     def sockets(self) -> tuple[socket.socket, ...]:
@@ -66,41 +66,42 @@ class Listener:
         """Wait until the connections that were taken last have their protocol."""
         await asyncio.gather(*self._beginning)
 
-    def _count(self) -> int:
-        return len(self._connections) + len(self._beginning)
-
-    def _wake(self) -> None:
-        """Somebody connects: leave it to the others for a while, or take it."""
-        if self._count():
-            self._pause(min(self._count() * WAIT, MAX_WAIT))
-        else:
-            self._take()
-
-    def _pause(self, seconds: float) -> None:
-        self._loop.remove_reader(self._socket)
-        self._timer = self._loop.call_later(seconds, self._resume)
-
-    def _resume(self) -> None:
+    def _listen(self) -> None:
+        """Wait for somebody to connect."""
         self._timer = None
-        self._loop.add_reader(self._socket, self._wake)
-        self._take()
+        if not self._closed:
+            self._loop.add_reader(self._socket, self._leave)
+
+    def _leave(self) -> None:
+        """Somebody connects: leave it to the others for a while, then take it."""
+        self._loop.remove_reader(self._socket)
+        wait = min(len(self._connections) * WAIT, MAX_WAIT)
+        self._timer = self._loop.call_later(wait, self._take)
 
     def _take(self) -> None:
+        """Take what is left, and listen again once that is among the connections, so that it is counted."""
         # more at once where there are many, or a busy worker would take them too slowly
-        for _ in range(1 + self._count() // 8):
+        for _ in range(1 + len(self._connections) // 8):
             try:
                 taken, _ = self._socket.accept()
             except (BlockingIOError, InterruptedError, ConnectionAbortedError):
-                return  # somebody else was first, or it went away
-            except OSError as error:
-                if error.errno not in NO_ROOM:
-                    raise
-                self._pause(NO_ROOM_SECONDS)
+                break  # somebody else was first, or it went away
+            except OSError as error:  # no file descriptors, no memory, no network
+                log.warning("No connection could be taken (%s): trying again.", error.strerror)
+                self._timer = self._loop.call_later(ERROR_SECONDS, self._listen)
                 return
             taken.setblocking(False)
             task = self._loop.create_task(self._begin(taken))
             self._beginning.add(task)
-            task.add_done_callback(self._beginning.discard)
+            task.add_done_callback(self._begun)
+        self._timer = None
+        if not self._beginning:
+            self._listen()
+
+    def _begun(self, task: asyncio.Task[None]) -> None:
+        self._beginning.discard(task)
+        if not self._beginning and self._timer is None:
+            self._listen()
 
     async def _begin(self, taken: socket.socket) -> None:
         try:
