@@ -27,6 +27,7 @@ from tests.prometheus_helpers import prometheus, query
 from tests.screenshots import _bento, small
 from tests.serving_helpers import PROJECT, encoded, serve_bento
 from tests.test_page import CHROMIUM, FLAGS
+from tests.waiting import eventually
 
 
 def main() -> None:
@@ -56,7 +57,11 @@ def main() -> None:
                 if sent % 40 == 0:
                     requests.post(url + "/predict", files={"picture": b"no picture"}, timeout=60)
                 sent += 1
-            time.sleep(3)  # the last are looked at and scraped
+            counted = "sum(darkroom_predictions_total)"
+            eventually(
+                lambda: sum(query(server, counted).values()) == sent,
+                lambda: f"Prometheus counts all {sent} pictures: {query(server, counted)}",
+            )
             print(f"{sent} pictures; drift: {query(server, 'darkroom_drift')}")
             print(f"alerts: {query(server, 'ALERTS')}")
             draw_dashboard(options.folder / "dashboard.png", server, start=start, end=time.time(), rate="15s")

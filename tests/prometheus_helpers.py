@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,6 +10,7 @@ import requests
 import yaml
 
 from tests.serving_helpers import PROJECT, free_port
+from tests.waiting import answers, eventually
 
 MONITORING = PROJECT / "deploy/monitoring"
 
@@ -37,22 +37,12 @@ def prometheus(service: str, folder: Path) -> Iterator[str]:
     with open(folder / "prometheus.log", "wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
-            deadline = time.monotonic() + 60
-            while not _is_ready(url):
-                if process.poll() is not None or time.monotonic() > deadline:
-                    raise AssertionError((folder / "prometheus.log").read_text()[-3000:])
-                time.sleep(0.1)
+            ready, said = f"{url}/-/ready", folder / "prometheus.log"
+            eventually(lambda: answers(ready), lambda: said.read_text()[-3000:], seconds=60, process=process)
             yield url
         finally:
             process.terminate()
             process.wait(30)
-
-
-def _is_ready(url: str) -> bool:
-    try:
-        return requests.get(f"{url}/-/ready", timeout=5).status_code == 200
-    except requests.RequestException:
-        return False
 
 
 def query(url: str, expression: str) -> dict[str, float]:

@@ -7,7 +7,6 @@ import signal
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 import requests
 
 from tests.serving_helpers import free_port
+from tests.waiting import answers, eventually
 
 PYTHON = Path(sys.prefix) / "servers/bin/python"  # the environment that `make test-servers` makes
 BUCKET = "darkroom"
@@ -60,7 +60,7 @@ class Servers:
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
         ready = f"{self.uri}/health"
-        self._stop = _started(command, self._folder, lambda: _answers(ready), environment=environment)
+        self._stop = _started(command, self._folder, lambda: answers(ready), environment=environment)
 
     def stop(self) -> None:
         """Stop MLflow's server; what it keeps is in the other two."""
@@ -102,7 +102,7 @@ def servers() -> Iterator[Servers]:
         s3 = f"http://127.0.0.1:{port}"
         moto = [str(PYTHON), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
         (folder / "s3").mkdir()
-        stops.append(_started(moto, folder / "s3", lambda: _answers(f"{s3}/moto-api/")))
+        stops.append(_started(moto, folder / "s3", lambda: answers(f"{s3}/moto-api/")))
         (folder / "mlflow").mkdir()
         running = Servers(folder / "mlflow", database, s3)
         requests.put(f"{s3}/{BUCKET}", timeout=60).raise_for_status()
@@ -225,17 +225,14 @@ def _started(
             except subprocess.TimeoutExpired:
                 continue
 
-    deadline = time.monotonic() + WAIT
-    while not ready():
-        if server.poll() is not None or time.monotonic() > deadline:
-            stop()
-            raise AssertionError(f"{command[:4]} is not ready:\n{log.read_text(errors='replace')[-6000:]}")
-        time.sleep(0.1)
-    return stop
-
-
-def _answers(url: str) -> bool:
     try:
-        return requests.get(url, timeout=5).status_code == 200
-    except requests.RequestException:
-        return False
+        eventually(
+            ready,
+            lambda: f"{command[:4]} is not ready:\n{log.read_text(errors='replace')[-6000:]}",
+            seconds=WAIT,
+            process=server,
+        )
+    except AssertionError:
+        stop()
+        raise
+    return stop

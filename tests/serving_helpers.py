@@ -12,16 +12,14 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import onnx
-import requests
 from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
@@ -30,6 +28,7 @@ from darkroom.card_page import card_page
 from darkroom.serving.bento import bento_version, build_bento
 from darkroom.serving.drift import make_reference
 from darkroom.serving.runtime import Graph
+from tests.waiting import answers, eventually
 
 PROJECT = Path(__file__).resolve().parent.parent
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
@@ -275,12 +274,12 @@ def serving(
             start_new_session=True,
         )
         try:
-            deadline = time.monotonic() + wait
-            while not _is_ready(url):
-                if server.poll() is not None or time.monotonic() > deadline:
-                    log.seek(0)
-                    raise AssertionError(f"`bentoml serve {target}` is not ready:\n{log.read()[-6000:]}")
-                time.sleep(0.05)
+            eventually(
+                lambda: answers(url + "/readyz"),
+                lambda: f"`bentoml serve {target}` is not ready:\n{_whole(log)[-6000:]}",
+                seconds=wait,
+                process=server,
+            )
             yield url, server
         finally:
             server.terminate()
@@ -291,11 +290,9 @@ def serving(
                 server.wait()
 
 
-def _is_ready(url: str) -> bool:
-    try:
-        return requests.get(url + "/readyz", timeout=5).status_code == 200
-    except requests.RequestException:
-        return False
+def _whole(file: IO[str]) -> str:
+    file.seek(0)
+    return file.read()
 
 
 def picture(height: int = 32, width: int = 32, channels: int = 3, *, seed: int = 1) -> NDArray[np.uint8]:

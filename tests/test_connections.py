@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 
 from darkroom.serving import connections
 from darkroom.serving.connections import HEAD_BYTES, PatientProtocol
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
@@ -68,10 +69,7 @@ def running(quick: None) -> Iterator[tuple[uvicorn.Server, int]]:
     with served() as (server, port):
         yield server, port
         assert exchange(port, GET).startswith(b"HTTP/1.1 200")
-        deadline = time.monotonic() + 30
-        while server.server_state.connections:
-            assert time.monotonic() < deadline, f"{len(server.server_state.connections)} connections stay"
-            time.sleep(0.05)
+        eventually(lambda: not server.server_state.connections, "no connection stays", seconds=30)
 
 
 @pytest.fixture
@@ -81,12 +79,8 @@ def port(running: tuple[uvicorn.Server, int]) -> int:
 
 def wait_for_requests(server: uvicorn.Server, count: int) -> None:
     """Return when the app works on `count` requests."""
-    deadline = time.monotonic() + 30
-    while len(server.server_state.tasks) < count:
-        assert time.monotonic() < deadline, (
-            f"the app has {len(server.server_state.tasks)} requests, not {count}"
-        )
-        time.sleep(0.01)
+    tasks = server.server_state.tasks
+    eventually(lambda: len(tasks) >= count, lambda: f"{count} requests, the app has {len(tasks)}", seconds=30)
 
 
 def connect(port: int) -> socket.socket:
@@ -137,10 +131,7 @@ def test_an_answer_that_is_not_taken_is_given_up(quick: None) -> None:
     with served() as (server, port), closing(connect(port)) as connection:
         connection.sendall(GET.replace(b"/", b"/big", 1))
         assert connection.recv(1000).startswith(b"HTTP/1.1 200")
-        deadline = time.monotonic() + 30
-        while server.server_state.connections:
-            assert time.monotonic() < deadline, "the connection stays"
-            time.sleep(0.05)
+        eventually(lambda: not server.server_state.connections, "the connection is given up", seconds=30)
 
 
 @pytest.mark.parametrize("line", [b"X: y\r\n", b"y" * 1000], ids=["many lines", "one line"])
@@ -225,14 +216,11 @@ def test_stopping_answers_who_asks_over_a_connection_that_is_open(quick: None) -
         fresh, kept, silent = (stack.enter_context(closing(connect(port))) for _ in range(3))
         kept.sendall(GET)
         assert kept.recv(1000).endswith(b"0")
-        deadline = time.monotonic() + 10
-        while len(server.server_state.connections) < 3:
-            assert time.monotonic() < deadline, "not all connections were taken"
-            time.sleep(0.01)
+        eventually(lambda: len(server.server_state.connections) == 3, "all are taken", seconds=10)
         server.should_exit = True
-        while server.servers and server.servers[0].is_serving():
-            assert time.monotonic() < deadline, "it goes on listening"
-            time.sleep(0.01)
+        eventually(
+            lambda: not (server.servers and server.servers[0].is_serving()), "it listens no more", seconds=10
+        )
         for connection in (fresh, kept):  # they cannot know yet
             connection.sendall(GET)
             answer = until_closed(connection)
@@ -246,7 +234,8 @@ def test_requests_one_after_the_other_and_at_once_share_a_connection(port: int) 
         for _ in range(3):
             connection.sendall(GET)
             assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-            time.sleep(0.7)  # longer than headers may take: between requests the clock stands
+            # longer than headers may take: between requests the clock stands
+            time.sleep(connections.HEAD_SECONDS + 2 * connections.SWEEP_SECONDS)
         connection.sendall(GET * 5)
         answer = b""
         while answer.count(b"HTTP/1.1 200") < 5:

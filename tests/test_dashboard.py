@@ -4,7 +4,6 @@ import os
 import shutil
 import subprocess
 import sys
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from playwright.sync_api import expect, sync_playwright
 from tests.checkouts import PROJECT
 from tests.serving_helpers import free_port
 from tests.test_page import CHROMIUM, FLAGS
+from tests.waiting import answers, eventually
 
 INSTALLED = Path(sys.prefix) / "dashboard/.installed"
 pytestmark = [
@@ -51,15 +51,11 @@ def dashboard(folder: Path, **environment: str) -> Iterator[str]:
     process = make(folder, port, **environment)
     family = psutil.Process(process.pid)
     try:
-        for _ in range(600):
-            try:
-                requests.get(url, timeout=5)
-                break
-            except requests.ConnectionError:
-                assert process.poll() is None, process.communicate()[0]
-                time.sleep(0.1)
-        else:
-            raise AssertionError("the dashboard does not answer")
+        eventually(
+            lambda: answers(url),
+            lambda: process.communicate()[0] if process.poll() is not None else "the dashboard answers",
+            process=process,
+        )
         yield url
     finally:
         for member in [*family.children(recursive=True), family]:

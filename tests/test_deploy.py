@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import tarfile
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +18,7 @@ from darkroom.serving.guard import PROBES
 from darkroom.serving.settings import read_settings
 from tests.checkouts import PROJECT
 from tests.serving_helpers import bento_of, encoded, free_port, picture, serve_bento
+from tests.waiting import answers, eventually
 
 DEPLOY = PROJECT / "deploy"
 TOOLS = PROJECT / ".venv/deploy/bin"
@@ -222,14 +222,7 @@ def test_the_bento_serves_as_nobody_where_nothing_but_tmp_can_be_written(tmp_pat
     for path in (bento, *bento.rglob("*")):
         path.chmod(0o755 if path.is_dir() else 0o644)
     with contained(bento, log) as url:
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                assert requests.get(f"{url}/readyz", timeout=5).status_code == 200
-                break
-            except requests.RequestException:
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.1)
+        eventually(lambda: answers(f"{url}/readyz"), log.read_text, seconds=60)
         sent = {"picture": encoded(picture(8, 8, 1))}
         assert requests.post(f"{url}/predict", files=sent, timeout=30).status_code == 200
         kept = requests.post(f"{url}/feedback", files=sent, data={"class": "7"}, timeout=30)

@@ -5,7 +5,6 @@ import shutil
 import subprocess
 import sys
 import threading
-import time
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -23,6 +22,7 @@ from darkroom.serving.bento import bento_version, build_bento
 from darkroom.serving.keeper import KeeperError, ask, served
 from tests.checkouts import PROJECT
 from tests.serving_helpers import DIGITS, encoded, free_port, picture, write_champion, write_project
+from tests.waiting import eventually
 
 NAME = registered_name("digits")
 SHAPE: dict[str, Any] = {"name": "digits", "classes": DIGITS, "height": 8, "width": 8, "channels": 1}
@@ -63,11 +63,7 @@ def kept(store: Path, tag: str, log: Path) -> Iterator[int]:
             command, cwd=PROJECT, env=environment, stdout=said, stderr=subprocess.STDOUT
         )
         try:
-            deadline = time.monotonic() + 90
-            while not _serves(store, port, tag):
-                assert server.poll() is None, log.read_text()
-                assert time.monotonic() < deadline, log.read_text()
-                time.sleep(0.05)
+            eventually(lambda: _serves(store, port, tag), log.read_text, process=server)
             yield port
         finally:
             server.terminate()
@@ -84,10 +80,7 @@ def _serves(store: Path, port: int, tag: str) -> bool:
 def wait_for_the_old_one(store: Path, port: int) -> None:
     """Return when the keeper has one server left."""
     keeper = psutil.Process(served(store, port)["pid"])
-    deadline = time.monotonic() + 60
-    while len(keeper.children()) > 1:
-        assert time.monotonic() < deadline, "the old server does not end"
-        time.sleep(0.05)
+    eventually(lambda: len(keeper.children()) == 1, "the old server ends", seconds=60)
 
 
 @dataclass

@@ -31,6 +31,7 @@ from tests.checkouts import Checkout, commit, new_checkout
 from tests.screenshots import shoot_files
 from tests.serving_helpers import encoded, free_port
 from tests.test_keeper import Load
+from tests.waiting import answers, eventually
 
 WORLD = 500  # digits that are not the pipeline's
 CORRECTED = 200  # of those on the blackboard people say what they are
@@ -98,21 +99,12 @@ class Service:
                 command, cwd=self.checkout.root, env=self.environment, stdout=said, stderr=subprocess.STDOUT
             )
             try:
-                deadline = time.monotonic() + 120
-                while not self.is_ready():
-                    assert server.poll() is None, self.said.read_text()
-                    assert time.monotonic() < deadline, self.said.read_text()
-                    time.sleep(0.2)
+                ready = f"{self.url}/readyz"
+                eventually(lambda: answers(ready), self.said.read_text, seconds=120, process=server)
                 yield
             finally:
                 server.terminate()
                 assert server.wait(timeout=90) == 0, self.said.read_text()
-
-    def is_ready(self) -> bool:
-        try:
-            return requests.get(f"{self.url}/readyz", timeout=5).status_code == 200
-        except requests.RequestException:
-            return False
 
     def version(self) -> str:
         return str(requests.get(f"{self.url}/model", timeout=30).json()["version"])

@@ -24,7 +24,8 @@ from darkroom.dashboard import draw_dashboard
 from darkroom.serving.predictionlog import read_predictions
 from tests.prometheus_helpers import MONITORING, prometheus, query
 from tests.serving_helpers import PROJECT, bento_of, encoded, picture, serving
-from tests.test_overload import eventually, workers
+from tests.test_overload import workers
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(180)
 needs_prometheus = pytest.mark.skipif(

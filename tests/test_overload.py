@@ -2,12 +2,10 @@
 
 import signal
 import socket
-import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, closing
-from typing import Any
 
 import numpy as np
 import psutil
@@ -15,6 +13,7 @@ import pytest
 import requests
 
 from tests.serving_helpers import CIFAR, bento_of, encoded, linear_graph, picture, serving
+from tests.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
 ADMIN = {"Authorization": "Bearer an-admin-token-0123456789"}
@@ -65,13 +64,6 @@ def workers(supervisor: psutil.Process) -> list[psutil.Process]:
         except psutil.NoSuchProcess:
             continue
     return found
-
-
-def eventually(condition: Callable[[], Any], what: str, *, seconds: float = 90) -> None:
-    deadline = time.monotonic() + seconds
-    while not condition():
-        assert time.monotonic() < deadline, f"not within {seconds} seconds: {what}"
-        time.sleep(0.05)
 
 
 def predict(url: str) -> requests.Response:

@@ -7,7 +7,6 @@ import signal
 import sqlite3
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +30,7 @@ from darkroom.splits import open_split
 from pipeline import ROOT
 from tests.checkouts import Checkout, Quickstart, copy_for_training
 from tests.serving_helpers import encoded, serve_bento
+from tests.waiting import eventually
 
 REPORTED = {
     *("data.json", "corrections.csv", "tune.json", "trials.csv", "train.json", "curve.csv", "metrics.json"),
@@ -332,11 +332,7 @@ def _trial_runs(copy: Checkout) -> tuple[str, list[Run]]:
 
 
 def _wait_for(process: "subprocess.Popen[bytes] | psutil.Popen", happened: Callable[[], Any]) -> None:
-    deadline = time.monotonic() + 240
-    while not happened():
-        assert process.poll() is None, "it ended before it could be killed"
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
+    eventually(happened, "the moment to kill it", seconds=240, process=process)
 
 
 def _finished_trials(root: Path) -> int:

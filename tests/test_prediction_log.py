@@ -28,6 +28,7 @@ from darkroom.serving.predictionlog import PredictionLog, read_predictions
 from darkroom.serving.settings import read_settings
 from darkroom.serving.watch import Watch
 from tests.serving_helpers import CIFAR, encoded, picture, write_champion
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -195,9 +196,7 @@ def test_a_full_disk_is_counted_said_once_and_stops_nothing(
     def offered(count: int) -> None:
         for _ in range(count):  # one after another, so that each is written by itself
             watch.offer("/predict", done)
-            deadline = time.monotonic() + 30
-            while watch._bytes and time.monotonic() < deadline:
-                time.sleep(0.01)
+            eventually(lambda: not watch._bytes, "what was offered is looked at", seconds=30)
 
     with caplog.at_level(logging.WARNING, logger="darkroom"):
         offered(2)

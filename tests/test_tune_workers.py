@@ -5,7 +5,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +19,7 @@ from darkroom.files import read_json
 from darkroom.quickstart import SMALL
 from tests.checkouts import Checkout, new_checkout
 from tests.server_helpers import postgres
+from tests.waiting import eventually
 
 
 @pytest.fixture(scope="module")
@@ -55,10 +55,11 @@ def another(checkout: Checkout, folder: Path, **tune: Any) -> Checkout:
 
 
 def wait_for(study: optuna.Study, state: TrialState, count: int) -> None:
-    deadline = time.monotonic() + 120
-    while len(study.get_trials(deepcopy=False, states=(state,))) < count:
-        assert time.monotonic() < deadline
-        time.sleep(0.05)
+    eventually(
+        lambda: len(study.get_trials(deepcopy=False, states=(state,))) >= count,
+        f"{count} trials are {state.name}",
+        seconds=120,
+    )
 
 
 @pytest.mark.servers
@@ -119,13 +120,8 @@ def test_two_checkouts_share_a_study_on_postgresql_and_one_is_killed(
 
 
 def _study_name(storage: str) -> str:
-    deadline = time.monotonic() + 120
-    while time.monotonic() < deadline:
-        names = optuna.get_all_study_names(storage)
-        if names:
-            return names[0]
-        time.sleep(0.1)
-    raise AssertionError("the stage began no study")
+    eventually(lambda: optuna.get_all_study_names(storage), "the stage begins a study", seconds=120)
+    return optuna.get_all_study_names(storage)[0]
 
 
 @pytest.mark.ray
@@ -135,9 +131,8 @@ def test_ray_runs_the_workers(prepared: Checkout, tmp_path: Path) -> None:
     copy = another(prepared, tmp_path / "copy", engine="ray", workers=2)
     stage = subprocess.Popen([sys.executable, "-m", "pipeline.tune"], cwd=copy.root, env=copy.environment)
     storage = f"sqlite:///{copy.root / '.checkpoints/studies.db'}"
-    while not (copy.root / ".checkpoints/studies.db").exists():
-        assert stage.poll() is None
-        time.sleep(0.1)
+    database = copy.root / ".checkpoints/studies.db"
+    eventually(database.exists, "the stage opens its storage", process=stage)
     study = optuna.load_study(study_name=_study_name(storage), storage=storage)
     wait_for(study, TrialState.RUNNING, 2)  # both work at once
     assert stage.wait(timeout=300) == 0

@@ -33,6 +33,7 @@ from darkroom.tuning import (
     work,
 )
 from tests.training_helpers import PARAMS, tiny_params
+from tests.waiting import eventually
 
 SPACE = {
     "train": {
@@ -431,9 +432,10 @@ def test_of_another_machine_the_heartbeat_tells_who_lives(tmp_path: Path) -> Non
     study = open_study(f"sqlite:///{path}", "study", params=params)
     killed = start_worker(path, tmp_path / "killed", params, 60)
     slow = start_worker(path, tmp_path / "slow", params, 1.8)  # longer in a trial than it may be silent
-    while len(study.get_trials(states=(TrialState.RUNNING,))) < 2:
-        time.sleep(0.02)
-    time.sleep(0.2)
+    eventually(
+        lambda: len([trial for trial in study.get_trials() if "began" in trial.user_attrs]) == 2,
+        "both work at a trial",
+    )
     killed.kill()
     here = start_worker(path, tmp_path / "here", params)
     for worker in (slow, here):
@@ -451,11 +453,13 @@ def test_a_trial_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:
     study = open_study(f"sqlite:///{path}", "study", params=params)
     for _ in range(DEATHS):
         worker = start_worker(path, tmp_path / "folder", params, 60)
-        while not any(
-            len(trial.params) == 3 and "began" in trial.user_attrs
-            for trial in study.get_trials(states=(TrialState.RUNNING,))
-        ):
-            time.sleep(0.02)
+        eventually(
+            lambda: any(
+                len(trial.params) == 3 and "began" in trial.user_attrs
+                for trial in study.get_trials(states=(TrialState.RUNNING,))
+            ),
+            "a worker works at a trial",
+        )
         worker.kill()
         worker.join()
         release_dead(study, tmp_path / "folder", dead_after=60)
