@@ -175,11 +175,12 @@ def optimizers_of(
     )
 
 
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(16, 64), (64, 16), (24, 24)])
-def test_orthogonalise_brings_singular_values_near_1(shape: tuple[int, int]) -> None:
+def test_orthogonalise_brings_singular_values_near_1(shape: tuple[int, int], precision: torch.dtype) -> None:
     generator = torch.Generator().manual_seed(0)
     matrix = torch.randn(shape, generator=generator) * 1e-3
-    out = orthogonalise(matrix)
+    out = orthogonalise(matrix, precision)
     assert out.shape == shape
     assert out.dtype == torch.float32
     values = torch.linalg.svdvals(out)

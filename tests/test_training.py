@@ -17,6 +17,8 @@ import pytest
 import torch
 import torch.nn.functional as F
 from torch import Tensor
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves
 
 from darkroom import training
 from darkroom.averaging import Average
@@ -539,6 +541,32 @@ def test_bf16_is_close_to_fp32() -> None:
     ]
     assert results[0] != results[1], "bf16 is used where it is asked for"
     assert results[0] == pytest.approx(results[1], rel=0.05)
+
+
+class ResultTypes(TorchDispatchMode):  # type: ignore[no-untyped-call]
+    """Notes the dtypes of all that torch computes."""
+
+    def __init__(self) -> None:
+        super().__init__()  # type: ignore[no-untyped-call]
+        self.seen: set[torch.dtype] = set()
+
+    def __torch_dispatch__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        result = func(*args, **(kwargs or {}))
+        self.seen |= {leaf.dtype for leaf in tree_leaves(result) if isinstance(leaf, Tensor)}
+        return result
+
+
+@pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
+def test_only_training_in_bf16_computes_in_bf16(precision: torch.dtype) -> None:
+    # a processor that only imitates it takes many times as long
+    parts = digits_splits()
+    params = tiny_params({"train": {"epochs": 1}})
+    assert params.train.optimizer == "muon"
+    learning = parts[0].first(128)
+    classifier = new_classifier(model_config(params, parts[2]), learning, seed=0)
+    with ResultTypes() as results:
+        fit(classifier, learning, parts[1].first(64), params=params, device=CPU, precision=precision)
+    assert (torch.bfloat16 in results.seen) == (precision is torch.bfloat16)
 
 
 def test_a_smaller_split() -> None:

@@ -141,6 +141,7 @@ def fit(
         weight_decay=settings.weight_decay,
         batch_size=batch,
         stem_until=settings.stem_until,
+        precision=precision,
     )
     plans = plan_epochs(settings, len(train))
     last_loss = torch.full((len(train),), torch.inf)  # of each training picture: not seen yet
