@@ -2,12 +2,14 @@
 
 import json
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import yaml
 
-from darkroom.params import flatten
+from darkroom.params import Params, flatten, load_params, merge, parse_params
+from pipeline import ROOT
 
 RECIPES = Path(__file__).parent / "recipes"
 
@@ -20,6 +22,13 @@ def read_recipe(name: str) -> dict[str, Any]:
         raise SystemExit(f"there is no recipe {name!r}: {known}")
     tree: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
     return tree
+
+
+def params_of_search(recipe: Mapping[str, Any]) -> Params:
+    """Return params.yaml with a recipe laid over it, whose search space takes the place of params.yaml's."""
+    tree = load_params(ROOT / "params.yaml").model_dump(mode="json")
+    del tree["tune"]["space"]  # the recipe's would be merged into it
+    return parse_params(merge(tree, recipe), source=str(ROOT / "params.yaml"))
 
 
 def main() -> None:

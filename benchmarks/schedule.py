@@ -22,12 +22,13 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
-from benchmarks.training import training_flops
+from benchmarks.recipe import params_of_search
+from benchmarks.training import flops_by_side, planned_flops
 from benchmarks.tuning import about_machine
 from darkroom.files import write_json
 from darkroom.inference import choose_device, choose_precision, set_threads
 from darkroom.models import build_classifier
-from darkroom.params import Params, load_params, merge, override
+from darkroom.params import Params, merge, override
 from darkroom.splits import Meta, Split, open_split, read_meta
 from darkroom.training import evaluate, fit, model_config, new_classifier
 from darkroom.tuning import (
@@ -39,7 +40,7 @@ from darkroom.tuning import (
     trials_table,
     work,
 )
-from pipeline import DATA, ROOT
+from pipeline import DATA
 
 RECIPE = Path(__file__).with_suffix(".yaml")
 RESULTS = Path(__file__).parent / "results" / "schedule.json"
@@ -92,11 +93,7 @@ def main() -> None:
 def search_params(trials: int) -> Params:
     """Return params.yaml with the recipe's space in the place of its own."""
     recipe = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
-    space = recipe["tune"].pop("space")
-    recipe["tune"] |= {"space": {}, "trials": trials, "minutes": 0}
-    tree = load_params(ROOT / "params.yaml", recipe).model_dump(mode="json")
-    tree["tune"]["space"] = space
-    return Params.model_validate(tree)
+    return params_of_search(merge(recipe, {"tune": {"trials": trials, "minutes": 0}}))
 
 
 def search(storage: str, trials: int, folder: Path) -> None:
@@ -130,11 +127,20 @@ def held_out_accuracy(params: Params) -> float:
 
 
 def of_equal_work(params: Params, shape: tuple[int, ...], meta: Meta) -> Params:
-    """Return `params` with the most epochs that do not cost more than params.yaml's schedule."""
+    """Return `params` with the most epochs that do not cost more than params.yaml's schedule.
+
+    `shape` is that of the training pictures, [N,H,W,C]. Raises ValueError where not even two epochs do.
+    """
     default = search_params(1)
-    budget, epochs = work_of(default, shape, meta), default.train.epochs // 2
-    while work_of(_of_epochs(params, epochs + 1), shape, meta) <= budget:
+    budget, costs, epochs = work_of(default, shape, meta), picture_costs(params, shape, meta), 1
+    while planned_flops(_of_epochs(params, epochs + 1), shape[0], costs) <= budget:
         epochs += 1
+    if epochs == 1:
+        least = planned_flops(_of_epochs(params, 2), shape[0], costs)
+        raise ValueError(
+            f"two epochs of these params cost {least / 1e12:.1f} TFLOP, the whole of params.yaml's schedule "
+            f"{budget / 1e12:.1f}: search smaller nets"
+        )
     return _of_epochs(params, epochs)
 
 
@@ -146,7 +152,12 @@ def _of_epochs(params: Params, epochs: int) -> Params:
 
 def work_of(params: Params, shape: tuple[int, ...], meta: Meta) -> float:
     """Count the floating-point operations of a training of pictures of this shape, [N,H,W,C]."""
-    return training_flops(build_classifier(model_config(params, meta)), params, shape=shape)
+    return planned_flops(params, shape[0], picture_costs(params, shape, meta))
+
+
+def picture_costs(params: Params, shape: tuple[int, ...], meta: Meta) -> dict[tuple[int, bool], float]:
+    """Count one picture's floating-point operations at each resolution of such schedules."""
+    return flops_by_side(build_classifier(model_config(params, meta)), (*SIDES, 0), shape)
 
 
 @cache

@@ -16,7 +16,7 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from benchmarks.recipe import read_recipe
-from darkroom.inference import choose_device, keep_freed_memory
+from darkroom.inference import choose_device, choose_precision, keep_freed_memory
 from darkroom.models import build_net
 from darkroom.optimizers import build_optimizers
 from pipeline import ROOT
@@ -28,7 +28,7 @@ class Variant:
 
     batch: int = 500
     side: int = 22  # of the pictures, in pixels
-    precision: str = "bf16"  # autocast; or "fp32", or "bf16 weights" with fp32 masters
+    precision: str = "auto"  # as in training; or "bf16" by autocast, "fp32", "bf16 weights" with fp32 masters
     stem: bool = False  # whether the biases of the whitening stem are trained
     first_block: bool = True  # whether the first block is
     channels_last: bool = True
@@ -37,7 +37,8 @@ class Variant:
 
 
 VARIANTS = {
-    "22 pixels, batch 500, bf16, channels-last": Variant(),
+    "22 pixels, batch 500, channels-last": Variant(),
+    "bf16": Variant(precision="bf16"),
     "fp32": Variant(precision="fp32"),
     "bf16 weights, fp32 masters": Variant(precision="bf16 weights"),
     "channels first": Variant(channels_last=False),
@@ -68,8 +69,16 @@ def prepare(variant: Variant, device: torch.device) -> Callable[[], None]:
     net.get_submodule("blocks.0").requires_grad_(variant.first_block)
     layout = torch.channels_last if variant.channels_last else torch.contiguous_format
     net.to(device).to(memory_format=layout).train()
+    named = variant.precision.removesuffix(" weights")
+    precision, _ = choose_precision(named, device)
+    autocast = precision == torch.bfloat16 and variant.precision == named
     optimizers = build_optimizers(
-        net, name="muon", learning_rate=0.1, weight_decay=2e-6, batch_size=variant.batch
+        net,
+        name="muon",
+        learning_rate=0.1,
+        weight_decay=2e-6,
+        batch_size=variant.batch,
+        precision=precision,
     )
     x = torch.randn(variant.batch, 3, variant.side, variant.side, device=device).to(memory_format=layout)
     labels = torch.randint(0, 10, (variant.batch,), device=device)
@@ -83,7 +92,7 @@ def prepare(variant: Variant, device: torch.device) -> Callable[[], None]:
     def step() -> None:
         for weight, master in masters:  # forward and backward see the bf16 copy
             weight.data = master.bfloat16()
-        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=variant.precision == "bf16"):
+        with torch.autocast(device.type, dtype=torch.bfloat16, enabled=autocast):
             logits = forward(x)
         F.cross_entropy(logits.float(), labels).backward()  # type: ignore[no-untyped-call]
         for weight, master in masters:
@@ -131,7 +140,8 @@ def main() -> None:
             seconds[name].append(time.perf_counter() - started)
     rates = {name: [chosen[name].batch / took for took in times] for name, times in seconds.items()}
     first = next(iter(rates.values()))
-    print(f"{ROOT.name}: torch {torch.__version__}, {device}, {torch.get_num_threads()} threads\n")
+    print(f"{ROOT.name}: torch {torch.__version__}, {device}, {torch.get_num_threads()} threads")
+    print(f"the default's precision is {choose_precision('auto', device)[1]}\n")
     print("| variant | pictures/s | of the default |\n| --- | --- | --- |")
     for name, values in rates.items():
         ratio = statistics.median(value / base for value, base in zip(values, first, strict=True))

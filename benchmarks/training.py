@@ -8,6 +8,7 @@ stopped goes on with --resume.
 """
 
 import argparse
+import copy
 import json
 import os
 import platform
@@ -17,6 +18,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -102,6 +104,11 @@ def run_all(arguments: argparse.Namespace) -> None:
         for times in (1, 2, 4):
             print(f"an epoch of {times} times the data", flush=True)
             results["growth"].append(in_process("--grow", str(times)))
+    # of what was used: a processor that does not compute in bf16 takes minutes to show how slow it is
+    precisions = {"float32", *(run["precision"] for run in results["runs"])}
+    results["machine"]["peak_gflop_per_second"] = {
+        name: matrix_peak(getattr(torch, name)) for name in sorted(precisions)
+    }
     results["summary"] = summarise(results)
     write_json(arguments.results, results)
     print("\n" + table(results["summary"]))
@@ -173,14 +180,15 @@ def training_flops(classifier: Classifier, params: Params, *, shape: tuple[int, 
 
     `shape` is that of the training pictures, [N,H,W,C].
     """
-    plans = plan_epochs(params.train, shape[0])
-    of_picture = {
-        (side, first_block): picture_flops(classifier, side, shape, first_block=first_block)
-        for side in {plan.side for plan in plans}
-        for first_block in (True, False)
-    }
-    pictures = sum(plan.pictures for plan in plans)
-    until = params.train.first_block_until * pictures  # from then on its gradients are not computed
+    sides = {plan.side for plan in plan_epochs(params.train, shape[0])}
+    return planned_flops(params, shape[0], flops_by_side(classifier, sides, shape))
+
+
+def planned_flops(params: Params, pictures: int, of_picture: Mapping[tuple[int, bool], float]) -> float:
+    """Add up what `flops_by_side` counted over the epochs of a training on `pictures` pictures."""
+    plans = plan_epochs(params.train, pictures)
+    # from then on the first block's gradients are not computed
+    until = params.train.first_block_until * sum(plan.pictures for plan in plans)
     total, before = 0.0, 0
     for plan in plans:
         after = before + plan.pictures
@@ -191,16 +199,27 @@ def training_flops(classifier: Classifier, params: Params, *, shape: tuple[int, 
     return total
 
 
+def flops_by_side(
+    classifier: Classifier, sides: Iterable[int], shape: tuple[int, ...]
+) -> dict[tuple[int, bool], float]:
+    """Count a picture's operations at each side in pixels (0: full size), its first block trained or not."""
+    return {
+        (side, first_block): picture_flops(classifier, side, shape, first_block=first_block)
+        for side in sides
+        for first_block in (True, False)
+    }
+
+
 def picture_flops(classifier: Classifier, side: int, shape: tuple[int, ...], *, first_block: bool) -> float:
     """Count the operations of one picture's step, at `side` pixels (0: full size).
 
     Without the gradients of the stem's biases, which are trained for a small part of the time.
     """
-    classifier.cpu().train()
+    classifier = copy.deepcopy(classifier).to("meta").train()  # shapes alone: nothing is computed
     if isinstance(classifier.net, FastNet):  # training has left it as it was in the end
         classifier.net.whitening.requires_grad_(False)
         classifier.net.blocks[0].requires_grad_(first_block)
-    blank = torch.zeros(8, *shape[1:], dtype=torch.uint8)
+    blank = torch.zeros(8, *shape[1:], dtype=torch.uint8, device="meta")
     with FlopCounterMode(display=False) as counter:
         classifier.net(classifier.standardise(shrink(blank, side))).sum().backward()
     return float(counter.get_total_flops()) / 8
@@ -266,7 +285,7 @@ def anonymous_memory() -> float | None:
 
 
 def machine() -> dict[str, Any]:
-    """Say what the measurement ran on, with the peak of its matrix products."""
+    """Say what the measurement ran on."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": lineage.commit(ROOT),
@@ -275,9 +294,6 @@ def machine() -> dict[str, Any]:
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
         "torch": str(torch.__version__),
-        "peak_gflop_per_second": {
-            name: matrix_peak(getattr(torch, name)) for name in ("bfloat16", "float32")
-        },
     }
 
 

@@ -34,11 +34,12 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 from scipy import stats
 
+from benchmarks.recipe import params_of_search
 from darkroom import lineage
 from darkroom.figures import DEEP, ORANGE, PALE, SOFT, STYLE, percent_tick
 from darkroom.files import atomic_write, read_json, write_json
 from darkroom.inference import choose_device, choose_precision, set_threads
-from darkroom.params import Params, load_params, merge, override
+from darkroom.params import Params, merge, override
 from darkroom.splits import Meta, Split, open_split, read_meta
 from darkroom.training import Epoch, TrainingError, fit, model_config, new_classifier, shrink_split
 from darkroom.tuning import Attempt, Pruned, nested, open_study, suggest, work
@@ -286,7 +287,6 @@ def train_trial(params: Params, train: Split, validation: Split, meta: Meta, on_
 def search_params(*, quick: bool, tune: Mapping[str, Any] | None = None) -> Params:
     """Return params.yaml with the benchmark's net, trials and space laid over it."""
     recipe = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
-    space = recipe["tune"]["space"]
     if quick:
         digits = {
             "data": {"name": "digits"},
@@ -295,12 +295,7 @@ def search_params(*, quick: bool, tune: Mapping[str, Any] | None = None) -> Para
             "tune": {"epochs": 3, "pictures": 200, "resolution": 0, "startup_trials": 2},
         }
         recipe = merge(recipe, digits)
-    recipe["tune"]["space"] = {}
-    params = load_params(ROOT / "params.yaml", merge(recipe, {"tune": {"workers": 1, **(tune or {})}}))
-    # in the place of params.yaml's space, not merged into it
-    tree = params.model_dump(mode="json")
-    tree["tune"]["space"] = space
-    return Params.model_validate(tree)
+    return params_of_search(merge(recipe, {"tune": {"workers": 1, **(tune or {})}}))
 
 
 def ours_name(*, quick: bool) -> str:

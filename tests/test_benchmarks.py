@@ -95,7 +95,7 @@ def test_a_step_is_timed() -> None:
         text=True,
         check=True,
     )
-    assert re.search(r"\| 22 pixels, batch 500, bf16, channels-last \| \d+ \| 1\.00 \|", done.stdout)
+    assert re.search(r"\| 22 pixels, batch 500, channels-last \| \d+ \| 1\.00 \|", done.stdout)
 
 
 def test_the_usual_trains(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -187,3 +187,10 @@ def test_a_schedule_has_as_many_epochs_as_the_work_of_the_default_allows(
     assert 0.9 * budget < schedule.work_of(found, shape, meta) <= budget
     if not changes:
         assert found == default
+
+
+def test_a_net_that_no_schedule_of_equal_work_has_room_for_is_named() -> None:
+    wide = override(schedule.search_params(trials=1), {"model": {"widths": [1024, 1024, 1024]}})
+    meta = Meta("cifar10", tuple("abcdefghij"), 32, 32, 3, (0.5,) * 3, (0.2,) * 3, "", {})
+    with pytest.raises(ValueError, match=r"two epochs of these params cost [\d.]+ TFLOP, .* smaller nets"):
+        schedule.of_equal_work(wide, (schedule.LEARNING, 32, 32, 3), meta)
