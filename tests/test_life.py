@@ -30,7 +30,7 @@ from darkroom.splits import Split, open_split
 from tests.checkouts import Checkout, commit, new_checkout
 from tests.screenshots import shoot_files
 from tests.serving_helpers import encoded, free_port
-from tests.test_keeper import Load
+from tests.test_keeper import Load, wait_for_the_old_one
 from tests.waiting import answers, eventually
 
 WORLD = 500  # digits that are not the pipeline's
@@ -84,6 +84,7 @@ class Service:
         self.url = f"http://127.0.0.1:{self.port}"
         self.feedback, self.log = folder / "feedback", folder / "log"
         self.said = folder / "service.txt"
+        self.sent = 0
         self.environment = {
             **checkout.environment,
             "DARKROOM_WORKERS": "2",
@@ -109,21 +110,27 @@ class Service:
     def version(self) -> str:
         return str(requests.get(f"{self.url}/model", timeout=30).json()["version"])
 
+    def measured(self, name: str) -> float:
+        """Return the sum of a metric's values, as Prometheus sees them."""
+        lines = requests.get(f"{self.url}/metrics", timeout=30).text.splitlines()
+        values = [float(line.split()[-1]) for line in lines if line.startswith((name + " ", name + "{"))]
+        assert values, f"there is no {name} at /metrics"
+        return sum(values)
+
     def drift(self) -> float:
-        """Return the gauge that Prometheus sees: from 1 on it is an alarm."""
-        time.sleep(0.5)  # the log's thread writes what came within a quarter of a second together
-        for line in requests.get(f"{self.url}/metrics", timeout=30).text.splitlines():
-            if line.startswith("darkroom_drift "):
-                return float(line.split()[1])
-        raise AssertionError("there is no darkroom_drift at /metrics")
+        """Return, once all pictures are looked at, the gauge of drift: from 1 on it is an alarm."""
+        looked_at = "darkroom_log_lines_total"
+        eventually(lambda: self.measured(looked_at) == self.sent, f"{self.sent} pictures are looked at")
+        return self.measured("darkroom_drift")
 
     def predict(self, pictures: Iterable[NDArray[np.uint8]]) -> list[str]:
-        answers = []
+        classes = []
         for pixels in pictures:
             answer = requests.post(f"{self.url}/predict", files={"picture": encoded(pixels)}, timeout=30)
             answer.raise_for_status()
-            answers.append(answer.json()["classes"][0]["class"])
-        return answers
+            self.sent += 1
+            classes.append(answer.json()["classes"][0]["class"])
+        return classes
 
     def say(self, pixels: NDArray[np.uint8], label: str) -> None:
         """Send feedback with a picture that is larger than what the model sees, as photographs are."""
@@ -136,9 +143,9 @@ class Service:
         """Change what is served to the champion, under load, and tell what happened."""
         load = Load(self.url)
         with load.running():
-            time.sleep(1)
+            eventually(load.versions.total, "there is load")
             said = darkroom(self.checkout, "deploy", "--port", str(self.port))
-            time.sleep(4)  # the old one ends
+            wait_for_the_old_one(Path(self.environment["BENTOML_HOME"]), self.port)
         tell(f"   {said}")
         versions = ", ".join(f"{count} by version {name}" for name, count in load.versions.items())
         tell(f"   meanwhile {versions}; {len(load.failures)} failed")
