@@ -16,7 +16,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-postgres install-ray quickstart repro test test-real test-servers test-ray test-deploy test-life test-hostile bench-train bench-serve bench-tune bench-drift lint ui dashboard serve deploy rollback image lock
+.PHONY: help install install-postgres install-ray quickstart repro test test-slow test-real test-servers test-ray test-deploy test-life test-hostile bench-train bench-serve bench-tune bench-drift lint ui dashboard serve deploy rollback image lock
 
 help:  ## list these commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-12s %s\n", $$1, $$2}'
@@ -47,8 +47,11 @@ quickstart: install  ## every stage on the digits, in a scratch copy: the first 
 repro: install  ## the whole pipeline with params.yaml: CIFAR-10
 	dvc repro
 
-test: install  ## the whole test suite
+test: install  ## the test suite, but for what needs minutes or more than this machine
 	python -m pytest
+
+test-slow: install  ## what runs whole stages again and again, many of them killed (minutes)
+	python -m pytest -m slow
 
 test-real: install  ## download, preprocess and a few steps of training on the archive in DARKROOM_MIRROR
 	python -m pytest -m real_data

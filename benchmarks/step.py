@@ -29,6 +29,7 @@ class Variant:
     batch: int = 500
     side: int = 22  # of the pictures, in pixels
     precision: str = "auto"  # as in training; or "bf16" by autocast, "fp32", "bf16 weights" with fp32 masters
+    muon: str = ""  # the precision in which Muon's steps are made orthogonal, where it is another
     stem: bool = False  # whether the biases of the whitening stem are trained
     first_block: bool = True  # whether the first block is
     channels_last: bool = True
@@ -41,6 +42,8 @@ VARIANTS = {
     "bf16": Variant(precision="bf16"),
     "fp32": Variant(precision="fp32"),
     "bf16 weights, fp32 masters": Variant(precision="bf16 weights"),
+    "Muon in bf16": Variant(muon="bf16"),
+    "Muon in fp32": Variant(muon="fp32"),
     "channels first": Variant(channels_last=False),
     "stem's biases trained": Variant(stem=True),
     "torch.compile": Variant(compiled=True),
@@ -78,7 +81,7 @@ def prepare(variant: Variant, device: torch.device) -> Callable[[], None]:
         learning_rate=0.1,
         weight_decay=2e-6,
         batch_size=variant.batch,
-        precision=precision,
+        precision=choose_precision(variant.muon, device)[0] if variant.muon else precision,
     )
     x = torch.randn(variant.batch, 3, variant.side, variant.side, device=device).to(memory_format=layout)
     labels = torch.randint(0, 10, (variant.batch,), device=device)

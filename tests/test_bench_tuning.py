@@ -127,6 +127,7 @@ def test_the_space_is_the_benchmarks_alone() -> None:
             assert not leaf.holds_value(value), f"the default of {group}.{name} would be a hint"
 
 
+@pytest.mark.slow
 def test_it_runs_and_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.tuning", "--quick", "--pool", "3", "--length", "4"]
     command += ["--seeds", "1", "--budget", "2", "--again", "1", "--workers", "1", "--resume"]

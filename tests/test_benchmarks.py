@@ -64,6 +64,7 @@ def test_an_unknown_recipe_is_named_with_those_there_are() -> None:
         read_recipe("airbench")
 
 
+@pytest.mark.slow
 def test_the_benchmark_trains_and_writes_what_it_saw(
     quickstart: Quickstart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,6 +117,7 @@ class Load:
                 thread.join()
 
 
+@pytest.mark.slow
 def test_the_bento_changes_back_and_forth_and_no_request_fails(store: Path, tmp_path: Path) -> None:
     tags = [bento(store, version) for version in ("1", "2")]
     log = tmp_path / "log.txt"

@@ -224,6 +224,7 @@ def test_every_number_has_an_interval_and_every_promotion_its_evidence(quickstar
     assert figures == {name for name in drawn if not name.startswith("tune_")}
 
 
+@pytest.mark.slow
 def test_a_lost_database_is_rebuilt_from_the_files(quickstart: Quickstart, tmp_path: Path) -> None:
     checkout = quickstart.checkout
     uri = f"sqlite:///{tmp_path / 'new.db'}"
@@ -239,6 +240,7 @@ def test_a_lost_database_is_rebuilt_from_the_files(quickstart: Quickstart, tmp_p
     checkout.run("dvc", "repro", "-s", "-f", "register")  # as it was, for the other tests
 
 
+@pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_the_same(quickstart: Quickstart, tmp_path: Path) -> None:
     # there are no test pictures in this copy: training cannot have looked at any
     copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
@@ -268,6 +270,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(quickstart: Quickstart, tmp
     assert not list((copy.root / ".checkpoints").glob("train-*"))
 
 
+@pytest.mark.slow
 def test_a_killed_study_goes_on_to_its_total_and_its_trial_after_its_last_epoch(
     quickstart: Quickstart, tmp_path: Path
 ) -> None:
@@ -292,6 +295,7 @@ def test_a_killed_study_goes_on_to_its_total_and_its_trial_after_its_last_epoch(
     assert len(client(copy).search_runs([experiment])) == 5
 
 
+@pytest.mark.slow
 def test_two_workers_share_a_study_and_kills_cost_no_trial(quickstart: Quickstart, tmp_path: Path) -> None:
     copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
     tree = yaml.safe_load((copy.root / "params.yaml").read_text(encoding="utf-8"))

@@ -46,6 +46,7 @@ def test_the_lineage_of_a_served_version_is_told(quickstart: Quickstart) -> None
     assert told == darkroom(checkout, "lineage", "champion")
 
 
+@pytest.mark.slow
 def test_a_version_is_made_again_to_the_bit(quickstart: Quickstart, tmp_path: Path) -> None:
     checkout = quickstart.checkout
     before = checkout.run("git", "status", "--porcelain").stdout
@@ -75,6 +76,7 @@ def test_what_cannot_be_checked_out_is_said_and_leaves_nothing(
     assert sorted(path.name for path in tmp_path.iterdir()) == ["the.diff"]
 
 
+@pytest.mark.slow
 def test_other_data_than_the_version_s_is_said(quickstart: Quickstart, tmp_path: Path) -> None:
     checkout = quickstart.checkout
     into = tmp_path / "again"
@@ -88,6 +90,7 @@ def test_other_data_than_the_version_s_is_said(quickstart: Quickstart, tmp_path:
         provenance.fetch_data(checkout.root, checkout.root / "dvc.lock", hashes, into)
 
 
+@pytest.mark.slow
 def test_a_clone_with_pulled_files_and_no_database_tells_the_lineage(
     quickstart: Quickstart, tmp_path: Path
 ) -> None:

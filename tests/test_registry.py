@@ -262,6 +262,7 @@ def test_a_store_of_another_mlflow_is_left_to_mlflow(uri: str, tmp_path: Path) -
         assert "not a database" in command(uri, asked, check=False)
 
 
+@pytest.mark.slow
 def test_the_commands_list_show_and_compare(uri: str, tmp_path: Path) -> None:
     enter(uri, NAME, tmp_path / "a", right_but(0, 100))
     enter(uri, NAME, tmp_path / "b", right_but(50, 150))
@@ -325,6 +326,7 @@ def _change_often(uri: str, number: int) -> None:
                 assert "champion already" in str(error)  # noqa: PT017  another process was first
 
 
+@pytest.mark.slow
 def test_many_at_once_leave_an_unbroken_history(uri: str, tmp_path: Path) -> None:
     enter(uri, NAME, tmp_path / "a", right_but(0, 100))
     enter(uri, NAME, tmp_path / "b", right_but(0, 120))

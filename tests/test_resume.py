@@ -101,6 +101,7 @@ def checkpointed(root: Path) -> int:
     return max((int(name.removeprefix("epoch-")) for name in names), default=0)
 
 
+@pytest.mark.slow
 def test_killed_at_twenty_random_moments_it_ends_to_the_bit_the_same(
     quickstart: Quickstart, tmp_path: Path
 ) -> None:
@@ -144,6 +145,7 @@ def test_killed_at_twenty_random_moments_it_ends_to_the_bit_the_same(
     pd.testing.assert_frame_equal(curves[0], curves[1], check_exact=True)
 
 
+@pytest.mark.slow
 def test_two_processes_train_what_one_does(quickstart: Quickstart, tmp_path: Path) -> None:
     # not muon: it makes a step of full length even of directions in which there is little but rounding
     results = []
@@ -252,6 +254,7 @@ def test_two_processes_make_the_database_at_once(quickstart: Quickstart, tmp_pat
     assert run_count(database) == 2
 
 
+@pytest.mark.slow
 def test_a_final_fit_uses_the_validation_pictures_too(quickstart: Quickstart, tmp_path: Path) -> None:
     copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
     for name in ("data/test", "reports"):
