@@ -8,7 +8,6 @@ import resource
 import signal
 import subprocess
 import sys
-import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -140,6 +139,7 @@ def test_it_rotates_and_stays_under_its_limit(tmp_path: Path) -> None:
         store.append([b"x" * 11_000])
 
 
+CALLS = 50  # of a writer before it is killed amid the next
 WRITER = """
 import sys
 from pathlib import Path
@@ -161,14 +161,14 @@ def test_several_writers_that_are_killed_leave_whole_lines(tmp_path: Path) -> No
         for worker in (2 * round_, 2 * round_ + 1):
             command = [sys.executable, "-c", WRITER, str(tmp_path / "log"), str(worker), "50000000"]
             writers[worker] = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        for process in writers.values():
+        for worker, process in writers.items():  # which go on writing meanwhile
             assert process.stdout is not None
-            process.stdout.readline()
-        time.sleep(0.3)
+            told[worker] = max(int(process.stdout.readline()) for _ in range(CALLS))
         for worker, process in writers.items():
+            assert process.poll() is None, "it ended before it could be killed"
             process.send_signal(signal.SIGKILL)
             printed, _ = process.communicate()
-            told[worker] = max(20, *(int(number) for number in printed.split()))
+            told[worker] = max([told[worker], *map(int, printed.split())])
     # as a kill within a write leaves it
     with open(tmp_path / "log/predictions.jsonl", "ab") as file:
         file.write(b'{"worker": 9, "num')

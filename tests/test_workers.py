@@ -62,20 +62,21 @@ def test_workers_that_are_killed_time_after_time_are_given_up(tmp_path: Path) ->
 
 
 def test_a_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    child = "import time; from darkroom.workers import end_with_parent; end_with_parent(); time.sleep(600)"
+    child = "import time; from darkroom.workers import end_with_parent; end_with_parent(); "
+    child += "open('lives', 'w').close(); time.sleep(600)"
     parent = f"""
-import os, signal, sys, time
+import os, signal, sys
 from pathlib import Path
 from darkroom.workers import Process
+from tests.waiting import eventually
 worker = Process([sys.executable, "-c", {child!r}], folder=Path("."), log=Path("log"), environment={{}})
 Path("worker").write_text(str(worker._process.pid))
-time.sleep(0.3)
+eventually(Path("lives").exists, "the worker lives")
 os.kill(os.getpid(), signal.SIGKILL)
 """
     source = Path(workers.__file__).parents[1]
-    done = psutil.Popen(
-        [sys.executable, "-c", parent], cwd=tmp_path, env=os.environ | {"PYTHONPATH": str(source)}
-    )
+    path = os.pathsep.join([str(source), str(Path(__file__).parents[1])])
+    done = psutil.Popen([sys.executable, "-c", parent], cwd=tmp_path, env=os.environ | {"PYTHONPATH": path})
     assert done.wait() == -signal.SIGKILL
     number = int((tmp_path / "worker").read_text())
     if psutil.pid_exists(number):
