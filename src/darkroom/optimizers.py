@@ -71,7 +71,7 @@ def orthogonalise(matrix: Tensor, precision: torch.dtype = torch.float32, *, ste
     """Bring the singular values of `matrix` [m,n] near 1 by quintic Newton-Schulz steps.
 
     The coefficients are those of the Muon page: steep at zero, so that few steps are enough. There it is
-    done in bf16, which takes ten times as long as fp32 where the processor only imitates it.
+    done in bf16, which is far slower than fp32 where the processor only imitates it (docs/training.md).
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     x: Tensor = matrix.to(precision)
