@@ -42,7 +42,7 @@ $(POSTGRES) $(RAY): .venv/.%: $(INSTALLED) requirements/%.lock
 	@touch $@
 
 quickstart: install  ## every stage on the digits, in a scratch copy: the first look
-	@python -m darkroom.quickstart
+	@python -m darkroom quickstart
 
 repro: install  ## the whole pipeline with params.yaml: CIFAR-10
 	dvc repro
@@ -80,7 +80,7 @@ test-life: install  ## a model's whole life, once: trained, served, watched, cor
 	python -m pytest -m life -s
 
 test-hostile: install  ## ten thousand hostile requests to the service, counted by kind of answer
-	python -m tests.hostile $(ARGS)
+	python -m tests.serving.http.hostile $(ARGS)
 
 bench-train: install  ## time and accuracy of the published recipe, ours and the usual ResNet-18 (hours); SEEDS=5
 	python -m benchmarks.training --resume $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)

@@ -20,13 +20,13 @@ from PIL import Image
 from sklearn.datasets import load_digits
 from tqdm import tqdm
 
-from darkroom.corruptions import CORRUPTIONS, corrupt
-from darkroom.figures import BLUE, INK, ORANGE, STYLE, WIDTH
+from darkroom.data.splits import open_split
+from darkroom.evaluation.corruptions import CORRUPTIONS, corrupt
+from darkroom.evaluation.metrics import wilson_interval
 from darkroom.files import atomic_write, read_json, write_json
-from darkroom.metrics import wilson_interval
-from darkroom.serving.drift import EVERY, WINDOW, Reference, read_reference
-from darkroom.serving.runtime import Graph
-from darkroom.splits import open_split
+from darkroom.reporting.figures import BLUE, INK, ORANGE, STYLE, WIDTH
+from darkroom.serving.monitoring.drift import EVERY, WINDOW, Reference, read_reference
+from darkroom.serving.prediction.runtime import Graph
 from pipeline import DATA, MODELS, ROOT
 
 RESULTS = Path(__file__).parent / "results" / "drift.json"

@@ -8,7 +8,7 @@ from typing import Any
 
 import yaml
 
-from darkroom.params import Params, flatten, load_params, merge, parse_params
+from darkroom.config.params import Params, flatten, load_params, merge, parse_params
 from pipeline import ROOT
 
 RECIPES = Path(__file__).parent / "recipes"

@@ -17,9 +17,9 @@ from pathlib import Path
 
 from mlflow.tracking import MlflowClient
 
-from darkroom.champion import promote, rollback
-from darkroom.registry import MlflowStore
-from darkroom.stores import open_store
+from darkroom.registry.champion import promote, rollback
+from darkroom.registry.stores import open_store
+from darkroom.registry.versions import MlflowStore
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -36,7 +36,7 @@ def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         tell("sqlite", f"sqlite:///{Path(folder) / 'mlflow.db'}", asked.times)
     if asked.servers:
-        from tests.server_helpers import servers
+        from tests.helpers.servers import servers
 
         with servers() as running:
             tell("the server", running.uri, asked.times)

@@ -25,13 +25,13 @@ from tqdm import tqdm
 from benchmarks.recipe import params_of_search
 from benchmarks.training import flops_by_side, planned_flops
 from benchmarks.tuning import about_machine
+from darkroom.config.params import Params, merge, override
+from darkroom.data.splits import Meta, Split, open_split, read_meta
 from darkroom.files import write_json
-from darkroom.inference import choose_device, choose_precision, set_threads
-from darkroom.models import build_classifier
-from darkroom.params import Params, merge, override
-from darkroom.splits import Meta, Split, open_split, read_meta
-from darkroom.training import evaluate, fit, model_config, new_classifier
-from darkroom.tuning import (
+from darkroom.models.inference import choose_device, choose_precision, set_threads
+from darkroom.models.networks import build_classifier
+from darkroom.training.loop import evaluate, fit, model_config, new_classifier
+from darkroom.tuning.study import (
     Attempt,
     best_values,
     check_result,

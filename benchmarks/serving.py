@@ -32,9 +32,9 @@ from matplotlib.ticker import ScalarFormatter
 from numpy.typing import NDArray
 
 from benchmarks.training import machine
-from darkroom.figures import BLUE, INK, ORANGE, SOFT, STYLE
 from darkroom.files import atomic_write, read_json, write_json
-from darkroom.serving.bento import bento_version, build_bento
+from darkroom.reporting.figures import BLUE, INK, ORANGE, SOFT, STYLE
+from darkroom.serving.process.bento import bento_version, build_bento
 from pipeline import ROOT
 
 RESULTS = Path(__file__).parent / "results" / "serving.json"
@@ -124,10 +124,10 @@ def random_model(folder: Path) -> tuple[Path, Path]:
     import torch
     from safetensors.torch import save_file
 
-    from darkroom.exporting import export_onnx
+    from darkroom.config.params import load_params
     from darkroom.files import sha256_file
-    from darkroom.models import build_classifier
-    from darkroom.params import load_params
+    from darkroom.models.exporting import export_onnx
+    from darkroom.models.networks import build_classifier
 
     params = load_params(ROOT / "params.yaml")
     classes = [f"class {number}" for number in range(10)]
@@ -165,7 +165,7 @@ def pictures_of(about: Mapping[str, Any]) -> NDArray[np.uint8]:
 
 def write_bodies(folder: Path, pictures: NDArray[np.uint8]) -> dict[str, Path]:
     """Write each picture as the body of a form and of MLflow's JSON; return the two folders."""
-    from darkroom.serving.pictures import to_png
+    from darkroom.images.decoding import to_png
 
     folders = {"form": folder / "form", "json": folder / "json"}
     for made in folders.values():
@@ -320,7 +320,7 @@ def start_limit(folder: Path, champion: Path, models: Path, bodies: Mapping[str,
         champion,
         bodies,
         workers=cores(),
-        loop="darkroom.serving.listening:Loop",
+        loop="darkroom.serving.http.listening:Loop",
     ) as server:
         yield server
 

@@ -16,9 +16,9 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from benchmarks.recipe import read_recipe
-from darkroom.inference import choose_device, choose_precision, keep_freed_memory
-from darkroom.models import build_net
-from darkroom.optimizers import build_optimizers
+from darkroom.models.inference import choose_device, choose_precision, keep_freed_memory
+from darkroom.models.networks import build_net
+from darkroom.training.optimizers import build_optimizers
 from pipeline import ROOT
 
 

@@ -29,14 +29,14 @@ from scipy import stats
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.recipe import read_recipe
-from darkroom import lineage
-from darkroom.checkpoints import fingerprint
+from darkroom.config.params import Params, load_params, merge
+from darkroom.data.splits import join_splits, open_split, read_meta
 from darkroom.files import read_json, write_json
-from darkroom.inference import choose_device, choose_precision, predict, set_threads
-from darkroom.models import Classifier, FastNet
-from darkroom.params import Params, load_params, merge
-from darkroom.splits import join_splits, open_split, read_meta
-from darkroom.training import fit, model_config, new_classifier, plan_epochs, shrink
+from darkroom.models.inference import choose_device, choose_precision, predict, set_threads
+from darkroom.models.networks import Classifier, FastNet
+from darkroom.tracking import lineage
+from darkroom.training.checkpoints import fingerprint
+from darkroom.training.loop import fit, model_config, new_classifier, plan_epochs, shrink
 from pipeline import DATA, ROOT
 
 OURS = "params.yaml"

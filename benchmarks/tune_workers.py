@@ -19,9 +19,9 @@ from typing import Any
 import yaml
 
 from benchmarks.training import machine
+from darkroom.config.params import load_params
 from darkroom.files import read_json, write_json
-from darkroom.params import load_params
-from darkroom.tuning import open_study, searched_seconds, trials_table
+from darkroom.tuning.study import open_study, searched_seconds, trials_table
 from pipeline import DATA, ROOT
 
 RESULTS = Path(__file__).parent / "results" / "tune_workers.json"

@@ -35,14 +35,14 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks.recipe import params_of_search
-from darkroom import lineage
-from darkroom.figures import DEEP, ORANGE, PALE, SOFT, STYLE, percent_tick
+from darkroom.config.params import Params, merge, override
+from darkroom.data.splits import Meta, Split, open_split, read_meta
 from darkroom.files import atomic_write, read_json, write_json
-from darkroom.inference import choose_device, choose_precision, set_threads
-from darkroom.params import Params, merge, override
-from darkroom.splits import Meta, Split, open_split, read_meta
-from darkroom.training import Epoch, TrainingError, fit, model_config, new_classifier, shrink_split
-from darkroom.tuning import Attempt, Pruned, nested, open_study, suggest, work
+from darkroom.models.inference import choose_device, choose_precision, set_threads
+from darkroom.reporting.figures import DEEP, ORANGE, PALE, SOFT, STYLE, percent_tick
+from darkroom.tracking import lineage
+from darkroom.training.loop import Epoch, TrainingError, fit, model_config, new_classifier, shrink_split
+from darkroom.tuning.study import Attempt, Pruned, nested, open_study, suggest, work
 from pipeline import DATA, ROOT
 from pipeline.tune import BUDGET
 
@@ -309,7 +309,7 @@ def pictures(*, quick: bool) -> tuple[Split, Split, Split, Meta]:
     """Return what trials train on, what decides, what the winners are validated on, and the data's shape."""
     tune = search_params(quick=quick).tune
     if quick:
-        from tests.training_helpers import digits_splits
+        from tests.helpers.training import digits_splits
 
         train, validation, meta = digits_splits()
         unseen = Split(train.images[-300:], train.labels[-300:])

@@ -5,13 +5,19 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from darkroom import tracking
-from darkroom.calibration import calibration_error, coverage_curve, fit_temperature, scale, sure_threshold
+from darkroom.data.splits import open_split
+from darkroom.evaluation.calibration import (
+    calibration_error,
+    coverage_curve,
+    fit_temperature,
+    scale,
+    sure_threshold,
+)
 from darkroom.files import read_json, write_array, write_json, write_table
-from darkroom.inference import choose_device, predict_logits
-from darkroom.models import load_classifier
-from darkroom.registry import trained_run
-from darkroom.splits import open_split
+from darkroom.models.inference import choose_device, predict_logits
+from darkroom.models.networks import load_classifier
+from darkroom.tracking import runs
+from darkroom.tracking.trained_run import trained_run
 from pipeline import CALIBRATION, DATA, MODELS, REPORTS, read_params, tracking_uri
 
 
@@ -49,8 +55,8 @@ def main() -> None:
     write_json(REPORTS / "calibration.json", report)
     write_table(REPORTS / "coverage.csv", curve if held_out else curve[:0])
     with trained_run(tracking_uri(), params.data.name, read_json(MODELS / "run.json")["run_id"]):
-        tracking.log_metrics(report, prefix="calibration.")
-        tracking.log_files(CALIBRATION, REPORTS / "coverage.csv", folder="calibration")
+        runs.log_metrics(report, prefix="calibration.")
+        runs.log_files(CALIBRATION, REPORTS / "coverage.csv", folder="calibration")
     print(_said(held_out, temperature, sure_from, target, report))
 
 

@@ -2,7 +2,7 @@
 
 import os
 
-from darkroom.download import DownloadError, obtain
+from darkroom.data.download import DownloadError, obtain
 from darkroom.files import write_json
 from pipeline import DATA, ROOT, read_params
 

@@ -5,19 +5,20 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from darkroom import evaluation, lineage, tracking
-from darkroom.calibration import scale
-from darkroom.card import CardInputs, model_card
-from darkroom.card_page import card_page
-from darkroom.evaluation import Answers
-from darkroom.figures import learning_curve_figure
+from darkroom.config.params import Params
+from darkroom.data.splits import Meta, open_split, read_meta
+from darkroom.evaluation.calibration import scale
+from darkroom.evaluation.slices import draw
 from darkroom.files import atomic_write, read_json, write_json, write_text
-from darkroom.inference import choose_device, predict, predict_logits
-from darkroom.models import load_classifier
-from darkroom.params import Params
-from darkroom.registry import trained_run
-from darkroom.slices import draw
-from darkroom.splits import Meta, open_split, read_meta
+from darkroom.models.inference import choose_device, predict, predict_logits
+from darkroom.models.networks import load_classifier
+from darkroom.reporting import evaluation_report
+from darkroom.reporting.card_page import card_page
+from darkroom.reporting.evaluation_report import Answers
+from darkroom.reporting.figures import learning_curve_figure
+from darkroom.reporting.model_card import CardInputs, model_card
+from darkroom.tracking import lineage, runs
+from darkroom.tracking.trained_run import trained_run
 from pipeline import CALIBRATION, DATA, MODELS, REPORTS, ROOT, TUNED, read_params, tracking_uri
 
 
@@ -40,18 +41,18 @@ def main() -> None:
 
     curve, training = pd.read_csv(REPORTS / "curve.csv"), read_json(REPORTS / "train.json")
     learning_curve_figure(REPORTS / "curve.png", curve, training["best_epoch"])
-    evaluation.report_slices(REPORTS, answers, classes=meta.classes)
-    headline = evaluation.report_headline(REPORTS, answers, classes=meta.classes, asked=asked)
+    evaluation_report.report_slices(REPORTS, answers, classes=meta.classes)
+    headline = evaluation_report.report_headline(REPORTS, answers, classes=meta.classes, asked=asked)
     metrics = {
         "test": headline,
-        "calibration": evaluation.report_calibration(
+        "calibration": evaluation_report.report_calibration(
             REPORTS,
             answers,
             before=scale(logits, 1.0).max(axis=1),
             calibration=calibration,
             resamples=asked.resamples,
         ),
-        "duplicates": evaluation.report_duplicates(
+        "duplicates": evaluation_report.report_duplicates(
             REPORTS,
             answers,
             {"train": train, "validation": validation},
@@ -59,10 +60,10 @@ def main() -> None:
             asked=asked,
             mirror=params.augment.flip != "none",
         ),
-        "label_issues": evaluation.report_label_issues(
+        "label_issues": evaluation_report.report_label_issues(
             REPORTS, held_out, classes=meta.classes, shown=asked.mistakes
         ),
-        "corrupted": evaluation.report_corruptions(
+        "corrupted": evaluation_report.report_corruptions(
             REPORTS,
             lambda split: predict(classifier, split, device=device, progress=False),
             draw(test, asked.corruption_pictures, seed=params.seed),
@@ -72,15 +73,15 @@ def main() -> None:
     }
     write_json(REPORTS / "metrics.json", metrics)
     with atomic_write(REPORTS / "predictions.parquet") as file:
-        evaluation.predictions_table(answers, classes=meta.classes).to_parquet(file, index=False)
+        evaluation_report.predictions_table(answers, classes=meta.classes).to_parquet(file, index=False)
     write_card(params, meta, metrics, training)
 
     with trained_run(tracking_uri(), params.data.name, read_json(MODELS / "run.json")["run_id"]):
-        tracking.log_metrics(metrics)
-        tracking.log_files(REPORTS / "metrics.json", REPORTS / "model_card.md", REPORTS / "model_card.html")
-        tracking.log_files(*[REPORTS / name for name in evaluation.TABLES], folder="tables")
-        pictures = (*evaluation.CHARTS.values(), *evaluation.GALLERIES.values())
-        tracking.log_files(*[REPORTS / name for name in pictures], folder="figures")
+        runs.log_metrics(metrics)
+        runs.log_files(REPORTS / "metrics.json", REPORTS / "model_card.md", REPORTS / "model_card.html")
+        runs.log_files(*[REPORTS / name for name in evaluation_report.TABLES], folder="tables")
+        pictures = (*evaluation_report.CHARTS.values(), *evaluation_report.GALLERIES.values())
+        runs.log_files(*[REPORTS / name for name in pictures], folder="figures")
     tell(metrics)
 
 
@@ -103,7 +104,7 @@ def write_card(params: Params, meta: Meta, metrics: dict[str, Any], training: di
             source=read_json(DATA / "source.json"),
             training=params.model_dump(mode="json", include={"seed", "data", "augment", "train"}),
             tuned=read_json(TUNED),
-            pictures=evaluation.CHARTS,
+            pictures=evaluation_report.CHARTS,
             commit=lineage.commit(ROOT),
             dirty=bool(lineage.uncommitted_diff(ROOT)),
             command="dvc repro",

@@ -6,14 +6,14 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom import tracking
-from darkroom.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
+from darkroom.data.splits import open_split, read_meta
 from darkroom.files import read_json, sha256_file, write_json
-from darkroom.models import load_classifier
-from darkroom.registry import trained_run
-from darkroom.serving.drift import LEAST_PICTURES, make_reference
-from darkroom.serving.runtime import Graph
-from darkroom.splits import open_split, read_meta
+from darkroom.models.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
+from darkroom.models.networks import load_classifier
+from darkroom.serving.monitoring.drift import LEAST_PICTURES, make_reference
+from darkroom.serving.prediction.runtime import Graph
+from darkroom.tracking import runs
+from darkroom.tracking.trained_run import trained_run
 from pipeline import CALIBRATION, DATA, MODELS, REPORTS, read_params, tracking_uri
 
 PARITY_PICTURES = 1000
@@ -68,9 +68,9 @@ def main() -> None:
     )
     run_id = read_json(MODELS / "run.json")["run_id"]
     with trained_run(tracking_uri(), params.data.name, run_id):
-        tracking.log_metrics(report, prefix="parity.")
-        tracking.log_metrics(took, prefix="latency.")
-        tracking.log_files(REPORTS / "parity.json", REPORTS / "latency.json")
+        runs.log_metrics(report, prefix="parity.")
+        runs.log_metrics(took, prefix="latency.")
+        runs.log_files(REPORTS / "parity.json", REPORTS / "latency.json")
     print(
         f"exported {graph.stat().st_size / 1e6:.1f} MB; probabilities within "
         f"{report['worst_difference']:.1e} of torch's on {report['pictures']} pictures; "

@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from darkroom.champion import registered_name
 from darkroom.files import read_json, write_json
-from darkroom.registry import note_bento
-from darkroom.serving.bento import bento_version, build_bento
+from darkroom.registry.champion import registered_name
+from darkroom.registry.versions import note_bento
+from darkroom.serving.process.bento import bento_version, build_bento
 from pipeline import MODELS, REPORTS, ROOT, tracking_uri
 
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 
-from darkroom.corrections import CorrectionError, TakenIn, read_corrections, take_in
-from darkroom.datasets import channel_statistics, data_report, manifest, read_raw, split_indices
+from darkroom.config.params import Params
+from darkroom.data.corrections import CorrectionError, TakenIn, read_corrections, take_in
+from darkroom.data.datasets import channel_statistics, data_report, manifest, read_raw, split_indices
+from darkroom.data.splits import Split, split_sha256, write_split
 from darkroom.files import read_json, write_json, write_table
-from darkroom.params import Params
-from darkroom.splits import Split, split_sha256, write_split
 from darkroom.text import class_folder
-from darkroom.tracking import log_files, log_metrics, open_run
+from darkroom.tracking.runs import log_files, log_metrics, open_run
 from pipeline import DATA, REPORTS, ROOT, read_params, tracking_uri
 
 

@@ -8,13 +8,14 @@ from typing import Any
 
 import pandas as pd
 
-from darkroom import lineage, tracking
-from darkroom.challenge import Registered, register
-from darkroom.champion import registered_name
+from darkroom.config.params import Params
+from darkroom.data.splits import read_meta
 from darkroom.files import read_json, sha256_file, write_json
-from darkroom.params import Params
-from darkroom.registry import lacks_training, trained_run, write_champion
-from darkroom.splits import read_meta
+from darkroom.registry.champion import registered_name
+from darkroom.registry.comparison import Registered, register
+from darkroom.registry.versions import write_champion
+from darkroom.tracking import lineage, runs
+from darkroom.tracking.trained_run import lacks_training, trained_run
 from pipeline import DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
 
 EVIDENCE = (
@@ -97,12 +98,12 @@ def came_from(params: Params, run_id: str) -> dict[str, Any]:
 
 def restore_run(params: dict[str, object], metrics: dict[str, object]) -> None:
     """Log to the open run, from the stages' files, what a database that never saw the training lacks."""
-    tracking.log_params(params)
+    runs.log_params(params)
     for row in pd.read_csv(REPORTS / "curve.csv").to_dict("records"):
         values = {str(key): value for key, value in row.items() if key != "epoch" and pd.notna(value)}
-        tracking.log_metrics(values, step=int(row["epoch"]))
-    tracking.log_metrics(metrics)
-    tracking.log_files(REPORTS / "curve.csv", REPORTS / "train.json", REPORTS / "metrics.json")
+        runs.log_metrics(values, step=int(row["epoch"]))
+    runs.log_metrics(metrics)
+    runs.log_files(REPORTS / "curve.csv", REPORTS / "train.json", REPORTS / "metrics.json")
 
 
 def said(registered: Registered) -> str:

@@ -12,13 +12,14 @@ import pandas as pd
 import torch
 from safetensors.torch import save
 
-from darkroom import lineage, processes, tracking
-from darkroom.checkpoints import fingerprint
+from darkroom.config.params import Params
+from darkroom.data.splits import join_splits, open_split, read_meta, split_sha256
 from darkroom.files import atomic_write, read_json, write_json, write_table
-from darkroom.inference import choose_device, choose_precision, predict, set_threads
-from darkroom.params import Params
-from darkroom.splits import join_splits, open_split, read_meta, split_sha256
-from darkroom.training import Epoch, Fit, fit, model_config, new_classifier
+from darkroom.models import processes
+from darkroom.models.inference import choose_device, choose_precision, predict, set_threads
+from darkroom.tracking import lineage, runs
+from darkroom.training.checkpoints import fingerprint
+from darkroom.training.loop import Epoch, Fit, fit, model_config, new_classifier
 from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
 
 
@@ -94,10 +95,10 @@ def train(params: Params) -> None:
 def open_run(folder: Path, params: Params, settings: dict[str, Any], tags: dict[str, str]) -> Iterator[str]:
     """Open the run of this training in MLflow: the one its checkpoints belong to, or a new one."""
     known = read_json(folder / "run.json")["run_id"] if (folder / "run.json").is_file() else None
-    with tracking.open_run(tracking_uri(), params.data.name, name="train", run_id=known, tags=tags) as run_id:
+    with runs.open_run(tracking_uri(), params.data.name, name="train", run_id=known, tags=tags) as run_id:
         write_json(folder / "run.json", {"run_id": run_id})
-        tracking.log_params(settings)
-        tracking.log_text(lineage.uncommitted_diff(ROOT).decode(errors="replace"), "uncommitted.diff")
+        runs.log_params(settings)
+        runs.log_text(lineage.uncommitted_diff(ROOT).decode(errors="replace"), "uncommitted.diff")
         yield run_id
 
 
@@ -127,15 +128,15 @@ def report(
         "precision": str(precision).removeprefix("torch."),
     }
     write_json(REPORTS / "train.json", summary)
-    tracking.log_metrics({"best_epoch": summary["best_epoch"], "validation": summary["validation"]})
-    tracking.log_files(REPORTS / "curve.csv", REPORTS / "train.json", TUNED, DATA / "source.json")
-    tracking.log_files(MODELS / "model.safetensors", MODELS / "model_config.json", folder="weights")
+    runs.log_metrics({"best_epoch": summary["best_epoch"], "validation": summary["validation"]})
+    runs.log_files(REPORTS / "curve.csv", REPORTS / "train.json", TUNED, DATA / "source.json")
+    runs.log_files(MODELS / "model.safetensors", MODELS / "model_config.json", folder="weights")
 
 
 def show(epoch: Epoch, epochs: int) -> None:
     """Log an epoch, and print it with the time that is left."""
     values = asdict(epoch)
-    tracking.log_metrics({key: value for key, value in values.items() if key != "epoch"}, step=epoch.epoch)
+    runs.log_metrics({key: value for key, value in values.items() if key != "epoch"}, step=epoch.epoch)
     left = (epochs - epoch.epoch) * epoch.seconds
     validation = "" if epoch.validation_accuracy is None else f"validation {epoch.validation_accuracy:.2%}  "
     print(

@@ -18,14 +18,15 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from darkroom import cluster, tracking, workers
-from darkroom.checkpoints import fingerprint, rests_on
+from darkroom.config.params import Params, override
+from darkroom.data.splits import Meta, Split, open_split, read_meta, split_sha256
 from darkroom.files import atomic_write, write_json, write_table
-from darkroom.inference import choose_device, choose_precision, set_threads
-from darkroom.params import Params, override
-from darkroom.splits import Meta, Split, open_split, read_meta, split_sha256
-from darkroom.training import Epoch, fit, model_config, new_classifier, shrink_split
-from darkroom.tuning import (
+from darkroom.models.inference import choose_device, choose_precision, set_threads
+from darkroom.tracking import runs
+from darkroom.training.checkpoints import fingerprint, rests_on
+from darkroom.training.loop import Epoch, fit, model_config, new_classifier, shrink_split
+from darkroom.tuning import ray_cluster, workers
+from darkroom.tuning.study import (
     Attempt,
     Pruned,
     StudyError,
@@ -129,9 +130,9 @@ def run_study(search: Search) -> None:
         print(f"going on with a study of {finished_trials(study)} finished trials")
     tags = {"stage": "tune", "study": search.study}
     known = study.user_attrs.get("run_id")
-    with tracking.open_run(tracking_uri(), params.data.name, name="tune", run_id=known, tags=tags) as run_id:
+    with runs.open_run(tracking_uri(), params.data.name, name="tune", run_id=known, tags=tags) as run_id:
         study.set_user_attr("run_id", run_id)  # so that workers show their trials below it
-        tracking.log_params({"seed": params.seed, **search.settings["tune"]})
+        runs.log_params({"seed": params.seed, **search.settings["tune"]})
         with tqdm(
             total=params.tune.trials, initial=finished_trials(study), unit="trial", disable=None
         ) as bar:
@@ -161,8 +162,8 @@ def run_study(search: Search) -> None:
                 "best_validation_accuracy": study.best_value,
             },
         )
-        tracking.log_metrics({"best_validation_accuracy": study.best_value})
-        tracking.log_files(REPORTS / "trials.csv", *show_study(study_view(study), search.study))
+        runs.log_metrics({"best_validation_accuracy": study.best_value})
+        runs.log_files(REPORTS / "trials.csv", *show_study(study_view(study), search.study))
     write_json(TUNED, best_values(study))
     shutil.rmtree(search.folder, ignore_errors=True)
     short = params.tune.trials - finished_trials(study)
@@ -178,7 +179,7 @@ def run_study(search: Search) -> None:
 def show_study(view: Any, name: str) -> list[Path]:
     """Write the study's pictures and its page; return their paths."""
     # only now: what a study rests on are the modules that its workers load, and no picture is among them
-    from darkroom.study_page import write_study
+    from darkroom.reporting.study_page import write_study
 
     return write_study(REPORTS, view, title=f"study {name}")
 
@@ -188,19 +189,19 @@ def run_workers(search: Search, progress: Callable[[], int]) -> None:
     tune = search.params.tune
     if tune.engine == "ray":
         storage = study_storage()
-        cluster.connect(shared_storage=not storage.startswith("sqlite"))
+        ray_cluster.connect(shared_storage=not storage.startswith("sqlite"))
         uri = tracking_uri()
         environment = {"OPTUNA_STORAGE": storage, "MLFLOW_TRACKING_URI": uri}
         cores = threads_of(search.params)
         cards = int(search.params.train.device == "cuda")
         try:
             workers.watch(
-                lambda number: cluster.Task(ROOT, cores=cores, cards=cards, environment=environment),
+                lambda number: ray_cluster.Task(ROOT, cores=cores, cards=cards, environment=environment),
                 tune.workers,
                 progress=progress,
             )
         finally:
-            cluster.disconnect()
+            ray_cluster.disconnect()
         return
     cards = torch.cuda.device_count() if search.params.train.device in ("auto", "cuda") else 0
     workers.watch(
@@ -265,7 +266,7 @@ def run_worker(
 def trial_run(attempt: Attempt, search: Search, parent: str | None) -> Iterator[None]:
     """Show a trial as a run below the study's; one that goes on with another has that one's run."""
     tags = {"stage": "trial", "trial": str(attempt.number), "study": search.study, "state": "running"}
-    with tracking.open_run(
+    with runs.open_run(
         tracking_uri(),
         search.params.data.name,
         name=f"trial {attempt.first}",
@@ -274,18 +275,18 @@ def trial_run(attempt: Attempt, search: Search, parent: str | None) -> Iterator[
         tags=tags,
     ) as run_id:
         attempt.note("run_id", run_id)
-        tracking.log_params(attempt.values)
+        runs.log_params(attempt.values)
         try:
             yield
         except Pruned as stop:
-            tracking.set_tags({"state": "pruned", "reason": str(stop)})
-            tracking.end_run_as("KILLED")
+            runs.set_tags({"state": "pruned", "reason": str(stop)})
+            runs.end_run_as("KILLED")
             raise
         except BaseException as error:
             reason = failure(error) or f"{type(error).__name__}: {error}"
-            tracking.set_tags({"state": "failed", "reason": reason})
+            runs.set_tags({"state": "failed", "reason": reason})
             raise
-        tracking.set_tags({"state": "complete"})
+        runs.set_tags({"state": "complete"})
 
 
 def train_trial(
@@ -308,7 +309,7 @@ def train_trial(
 
     def on_epoch(epoch: Epoch) -> None:
         losses = {"train_loss": epoch.train_loss, "validation_loss": epoch.validation_loss}
-        tracking.log_metrics({"validation_accuracy": epoch.validation_accuracy, **losses}, step=epoch.epoch)
+        runs.log_metrics({"validation_accuracy": epoch.validation_accuracy, **losses}, step=epoch.epoch)
         attempt.report(epoch)
 
     result = fit(

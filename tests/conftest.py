@@ -6,14 +6,14 @@ from collections.abc import Iterator
 import pytest
 import torch
 
-from tests.checkouts import Quickstart, new_checkout
+from tests.helpers.checkouts import Quickstart, new_checkout
 
 
 @pytest.fixture(scope="session")
 def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Quickstart:
     """Run the quickstart in a copy of the project, then apply its experiment to the copy's workspace."""
     checkout = new_checkout(tmp_path_factory.mktemp("quickstart") / "checkout")
-    printed = checkout.run(sys.executable, "-m", "darkroom.quickstart").stdout
+    printed = checkout.run(sys.executable, "-m", "darkroom", "quickstart").stdout
     status = checkout.run("git", "status", "--porcelain").stdout
     name = next(word for word in printed.split() if word.startswith("quickstart-")).rstrip(";")
     checkout.run("dvc", "exp", "apply", name)

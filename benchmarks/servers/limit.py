@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from PIL import Image
 
-from darkroom.serving.runtime import Graph
+from darkroom.serving.prediction.runtime import Graph
 
 CHAMPION = Path(os.environ["DARKROOM_BENCH"])
 about = json.loads((CHAMPION / "model.json").read_text(encoding="utf-8"))

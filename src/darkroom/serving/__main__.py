@@ -5,9 +5,10 @@ import os
 import sys
 from pathlib import Path
 
-from darkroom.serving.guard import is_loopback
-from darkroom.serving.keeper import Keeper
 from darkroom.serving.settings import read_settings, usable_cores
+
+from .http.admission import is_loopback
+from .process.supervisor import Keeper
 
 PROJECT = Path(__file__).resolve().parents[3]
 

@@ -14,10 +14,10 @@ import prometheus_client.multiprocess
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
 
-from .shared import VARIABLE, is_alive
+from .shared_folder import VARIABLE, is_alive
 
 if TYPE_CHECKING:
-    from .model import Classifier
+    from .prediction.model import Classifier
 
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5)
 LONG_BUCKETS = (*SECONDS_BUCKETS, 10, 30, 60)  # a whole request's: its client may be slow

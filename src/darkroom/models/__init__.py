@@ -1,0 +1,4 @@
+"""Models: networks, the classifier around them, heat maps, and the exported graph.
+
+Here belong: architectures, inference over a whole split, export to ONNX. Not here: how weights are trained.
+"""

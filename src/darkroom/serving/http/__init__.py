@@ -1,0 +1,1 @@
+"""HTTP: requests, responses, limits and connections, before and after a prediction."""

@@ -1,0 +1,178 @@
+"""Reading a form with pictures without ever holding more than its limit."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from starlette.datastructures import UploadFile
+from starlette.formparsers import MultiPartException, MultiPartParser
+from starlette.requests import Request
+
+from ..errors import RequestError, too_busy
+
+MAX_PICTURE_BYTES = 10_000_000
+MAX_BATCH_BYTES = 40_000_000
+MAX_BATCH_PICTURES = 64
+FORM_BYTES = 64_000  # what the lines around the pictures of a form may weigh
+HELD_BYTES = 256_000_000  # of all uploads that a worker holds at once
+UPLOAD_SECONDS = 60  # a sender slower than this is let go
+
+
+class Memory:
+    """What all uploads together hold in this process, and may hold."""
+
+    def __init__(self, limit: int = HELD_BYTES) -> None:
+        """Start with nothing held; `limit` is in bytes."""
+        self.limit, self.held = limit, 0
+
+    @contextmanager
+    def request(self) -> Iterator["Share"]:
+        """Open the share of one request, which is given back at the end."""
+        share = Share(self)
+        try:
+            yield share
+        finally:
+            self.held -= share.bytes
+
+
+class Share:
+    """What one request holds."""
+
+    def __init__(self, memory: Memory) -> None:
+        """Hold nothing yet."""
+        self.memory, self.bytes = memory, 0
+
+    def take(self, count: int) -> None:
+        """Take `count` bytes more.
+
+        Raises:
+            RequestError: 503, there is no room left.
+        """
+        if self.memory.held + count > self.memory.limit:
+            raise too_busy("Too many uploads arrive at once. Try again in a second.")
+        self.memory.held += count
+        self.bytes += count
+
+
+@dataclass
+class Upload:
+    """The bytes of the pictures in a form, in order, and its text, if there is one."""
+
+    pictures: list[bytes]
+    text: str | None
+
+
+async def read_pictures(
+    request: Request, share: Share, *, field: str, max_bytes: int, max_pictures: int, text: str = "k"
+) -> Upload:
+    """Read the multipart form of `request`: files named `field`, and perhaps one named `text`.
+
+    The body is counted as it arrives and refused at the first byte too many, whatever length it
+    declares; it counts into `share` too.
+
+    Raises:
+        RequestError: too long, too slow, not a form, or not the fields named here.
+    """
+    kind = request.headers.get("content-type", "")
+    if not kind.lower().startswith("multipart/form-data"):
+        raise RequestError(
+            415,
+            "not_a_form",
+            f"The body is {_shown(kind) if kind else 'of no named type'}; send multipart/form-data with the "
+            f"picture in the field '{field}'.",
+        )
+    limit = max_bytes + FORM_BYTES
+    declared = request.headers.get("content-length", "")
+    if declared.isdigit() and int(declared) > limit:
+        raise _too_large(f"{int(declared):,} bytes are announced", max_bytes)
+    parser = MultiPartParser(request.headers, _counted(request, share, limit, max_bytes), max_fields=8)
+    try:
+        async with asyncio.timeout(UPLOAD_SECONDS):
+            form = await parser.parse()
+    except TimeoutError as error:
+        raise RequestError(
+            408,
+            "too_slow",
+            f"The upload was not complete after {UPLOAD_SECONDS} seconds. Send less or try again.",
+        ) from error
+    except (MultiPartException, KeyError) as error:
+        raise RequestError(
+            400,
+            "bad_form",
+            "The body is not a well-formed multipart/form-data form. Build it with a library, "
+            "or with: curl -F " + field + "=@file",
+        ) from error
+    try:
+        return await _fields(form.multi_items(), field, text, max_pictures)
+    finally:
+        await form.close()
+
+
+async def _fields(
+    items: list[tuple[str, UploadFile | str]], field: str, text: str, max_pictures: int
+) -> Upload:
+    pictures: list[bytes] = []
+    given: str | None = None
+    if (count := sum(name == field for name, _ in items)) > max_pictures:
+        advice = (
+            "Send several to /predict_batch." if max_pictures == 1 else "Send the rest in another request."
+        )
+        raise RequestError(
+            400 if max_pictures == 1 else 413,
+            "too_many_pictures",
+            f"The form has {count} pictures; at most {max_pictures} can be sent here. {advice}",
+        )
+    for name, value in items:
+        if name == field and isinstance(value, UploadFile):
+            pictures.append(await value.read())
+        elif name == field:
+            raise RequestError(
+                400,
+                "not_a_file",
+                f"'{field}' holds text; send the picture's bytes as a file (curl -F {field}=@file). "
+                "Addresses and paths are not opened.",
+            )
+        elif name == text and isinstance(value, str):
+            given = value
+        else:
+            raise RequestError(
+                400,
+                "unknown_field",
+                f"The form has a field {_shown(name)}; this route takes the file '{field}' and the text "
+                f"'{text}'.",
+            )
+    if not pictures:
+        raise RequestError(
+            400, "no_picture", f"The form has no field '{field}'; send the picture in it as a file."
+        )
+    for number, picture in enumerate(pictures, 1):
+        if len(picture) > MAX_PICTURE_BYTES:
+            which = "" if max_pictures == 1 else f"picture {number} of {len(pictures)}: "
+            raise _too_large(f"{which}{len(picture):,} bytes", MAX_PICTURE_BYTES)
+    return Upload(pictures, given)
+
+
+async def _counted(request: Request, share: Share, limit: int, max_bytes: int) -> AsyncGenerator[bytes, None]:
+    received = 0
+    async for chunk in request.stream():
+        received += len(chunk)
+        if received > limit:
+            raise _too_large(f"over {limit:,} bytes arrived", max_bytes)
+        share.take(len(chunk))
+        yield chunk
+
+
+def _too_large(seen: str, max_bytes: int) -> RequestError:
+    return RequestError(
+        413,
+        "too_large",
+        f"Too large ({seen}): at most {max_bytes:,} bytes are accepted. Send a smaller picture."
+        if max_bytes <= MAX_PICTURE_BYTES
+        else f"Too large ({seen}): a batch may hold {max_bytes:,} bytes. Send it in parts.",
+    )
+
+
+def _shown(text: str) -> str:
+    """Return a client's text quoted, printable and short."""
+    return ascii(text[:60] + ("…" if len(text) > 60 else ""))

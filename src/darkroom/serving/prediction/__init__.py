@@ -1,0 +1,1 @@
+"""Prediction: the exported graph, its runtime, batching and the queue before it."""

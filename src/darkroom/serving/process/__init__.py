@@ -1,0 +1,1 @@
+"""Processes: the BentoML service, its supervisor, the hand-over of the socket, building a Bento."""

@@ -1,0 +1,111 @@
+"""The BentoML service: one class, one model, our app at the root."""
+
+import gc
+import os
+import sys
+from pathlib import Path
+
+import bentoml
+from starlette.types import Receive, Scope, Send
+
+from ..shared_folder import share_folder
+
+SHARED = share_folder(os.environ)
+
+# after the line above: they open files in that folder
+from ..http import connections  # noqa: E402
+from ..http.admission import Guard  # noqa: E402
+from ..http.app import create_app  # noqa: E402
+from ..http.cancelled_uploads import Drain  # noqa: E402
+from ..http.rate_limit import RateLimit  # noqa: E402
+from ..http.request_metrics import ROUTES, Meter  # noqa: E402
+from ..metrics import start_worker  # noqa: E402
+from ..monitoring.drift import read_reference  # noqa: E402
+from ..monitoring.feedback_store import FeedbackStore  # noqa: E402
+from ..monitoring.monitor import Watch  # noqa: E402
+from ..monitoring.prediction_log import PredictionLog  # noqa: E402
+from ..monitoring.recent_predictions import Drift, Window  # noqa: E402
+from ..prediction.engine import Engine  # noqa: E402
+from ..prediction.model import Classifier  # noqa: E402
+from ..settings import read_settings, usable_cores  # noqa: E402
+from .notify import readiness  # noqa: E402
+
+# The same place in a checkout and in a Bento, which keeps the project's layout.
+MODEL = Path(__file__).resolve().parents[4] / "models" / "champion"
+
+settings = read_settings(os.environ, cores=usable_cores())
+# Whom a proxy says it speaks for is believed only where the operator names the proxy.
+os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
+# In a container BentoML leaves a worker that died dead, and goes on with those that are left.
+os.environ.pop("BENTOML_CONTAINERIZED", None)
+connections.install()
+if settings.workers > 1 and sys.platform != "win32":  # it has no uvloop, nor sockets that are shared
+    from ..http import listening
+
+    listening.install()
+feedback = FeedbackStore(settings.feedback, limit=settings.feedback_bytes) if settings.feedback else None
+app = create_app(locked=bool(settings.tokens), feedback_store=feedback)
+
+
+async def web(scope: Scope, receive: Receive, send: Send) -> None:
+    """Hand every request on to the app.
+
+    Of a mounted Starlette app BentoML takes the routes it knows and answers the rest with pages of
+    its own, one of which loads a tracker. It cannot look into a function.
+    """
+    await app(scope, receive, send)
+
+
+@bentoml.service(
+    name="darkroom",
+    workers=settings.workers,
+    traffic={"timeout": 90},
+    http={"host": "127.0.0.1"},
+    # BentoML's figures have a label for every path that anybody asks for, and so grow without end
+    metrics={"enabled": False},
+    logging={"access": {"enabled": settings.access_log}},
+    tracing={"excluded_urls": ".*"},  # tracing that nobody collects costs a fifth of a request
+)
+@bentoml.asgi_app(web, path="/")
+class Darkroom:
+    """Classifies pictures. The routes are in app.py."""
+
+    def __init__(self) -> None:
+        """Load the model once, before the first request."""
+        with readiness(os.environ):
+            classifier = Classifier(MODEL, threads=settings.threads)
+            app.state.engine = Engine(classifier, queue_seconds=settings.queue_seconds)
+            store = PredictionLog(settings.log, limit=settings.log_bytes) if settings.log else None
+            drift = _drift(classifier)
+            if store or drift:
+                app.state.watch = Watch(
+                    classifier, store=store, keep_pictures=settings.log_pictures, drift=drift
+                )
+            start_worker(classifier, routes=ROUTES)
+            # what is loaded by now stays; looking through it for garbage, again and again, costs time
+            gc.collect()
+            gc.freeze()
+
+
+def _drift(classifier: Classifier) -> Drift | None:
+    """Return what tells drift; None for a version from before there were references."""
+    path, sha256 = MODEL / "reference.json", str(classifier.about["sha256"])
+    if not path.is_file():
+        return None
+    reference = read_reference(path, sha256=sha256)
+    file = SHARED / f"window-{sha256[:12]}" if SHARED else None
+    return Drift(reference, Window(reference.columns, file))
+
+
+def _rate_limit() -> RateLimit | None:
+    if not settings.requests_per_minute:
+        return None
+    return RateLimit(settings.requests_per_minute, SHARED)
+
+
+# bentoml.service makes a Service of the class
+Darkroom.add_asgi_middleware(Drain)  # type: ignore[attr-defined]
+Darkroom.add_asgi_middleware(  # type: ignore[attr-defined]
+    Guard, settings=settings, rate=_rate_limit()
+)
+Darkroom.add_asgi_middleware(Meter)  # type: ignore[attr-defined]

@@ -1,0 +1,441 @@
+"""Training: one loop for every architecture, resumed where it was left, the best epoch kept."""
+
+import math
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.optim import Optimizer
+from tqdm import tqdm
+
+from darkroom.config.params import Params, Train
+from darkroom.data.augmentation import augment
+from darkroom.data.splits import Meta, Split
+from darkroom.models import processes
+from darkroom.models.inference import CPU_BATCH, keep_freed_memory, prediction_batch, to_device
+from darkroom.models.networks import WHITENING_PICTURES, Classifier, FastNet, build_classifier
+from darkroom.training.averaging import Average
+from darkroom.training.checkpoints import (
+    load_checkpoint,
+    load_optimizer_state,
+    optimizer_state,
+    save_checkpoint,
+)
+from darkroom.training.optimizers import build_optimizers, set_rates
+
+# how often a GPU is made to wait for its losses to be looked at, in steps
+GPU_LOSS_CHECK = 50
+
+
+class TrainingError(RuntimeError):
+    """Training cannot go on; the message says at which step and what to try."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """What one epoch came to. The training figures are of the augmented pictures, as it went."""
+
+    epoch: int  # from 1
+    train_loss: float
+    train_accuracy: float
+    validation_loss: float | None  # None without validation pictures
+    validation_accuracy: float | None  # of one view at full resolution
+    learning_rate: float  # at the epoch's last step
+    seconds: float  # training and validation
+    pictures_per_second: float  # training alone
+
+
+@dataclass(frozen=True)
+class Fit:
+    """A finished training: all epochs, and the one whose weights the classifier now has.
+
+    That is the epoch of the best validation accuracy; without validation pictures the last.
+    """
+
+    history: list[Epoch]
+    best: Epoch
+    stopped_early: bool
+
+
+@dataclass(frozen=True)
+class EpochPlan:
+    """What an epoch sees."""
+
+    side: int  # of the pictures, in pixels; 0 is full size
+    pictures: int  # how many: those of the greatest loss when they were last seen
+
+
+def plan_epochs(settings: Train, pictures: int) -> list[EpochPlan]:
+    """Return what each epoch sees of `pictures` training pictures.
+
+    The first epochs see all, at low resolution. Those of full size see the share with the greatest last
+    loss, after "Online Batch Selection" (Loshchilov & Hutter 2015, arXiv:1511.06343): what is known well
+    already teaches little. A picture that was left out keeps its loss, and returns when the losses of the
+    others have fallen below it.
+    """
+    low = settings.low_resolutions[: settings.epochs]
+    hardest = max(round(settings.hardest_share * pictures), min(settings.batch_size, pictures))
+    full = [EpochPlan(0, hardest)] * (settings.epochs - len(low))
+    return [EpochPlan(side, pictures) for side in low] + full
+
+
+def model_config(params: Params, meta: Meta) -> dict[str, Any]:
+    """Return all that `build_classifier` needs: the model's parameters and the data's shape."""
+    return {
+        "name": meta.name,
+        "classes": list(meta.classes),
+        "height": meta.height,
+        "width": meta.width,
+        "channels": meta.channels,
+        "mean": list(meta.mean),
+        "std": list(meta.std),
+        **params.model.model_dump(mode="json"),
+    }
+
+
+def new_classifier(config: dict[str, Any], train: Split, *, seed: int) -> Classifier:
+    """Build a classifier with fresh weights by `seed`; the whitening stem sees training pictures."""
+    torch.manual_seed(seed)
+    classifier = build_classifier(config)
+    if isinstance(classifier.net, FastNet) and config["whitening"]:
+        pictures = to_device(train.images[:WHITENING_PICTURES], torch.device("cpu"))
+        classifier.net.whiten(classifier.standardise(pictures))
+    return classifier
+
+
+def fit(
+    classifier: Classifier,
+    train: Split,
+    validation: Split | None,
+    *,
+    params: Params,
+    device: torch.device,
+    precision: torch.dtype,
+    checkpoints: Path | None = None,
+    on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+) -> Fit:
+    """Train `classifier` in place by `params.train` and `params.augment`.
+
+    It ends with the weights of the epoch of the best validation accuracy, and stops when that no longer
+    gains; without a validation split it ends with those of the last epoch. With a folder for `checkpoints`
+    each epoch leaves one there, and a training that was killed goes on from the last. The order of the
+    pictures, their augmentation and dropout depend on the seed and the epoch alone, so a resumed training
+    ends like one that was not interrupted. Where processes train together each calls this with the same
+    arguments; the first writes the checkpoints. `on_epoch` is called before an epoch's checkpoint is
+    written; what it raises ends the training.
+
+    Raises TrainingError when the loss is not finite or a checkpoint cannot be written.
+    """
+    settings = params.train
+    if device.type == "cpu":
+        keep_freed_memory()
+    classifier.to(device)
+    classifier.net.to(memory_format=torch.channels_last)
+    batch = min(settings.batch_size, len(train))
+    optimizers = build_optimizers(
+        classifier.net,
+        name=settings.optimizer,
+        learning_rate=settings.learning_rate,
+        weight_decay=settings.weight_decay,
+        batch_size=batch,
+        stem_until=settings.stem_until,
+        precision=precision,
+    )
+    plans = plan_epochs(settings, len(train))
+    last_loss = torch.full((len(train),), torch.inf)  # of each training picture: not seen yet
+    average: Average[Classifier] | None = None
+    if settings.average != "none":
+        memory = settings.average_memory * (len(train) // batch)
+        average = Average(classifier, kind=settings.average, memory=memory)
+    validated = average.module if average and average.kind == "ema" else classifier
+    net = _compiled(classifier.net, settings, device)
+    history: list[Epoch] = []
+    best: dict[str, Tensor] = {}
+    saved = load_checkpoint(checkpoints) if checkpoints else None
+    if saved:
+        states, meta = saved
+        classifier.load_state_dict(states["classifier"])
+        load_optimizer_state(optimizers, states.get("optimizers", {}))
+        if average:
+            average.module.load_state_dict(states["average"])
+        best = states["best"]
+        last_loss = states["pictures"]["last_loss"]
+        history = [Epoch(**epoch) for epoch in meta["history"]]
+        if processes.rank() == 0:
+            print(f"resuming after epoch {history[-1].epoch} of {settings.epochs}")
+    while len(history) < settings.epochs and not _out_of_patience(history, settings.patience):
+        started = time.perf_counter()
+        loss, accuracy, rate = _train_epoch(
+            classifier,
+            net,
+            train,
+            optimizers,
+            average,
+            last_loss,
+            plans=plans,
+            epoch=len(history),
+            params=params,
+            device=device,
+            precision=precision,
+        )
+        trained = time.perf_counter()
+        validation_loss, validation_accuracy = None, None
+        if validation is not None:
+            validation_loss, validation_accuracy = evaluate(
+                validated, validation, device=device, precision=precision
+            )
+            if not math.isfinite(validation_loss):
+                raise TrainingError(
+                    f"the validation loss is {validation_loss} after epoch {len(history) + 1}: "
+                    f"{_calmer(settings)}"
+                )
+        epoch = Epoch(
+            epoch=len(history) + 1,
+            train_loss=loss,
+            train_accuracy=accuracy,
+            validation_loss=validation_loss,
+            validation_accuracy=validation_accuracy,
+            learning_rate=rate,
+            seconds=time.perf_counter() - started,
+            pictures_per_second=plans[len(history)].pictures / (trained - started),
+        )
+        history.append(epoch)
+        on_epoch(epoch)
+        if _best(history) is epoch:
+            best = {key: value.detach().clone() for key, value in validated.state_dict().items()}
+        if checkpoints and processes.rank() == 0:
+            states = {
+                "classifier": classifier.state_dict(),
+                "optimizers": optimizer_state(optimizers),
+                "average": average.module.state_dict() if average else {},
+                "best": best,
+                "pictures": {"last_loss": last_loss},
+            }
+            try:
+                save_checkpoint(
+                    checkpoints, epoch.epoch, states, {"history": [asdict(past) for past in history]}
+                )
+            except OSError as error:
+                raise TrainingError(
+                    f"the checkpoint of epoch {epoch.epoch} cannot be written ({error}): free space on the "
+                    f"disk of {checkpoints}; the one before is kept, and the next run goes on from it"
+                ) from error
+    classifier.load_state_dict(best)
+    classifier.eval()
+    return Fit(history, _best(history), stopped_early=len(history) < settings.epochs)
+
+
+@torch.inference_mode()
+def evaluate(
+    classifier: Classifier, split: Split, *, device: torch.device, precision: torch.dtype
+) -> tuple[float, float]:
+    """Return cross-entropy and accuracy of a split, each picture as it is (one view).
+
+    Processes that train together have a share of it each, and return the same.
+    """
+    classifier.eval()
+    sums = torch.zeros(2, dtype=torch.float64)  # loss, right
+    batch = prediction_batch(device)
+    for start in range(batch * processes.rank(), len(split), batch * processes.count()):
+        labels = torch.from_numpy(split.labels[start : start + batch]).to(device)
+        pictures = to_device(split.images[start : start + batch], device)
+        with _autocast(device, precision):
+            logits = classifier.net(classifier.standardise(pictures))
+        sums[0] += F.cross_entropy(logits.float(), labels, reduction="sum").cpu()
+        sums[1] += (logits.argmax(1) == labels).sum().cpu()
+    processes.add_up(sums)
+    loss, right = (sums / len(split)).tolist()
+    return loss, right
+
+
+def _train_epoch(
+    classifier: Classifier,
+    net: Callable[[Tensor], Tensor],
+    train: Split,
+    optimizers: Sequence[Optimizer],
+    average: Average[Classifier] | None,
+    last_loss: Tensor,
+    *,
+    plans: Sequence[EpochPlan],
+    epoch: int,
+    params: Params,
+    device: torch.device,
+    precision: torch.dtype,
+) -> tuple[float, float, float]:
+    """Train for one epoch (from 0) by `net`, which is `classifier.net`, compiled where that is asked for.
+
+    Updates `last_loss` (float [N], on the CPU) of the pictures it sees. Returns mean loss, accuracy and the
+    last learning rate.
+    """
+    settings, plan = params.train, plans[epoch]
+    batch = min(settings.batch_size, len(train))
+    steps = plan.pictures // batch
+    steps_before = sum(past.pictures // batch for past in plans[:epoch])
+    steps_in_all = sum(each.pictures // batch for each in plans)
+    seed = params.seed * 100_003 + epoch
+    torch.manual_seed(seed)  # dropout
+    generator = torch.Generator().manual_seed(seed)
+    order = torch.randperm(plan.pictures, generator=generator)
+    if plan.pictures < len(train):
+        order = last_loss.topk(plan.pictures).indices[order]
+    rows = order.numpy()
+    mirrored = _mirrored(len(train), epoch, seed=params.seed, flip=params.augment.flip)
+    fill = (classifier.mean.flatten() * 255).round().to(torch.uint8)
+    classifier.train()
+    losses = torch.zeros(steps, device=device)
+    seen = torch.zeros(len(train), device=device)  # the losses of the pictures
+    right = torch.zeros((), device=device, dtype=torch.int64)
+    bar = tqdm(
+        range(steps),
+        desc=f"epoch {epoch + 1}/{settings.epochs}",
+        unit="step",
+        disable=None if processes.rank() == 0 else True,
+        leave=False,
+    )
+    for step in bar:
+        done = (steps_before + step) / steps_in_all
+        set_rates(optimizers, done=done, warmup=settings.warmup)
+        _freeze(classifier.net, optimizers, done, first_block_until=settings.first_block_until)
+        chosen = rows[step * batch : (step + 1) * batch]
+        labels = processes.share(torch.from_numpy(train.labels[chosen])).to(device)
+        pictures = augment(
+            to_device(train.images[chosen], device),
+            mirrored[chosen].to(device),
+            translate=params.augment.translate,
+            cutout=params.augment.cutout,
+            fill=fill,
+            generator=generator,
+        )
+        x = classifier.standardise(shrink(processes.share(pictures), plan.side))
+        with _autocast(device, precision):
+            logits = net(x)
+        # a sum, so that the processes' gradients add up to those of the batch's mean
+        loss = F.cross_entropy(
+            logits.float(), labels, label_smoothing=settings.label_smoothing, reduction="sum"
+        ).div(batch)
+        losses[step] = loss.detach()
+        mine = processes.share(torch.from_numpy(chosen)).to(device)
+        seen[mine] = F.cross_entropy(logits.detach().float(), labels, reduction="none")
+        loss.backward()  # type: ignore[no-untyped-call]
+        if device.type == "cpu" or step % GPU_LOSS_CHECK == 0 or step == steps - 1:
+            _check_losses(losses, rows, batch, epoch, settings)
+        for optimizer in optimizers:
+            processes.add_up(*_gradients(optimizer))
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        if average:
+            average.step(steps_before + step + 1, steps_in_all)
+        right += (logits.argmax(1) == labels).sum()
+    processes.add_up(losses, right, seen)
+    trained = order[: steps * batch]
+    last_loss[trained] = seen.cpu()[trained]
+    rate = optimizers[-1].param_groups[0]["lr"]
+    return losses.mean().item(), right.item() / (steps * batch), rate
+
+
+def _check_losses(losses: Tensor, order: NDArray[np.int64], batch: int, epoch: int, settings: Train) -> None:
+    """Raise TrainingError that names the first step whose loss is not finite, and its pictures."""
+    wrong = torch.nonzero(~losses.isfinite()).flatten()
+    if not len(wrong):
+        return
+    step = int(wrong[0])
+    pictures = ", ".join(str(index) for index in order[step * batch : (step + 1) * batch][:5])
+    raise TrainingError(
+        f"the loss is {losses[step].item()} at step {step + 1} of epoch {epoch + 1}, a batch of {batch} "
+        f"(rows {pictures}, … of the training pictures): {_calmer(settings)}"
+    )
+
+
+def _calmer(settings: Train) -> str:
+    return f"try a smaller train.learning_rate (now {settings.learning_rate:g}) or train.precision=fp32"
+
+
+def _gradients(optimizer: Optimizer) -> list[Tensor]:
+    weights = [weight for group in optimizer.param_groups for weight in group["params"]]
+    return [weight.grad for weight in weights if weight.grad is not None]
+
+
+def _compiled(net: nn.Module, settings: Train, device: torch.device) -> Callable[[Tensor], Tensor]:
+    if settings.compile == "always" or (settings.compile == "auto" and device.type == "cuda"):
+        compiled: Callable[[Tensor], Tensor] = torch.compile(net)
+        return compiled
+    return net
+
+
+def _mirrored(count: int, epoch: int, *, seed: int, flip: str) -> Tensor:
+    """Say which pictures are mirrored, bool [count].
+
+    `alternating`: by chance in epoch 0, then every other time, so that each picture is shown both ways in
+    two epochs (Jordan 2024, arXiv:2404.00498). `random`: by chance each time. `none`: not one.
+    """
+    if flip == "none":
+        return torch.zeros(count, dtype=torch.bool)
+    draw = seed if flip == "alternating" else seed * 100_003 + epoch
+    coin = torch.rand(count, generator=torch.Generator().manual_seed(draw)) < 0.5
+    return coin ^ (flip == "alternating" and epoch % 2 == 1)
+
+
+def _freeze(
+    net: nn.Module, optimizers: Sequence[Optimizer], done: float, *, first_block_until: float
+) -> None:
+    """Stop computing gradients of weights whose rate has come to 0 for good, and of the first layers.
+
+    Those see the widest maps, so the backward pass is shorter by a quarter without them (FreezeOut, Brock
+    et al. 2017, arXiv:1706.04983, where the rate comes to 0 before; here they stop).
+    """
+    if isinstance(net, FastNet) and done >= first_block_until:
+        net.whitening.requires_grad_(False)
+        net.blocks[0].requires_grad_(False)
+    for optimizer in optimizers:
+        for group in optimizer.param_groups:
+            if done >= group["stops"]:
+                for weight in group["params"]:
+                    weight.requires_grad_(False)
+
+
+def shrink(pictures: Tensor, side: int) -> Tensor:
+    """Scale uint8 [B,H,W,C] so that the shorter side is `side` pixels.
+
+    0, or a side that they have already, leaves them.
+    """
+    shorter = min(pictures.shape[1:3])
+    if not 0 < side < shorter:
+        return pictures
+    size = [max(1, round(length * side / shorter)) for length in pictures.shape[1:3]]
+    x = pictures.permute(0, 3, 1, 2)
+    if pictures.device.type == "cpu":  # has a kernel for uint8, many times faster than that for floats
+        small = F.interpolate(x, size=size, mode="bilinear", antialias=True)
+    else:
+        small = F.interpolate(x.float(), size=size, mode="bilinear", antialias=True)
+        small = small.round().clamp(0, 255).to(torch.uint8)
+    return small.permute(0, 2, 3, 1)
+
+
+def shrink_split(split: Split, side: int) -> Split:
+    """Return a copy of a split in memory with its pictures' shorter side at `side` pixels."""
+    parts = []
+    for start in range(0, len(split), CPU_BATCH):
+        pictures = to_device(split.images[start : start + CPU_BATCH], torch.device("cpu"))
+        parts.append(shrink(pictures, side).numpy())
+    return Split(np.concatenate(parts), split.labels)
+
+
+def _autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision is torch.bfloat16)
+
+
+def _best(history: Sequence[Epoch]) -> Epoch:
+    if history[-1].validation_accuracy is None:
+        return history[-1]
+    return max(history, key=lambda epoch: epoch.validation_accuracy or 0.0)  # the first of equals
+
+
+def _out_of_patience(history: Sequence[Epoch], patience: int) -> bool:
+    return bool(history) and history[-1].epoch - _best(history).epoch >= patience

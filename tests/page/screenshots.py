@@ -1,0 +1,117 @@
+"""Take the documentation's pictures of the page: `python -m tests.page.screenshots`.
+
+It serves models/champion and shows the page's own drawings to it, so that no picture of a data set is
+among them.
+"""
+
+import argparse
+import io
+import tempfile
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+from playwright.sync_api import Browser, expect, sync_playwright
+
+from darkroom.files import atomic_write
+from darkroom.serving.process.bento import bento_version, build_bento
+from tests.helpers.serving import PROJECT, serve_bento
+from tests.page.test_page import CHROMIUM, FLAGS
+
+SHOTS: dict[str, dict[str, Any]] = {
+    "page.png": {"viewport": {"width": 1180, "height": 900}, "color_scheme": "dark"},
+    "page-light.png": {"viewport": {"width": 1180, "height": 900}, "color_scheme": "light"},
+    "page-phone.png": {"viewport": {"width": 390, "height": 844}, "device_scale_factor": 2},
+}
+LARGEST = 300_000  # bytes
+
+
+def main() -> None:
+    """Write the pictures into docs/."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    parser.add_argument("--url", help="of a service that runs already (default: serve models/champion)")
+    parser.add_argument("--drawing", help="the class whose drawing is shown (default: the last but one)")
+    parser.add_argument("--folder", type=Path, default=PROJECT / "docs")
+    options = parser.parse_args()
+    with ExitStack() as stack:
+        url = options.url or stack.enter_context(serve_bento(*_bento(Path(stack.enter_context(_scratch())))))
+        playwright = stack.enter_context(sync_playwright())
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for name, how in SHOTS.items():
+            picture = small(_shot(browser, url, options.drawing, how))
+            with atomic_write(options.folder / name) as file:
+                file.write(picture)
+            print(f"{options.folder / name}: {len(picture):,} bytes")
+        browser.close()
+
+
+def _scratch() -> tempfile.TemporaryDirectory[str]:
+    return tempfile.TemporaryDirectory(prefix="darkroom-screenshots-")
+
+
+def _bento(folder: Path) -> tuple[Path, str]:
+    """Build the champion's Bento; return its store and tag."""
+    version = bento_version(PROJECT, "page")
+    built = build_bento(
+        PROJECT,
+        name="darkroom-page",
+        version=version,
+        archive=folder / "page.bento",
+        home=folder / "home",
+    )
+    return folder / "home", built["tag"]
+
+
+def _shot(browser: Browser, url: str, drawing: str | None, how: dict[str, Any]) -> bytes:
+    """Classify some drawings and return a picture of the page with the last one on show."""
+    context = browser.new_context(reduced_motion="reduce", **how)
+    page = context.new_page()
+    page.goto(url)
+    buttons = page.locator("#strip button")
+    expect(buttons).not_to_have_count(0)
+    names = [str(name).removeprefix("drawing of ") for name in page.evaluate(NAMES)]
+    last = drawing or names[-2]
+    shown = [*[name for name in names if name != last][:6], last]
+    for count, name in enumerate(shown, 1):
+        buttons.nth(names.index(name)).click()
+        expect(page.locator("#sheet li")).to_have_count(count)
+    expect(page.locator("#print")).to_have_attribute("data-state", "done")
+    page.wait_for_function(LOADED)
+    page.mouse.move(0, 0)
+    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
+    page.wait_for_timeout(300)  # the last frames of the bars
+    picture = page.screenshot(full_page=how["viewport"]["width"] > 500)
+    context.close()
+    return picture
+
+
+NAMES = "[...document.querySelectorAll('#strip button')].map((button) => button.dataset.name)"
+LOADED = "document.getElementById('photo').complete && document.getElementById('photo').naturalWidth > 0"
+
+
+def shoot_files(pages: dict[Path, Path], *, height: int = 760) -> None:
+    """Take pictures of the upper part of pages that are files: from page to picture."""
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
+        for page_file, target in pages.items():
+            page = browser.new_page(viewport={"width": 1180, "height": height}, color_scheme="light")
+            page.goto(page_file.resolve().as_uri())
+            with atomic_write(target) as file:
+                file.write(small(page.screenshot()))
+        browser.close()
+
+
+def small(picture: bytes) -> bytes:
+    """Return a PNG of at most `LARGEST` bytes, with fewer colours where it has to be."""
+    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    for colours in (None, 256, 128, 64):
+        file = io.BytesIO()
+        (image.quantize(colours) if colours else image).save(file, "PNG", optimize=True)
+        if file.tell() <= LARGEST:
+            break
+    return file.getvalue()
+
+
+if __name__ == "__main__":
+    main()

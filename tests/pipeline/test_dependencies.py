@@ -1,0 +1,113 @@
+"""dvc.yaml names all the code a stage reaches, and only evaluation reads the test set."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+PROJECT = Path(__file__).resolve().parents[2]
+STAGES: dict[str, Any] = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+
+
+def module_file(name: str) -> Path | None:
+    """Return the project's file of a module, None for anybody else's."""
+    base = PROJECT / ("src" if name.split(".")[0] == "darkroom" else ".") / name.replace(".", "/")
+    for path in (base.with_suffix(".py"), base / "__init__.py"):
+        if path.is_file() and name.split(".")[0] in ("darkroom", "pipeline"):
+            return path
+    return None
+
+
+def imported(path: Path) -> set[Path]:
+    """Return the project's files that a file imports, wherever in it, with the packages above them."""
+    package = path.relative_to(PROJECT / "src" if "src" in path.parts else PROJECT).with_suffix("").parts[:-1]
+    names: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            above = package[: len(package) - node.level + 1] if node.level else ()
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
+    names |= {name.rpartition(".")[0] for name in names} | {name.partition(".")[0] for name in names}
+    return {file for name in names if name and (file := module_file(name))}
+
+
+def reached(stage: str) -> set[str]:
+    """Return all the project's code that a stage's script reaches, as paths from the project's root."""
+    script = PROJECT / "pipeline" / f"{stage}.py"
+    found, todo = {script}, [script]
+    while todo:
+        for path in imported(todo.pop()) - found:
+            found.add(path)
+            todo.append(path)
+    return {str(path.relative_to(PROJECT)) for path in found}
+
+
+def covers(deps: list[str], path: str) -> bool:
+    return any(path == dep or path.startswith(f"{dep}/") for dep in deps)
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_names_all_its_code(stage: str) -> None:
+    missing = sorted(path for path in reached(stage) if not covers(STAGES[stage]["deps"], path))
+    assert not missing, f"stage {stage} in dvc.yaml lacks the deps {', '.join(missing)}"
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_a_stage_names_no_code_it_does_not_reach(stage: str) -> None:
+    named = [dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")]
+    assert sorted(set(named) - reached(stage)) == []
+
+
+def test_the_walk_sees_imports() -> None:
+    assert {"src/darkroom/models/networks.py", "src/darkroom/files.py", "pipeline/__init__.py"} <= reached(
+        "train"
+    )
+
+
+def test_only_evaluate_reads_the_test_set() -> None:
+    readers = [
+        name
+        for name, stage in STAGES.items()
+        if covers(["data/test"], "data/test")
+        and any(dep in ("data", "data/test") or dep.startswith("data/test/") for dep in stage["deps"])
+    ]
+    assert readers == ["evaluate"]
+    scripts = {
+        path.stem for path in (PROJECT / "pipeline").glob("*.py") if 'DATA / "test"' in path.read_text()
+    }
+    assert scripts == {"evaluate"}
+
+
+def test_every_script_is_a_stage() -> None:
+    assert {path.stem for path in (PROJECT / "pipeline").glob("*.py")} - {"__init__"} == set(STAGES)
+    assert all(stage["cmd"] == f"python -m pipeline.{name}" for name, stage in STAGES.items())
+
+
+@pytest.mark.parametrize(
+    ("library", "door"),
+    [
+        ("mlflow", {"tracking", "registry"}),
+        ("optuna", {"tuning"}),
+        ("ray", {"tuning"}),
+        ("bentoml", {"serving"}),
+    ],
+)
+def test_each_outside_system_has_one_door(library: str, door: set[str]) -> None:
+    src = PROJECT / "src/darkroom"
+    for path in src.rglob("*.py"):
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+        names = {
+            alias.name.split(".")[0]
+            for node in ast.walk(tree)
+            if isinstance(node, ast.Import)
+            for alias in node.names
+        }
+        names |= {
+            (node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
+        }
+        if library in names:
+            assert path.relative_to(src).parts[0] in door, f"{path} imports {library}"

@@ -1,0 +1,112 @@
+"""Where a version comes from is told, and it is made again from that."""
+
+import re
+import shutil
+from pathlib import Path
+
+import pytest
+
+from darkroom.files import read_json
+from darkroom.registry import provenance
+from darkroom.registry.champion import RegistryError
+from tests.helpers.checkouts import Checkout, Quickstart, commit
+
+
+def darkroom(checkout: Checkout, *arguments: str, check: bool = True, **environment: str) -> str:
+    """Run `python -m darkroom` in a checkout; return what it printed."""
+    done = checkout.run(
+        "python", "-m", "darkroom", "--name", "darkroom-digits", *arguments, check=check, **environment
+    )
+    return done.stdout + done.stderr
+
+
+def test_the_lineage_of_a_served_version_is_told(quickstart: Quickstart) -> None:
+    checkout = quickstart.checkout
+    served = read_json(checkout.root / "models/champion/model.json")["version"]
+    told = darkroom(checkout, "lineage", served)
+    data = read_json(checkout.root / "reports/data.json")
+    study = read_json(checkout.root / "reports/tune.json")["study"]
+    bento = read_json(checkout.root / "reports/bento.json")["tag"]
+    commit = checkout.run("git", "rev-parse", "HEAD").stdout.strip()
+    for fact in (
+        commit,
+        data["source"]["source"],
+        *data["sha256"].values(),
+        study,
+        bento,
+        "torch",
+        "uncommitted",
+    ):
+        assert fact in told
+    tuned = read_json(checkout.root / "models/tuned.json")
+    assert f"{tuned['train']['learning_rate']}" in told
+    assert re.search(r"^\+ *name: digits", told, flags=re.MULTILINE), (
+        "what the experiment changed in params.yaml"
+    )
+    assert told == darkroom(checkout, "lineage", "champion")
+
+
+@pytest.mark.slow
+def test_a_version_is_made_again_to_the_bit(quickstart: Quickstart, tmp_path: Path) -> None:
+    checkout = quickstart.checkout
+    before = checkout.run("git", "status", "--porcelain").stdout
+    into = tmp_path / "again"
+    said = darkroom(checkout, "reproduce", "champion", "--into", str(into))
+    assert "weights: the same to the bit" in said
+    assert re.search(r"metrics: all \d+ the same", said)
+    assert "epoch 12/12" in said, "it was really trained"
+    assert checkout.run("git", "status", "--porcelain").stdout == before
+    said = darkroom(checkout, "reproduce", "champion", "--into", str(into), check=False)
+    assert "is there already" in said
+
+
+def test_what_cannot_be_checked_out_is_said_and_leaves_nothing(
+    quickstart: Quickstart, tmp_path: Path
+) -> None:
+    root, into = quickstart.checkout.root, tmp_path / "again"
+    diff = tmp_path / "the.diff"
+    diff.write_bytes(b"")
+    with pytest.raises(RegistryError, match="outside git"):
+        provenance.check_out(root, None, diff, into)
+    with pytest.raises(RegistryError, match=rf"commit {'0' * 40} is not in .*git fetch origin"):
+        provenance.check_out(root, "0" * 40, diff, into)
+    diff.write_text("--- a/none\n+++ b/none\n@@ -1 +1 @@\n-a\n+b\n", encoding="utf-8")
+    with pytest.raises(RegistryError, match="changes do not apply"):
+        provenance.check_out(root, "HEAD", diff, into)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["the.diff"]
+
+
+@pytest.mark.slow
+def test_other_data_than_the_version_s_is_said(quickstart: Quickstart, tmp_path: Path) -> None:
+    checkout = quickstart.checkout
+    into = tmp_path / "again"
+    for name in ("src", "pipeline", ".dvc"):
+        ignore = shutil.ignore_patterns("cache", "tmp")
+        shutil.copytree(checkout.root / name, into / name, ignore=ignore)
+    for name in ("params.yaml", "dvc.yaml"):
+        shutil.copyfile(checkout.root / name, into / name)
+    hashes = dict.fromkeys(("train", "validation", "test"), "0" * 64)
+    with pytest.raises(RegistryError, match=r"dvc checkout: other data.*preprocess: other data"):
+        provenance.fetch_data(checkout.root, checkout.root / "dvc.lock", hashes, into)
+
+
+@pytest.mark.slow
+def test_a_clone_with_pulled_files_and_no_database_tells_the_lineage(
+    quickstart: Quickstart, tmp_path: Path
+) -> None:
+    checkout = quickstart.checkout
+    copy = Checkout(tmp_path / "clone", checkout.environment)
+    shutil.copytree(checkout.root / ".dvc/cache", tmp_path / "remote")
+    checkout.run("git", "add", "-A")
+    commit(checkout, "Keep the quickstart's results")
+    try:
+        checkout.run("git", "clone", "-q", str(checkout.root), str(copy.root))
+    finally:
+        checkout.run("git", "reset", "-q", "HEAD~1")
+    assert "nothing is registered" in darkroom(copy, "list", check=False)
+    copy.run("dvc", "remote", "add", "--local", "-d", "store", str(tmp_path / "remote"))
+    copy.run("dvc", "pull")
+    copy.run("dvc", "repro", "-s", "-f", "register")
+    told = darkroom(copy, "lineage", "champion")
+    assert "stands in for" in told
+    assert read_json(checkout.root / "reports/data.json")["sha256"]["train"] in told

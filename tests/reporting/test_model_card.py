@@ -1,0 +1,253 @@
+"""The model card tells every number it is given and nothing else."""
+
+import re
+from typing import Any
+
+import numpy as np
+import pytest
+
+from darkroom.evaluation.metrics import classification_metrics, per_class_table
+from darkroom.reporting.model_card import CardInputs, model_card
+
+CLASSES = ["cat", "a|b_c", "<ship>"]
+PROBABILITIES = np.array(
+    [[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.3, 0.6, 0.1], [0.1, 0.8, 0.1], [0.0, 0.1, 0.9], [0.6, 0.1, 0.3]],
+    dtype=np.float32,
+)
+LABELS = np.array([0, 0, 0, 1, 2, 1])
+HASH = "0123456789abcdef" * 4
+
+
+def _needed() -> dict[str, Any]:
+    return {
+        "meta": {
+            "name": "three_things",
+            "classes": CLASSES,
+            "height": 24,
+            "width": 32,
+            "channels": 3,
+            "mean": [0.5, 0.5, 0.5],
+            "std": [0.2, 0.2, 0.2],
+            "train": 45000,
+            "validation": 5000,
+            "test": 6,
+            "test_sha256": HASH,
+        },
+        "metrics": classification_metrics(PROBABILITIES, LABELS, classes=CLASSES, top_k=2),
+        "per_class": per_class_table(PROBABILITIES, LABELS, classes=CLASSES),
+    }
+
+
+def _full() -> dict[str, Any]:
+    return {
+        **_needed(),
+        "architecture": {"architecture": "fast", "widths": [64, 256, 256], "views": 6},
+        "parameters": 1973448,
+        "source": {"url": "file_a.tar.gz", "official": False, "sha256": HASH[::-1]},
+        "training": {"train": {"epochs": 10, "weight_decay": 2e-6, "optimizer": "muon"}, "seed": 0},
+        "tuned": {"train": {"learning_rate": 0.123456789}},
+        "pictures": {"Confusion matrix": "confusion.png", "Worst mistakes": "my mistakes.png"},
+        "commit": "abc1234",
+        "dirty": True,
+        "command": "dvc repro",
+        "environment": {"python": "3.11.7", "torch": "2.15.0", "device": "cpu", "precision": "bf16"},
+        "limits": ["Knows no night."],
+    }
+
+
+def _evidence() -> dict[str, Any]:
+    return {
+        "calibration": {
+            "temperature": 1.234,
+            "held_out": True,
+            "error": 0.0111,
+            "error_low": 0.0102,
+            "error_high": 0.0133,
+            "error_before": 0.0444,
+            "sure": {
+                "from": 0.7155,
+                "asked": 0.985,
+                "coverage": 0.8877,
+                "pictures": 5,
+                "accuracy": 0.9766,
+                "accuracy_low": 0.9655,
+                "accuracy_high": 0.9833,
+            },
+        },
+        "corrupted": {
+            "clean": 0.8181,
+            "accuracy": 0.6543,
+            "accuracy_low": 0.6432,
+            "accuracy_high": 0.6654,
+            "pictures": 500,
+            "noise": 0.5151,
+            "fog": 0.7171,
+        },
+        "duplicates": {
+            "found": 3456,
+            "without": {
+                "pictures": 9,
+                "accuracy": 0.9191,
+                "accuracy_low": 0.9090,
+                "accuracy_high": 0.9292,
+            },
+        },
+        "label_issues": {"test": 37, "validation": 19},
+    }
+
+
+def _rows(card: str) -> list[list[str]]:
+    """Return the cells of every table row, split as Markdown does: at pipes without a backslash."""
+    lines = [line for line in card.splitlines() if line.startswith("|")]
+    return [[cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1]] for line in lines]
+
+
+def test_every_number_is_told() -> None:
+    inputs = _full()
+    card = model_card(CardInputs(**inputs))
+    metrics = inputs["metrics"]
+    shares = [metrics[key] for key in ("accuracy", "accuracy_low", "accuracy_high", "top_2_accuracy")]
+    shares += [*metrics["macro"].values(), *metrics["weighted"].values()]
+    for name in ("precision", "recall", "f1", "recall_low", "recall_high"):
+        shares += inputs["per_class"][name].tolist()
+    for share in shares:
+        assert f"{100 * share:.2f}" in card
+    assert f"{metrics['loss']:.4f}" in card
+    for told in (
+        "66.67 %", "45,000", "5,000", "32 by 24", HASH, HASH[::-1], "1,973,448", "64, 256, 256", "2e-06",
+        "0.123456789", "muon", "abc1234", "changes that are not in it", "`dvc repro`",
+        "3.11.7", "2.15.0", "cpu",
+        "bf16", "![Confusion matrix](<confusion.png>)", "(<my mistakes.png>)",
+        "Knows no night.",
+        "not the official release",
+    ):  # fmt: skip
+        assert told in card
+    assert ["train.weight\\_decay", "2e-06"] in _rows(card)
+    assert ["official", "no"] in _rows(card)
+    assert ["seed", "0"] in _rows(card)
+    assert ["test pictures", "6"] in _rows(card)
+
+
+def test_rows_of_the_class_table() -> None:
+    rows = _rows(model_card(CardInputs(**_needed())))
+    per_class = [row for row in rows if len(row) == 5]
+    assert per_class[0][:2] == ["class", "precision"]
+    assert [row[0] for row in per_class[2:]] == ["cat", "a\\|b\\_c", "\\<ship\\>"]
+    assert per_class[2][1] == "66.67 %"
+    assert per_class[2][4] == "3"
+
+
+def test_the_evidence_is_told() -> None:
+    card = model_card(CardInputs(**_full(), **_evidence()))
+    for told in (
+        "1.11 % (1.02 to 1.33 %, 95 % bootstrap)", "4.44 %", "1.234", "71.55 %", "88.77 %", "98.50 %",
+        "81.81 %",
+        "97.66 % (96.55 to 98.33 %, 95 % Wilson)",
+        "65.43 % (64.32 to 66.54 %, 95 % bootstrap)", "51.51 %", "71.71 %", "500 test pictures",
+        "3,456 test pictures", "91.91 % (90.90 to 92.92 %, 95 % Wilson)",
+        "37 labels of test pictures", "19 labels of validation pictures",
+        "off by 1.11 % on average",
+    ):  # fmt: skip
+        assert told in card
+    assert "was not measured" not in card
+    assert ["fog", "71.71 %"] in _rows(card)
+
+
+def test_no_sure_answers_and_no_duplicates_are_said() -> None:
+    evidence = _evidence()
+    del evidence["calibration"]["sure"]
+    evidence["duplicates"] = {"found": 0, "without": evidence["duplicates"]["without"]}
+    card = model_card(CardInputs(**_needed(), **evidence))
+    assert "No confidence was found" in card
+    assert "0 test pictures closely resemble a training or validation one." in card
+
+
+def test_a_final_fit_claims_nothing_of_validation_pictures() -> None:
+    evidence = _evidence()
+    del evidence["calibration"]["sure"]
+    evidence["calibration"] |= {"held_out": False, "temperature": 1.0}
+    card = model_card(CardInputs(**_needed(), **evidence))
+    assert "the validation pictures were trained on" in card
+    assert "1.11 % (1.02 to 1.33 %, 95 % bootstrap)" in card
+    assert "fitted on validation pictures" not in card
+    assert "before the temperature" not in card
+
+
+def test_missing_parts_are_left_out() -> None:
+    card = model_card(CardInputs(**_needed()))
+    for absent in (
+        "None", "nan", "## Model\n", "## Training", "tuner", "## Environment", "### Source", "Make it again",
+        "![", "official",
+    ):  # fmt: skip
+        assert absent not in card
+    for heading in (
+        "# Model card: three\\_things",
+        "## Intended use",
+        "## Limits",
+        "## Data",
+        "### Per class",
+    ):
+        assert heading in card
+
+
+@pytest.mark.parametrize(
+    ("option", "heading"),
+    [
+        ("architecture", "## Model\n"),
+        ("training", "## Training"),
+        ("tuned", "### Found by the tuner"),
+        ("environment", "## Environment"),
+        ("source", "### Source"),
+        ("pictures", "!["),
+        ("commit", "commit"),
+        ("command", "dvc repro"),
+        ("parameters", "1,973,448"),
+    ],
+)
+def test_each_part_alone(option: str, heading: str) -> None:
+    card = model_card(CardInputs(**_needed(), **{option: _full()[option]}))
+    assert heading in card
+    assert "None" not in card
+    empty = type(_full()[option])()
+    if not isinstance(empty, int):
+        assert heading not in model_card(CardInputs(**_needed(), **{option: empty}))
+
+
+def test_official_data_and_a_clean_commit_are_not_warned_about() -> None:
+    card = model_card(CardInputs(**{**_full(), "source": {"official": True}, "dirty": False}))
+    assert ["official", "yes"] in _rows(card)
+    assert "not the official" not in card
+    assert "changes that are not in it" not in card
+
+
+def test_tables_are_rectangular_and_lines_cannot_be_broken_by_names() -> None:
+    inputs = _full()
+    inputs["meta"]["classes"] = ["one\ntwo", "a|b\\|c", "# head"]
+    inputs["per_class"]["class"] = inputs["meta"]["classes"]
+    inputs["source"] = {"url|x": "a`b|c\n\n# not a heading"}
+    inputs["commit"] = "`rm`|x"
+    card = model_card(CardInputs(**inputs))
+    assert "one two" in card
+    assert not re.search(r"^# (?!Model card)", card, flags=re.MULTILINE)
+    for table in re.findall(r"(?:^\|.*\n)+", card, flags=re.MULTILINE):
+        assert len({len(row) for row in _rows(table.replace("\\\\", ""))}) == 1
+
+
+def test_class_without_test_pictures_is_named_as_a_limit() -> None:
+    inputs = _needed()
+    labels = np.array([0, 0, 0, 1, 1, 1])
+    inputs["per_class"] = per_class_table(PROBABILITIES, labels, classes=CLASSES)
+    card = model_card(CardInputs(**inputs))
+    assert "No test picture shows: \\<ship\\>." in card
+    assert "no pictures" in card
+
+
+def test_the_weakest_class_is_named() -> None:
+    assert "Weakest class: a\\|b\\_c, of which 50.00 %" in model_card(CardInputs(**_needed()))
+
+
+def test_a_lacking_number_is_an_error() -> None:
+    inputs = _needed()
+    del inputs["metrics"]["accuracy_low"]
+    with pytest.raises(KeyError, match="accuracy_low"):
+        model_card(CardInputs(**inputs))

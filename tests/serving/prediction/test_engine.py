@@ -1,0 +1,247 @@
+"""Decoding, batching and the bounded queue, without a server."""
+
+import asyncio
+import threading
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from PIL import Image
+
+from darkroom.images.decoding import PictureError
+from darkroom.images.decoding import load as pictures_load
+from darkroom.serving.errors import RequestError
+from darkroom.serving.http.uploads import Memory
+from darkroom.serving.prediction import engine as engine_module
+from darkroom.serving.prediction.engine import MAX_LARGE, Engine
+from darkroom.serving.prediction.model import Classifier
+from darkroom.serving.prediction.runtime import Answer
+from tests.helpers.serving import DIGITS, encoded, picture, write_champion
+
+SHAPE = (8, 8, 1)
+
+
+class Gate:
+    """A classifier whose model waits until it may go on, and tells what it was given."""
+
+    def __init__(self, classifier: Classifier) -> None:
+        self.inner, self.shape, self.classes = classifier, classifier.shape, classifier.classes
+        self.open, self.sizes = threading.Event(), list[int]()
+        self.fails = 0
+
+    def explain(self, pictures: NDArray[np.uint8]) -> Answer:
+        assert self.open.wait(30)
+        self.sizes.append(len(pictures))
+        if self.fails:
+            self.fails -= 1
+            raise RuntimeError("the model failed")
+        return self.inner.explain(pictures)
+
+
+@pytest.fixture(scope="module")
+def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
+    folder = tmp_path_factory.mktemp("engine")
+    write_champion(folder, name="digits", classes=DIGITS, height=8, width=8, channels=1)
+    return Classifier(folder, threads=1)
+
+
+@pytest.fixture
+def gate(classifier: Classifier) -> Gate:
+    return Gate(classifier)
+
+
+def engine_of(gate: Any, *, queue_seconds: float = 60) -> Engine:
+    return Engine(gate, queue_seconds=queue_seconds)
+
+
+def file(seed: int) -> bytes:
+    return encoded(picture(*SHAPE, seed=seed))
+
+
+async def arrived(engine: Engine, count: int) -> None:
+    """Wait until so many requests wait for the model."""
+    async with asyncio.timeout(30):
+        while len(engine._batcher._waiting) < count:
+            await asyncio.sleep(0.005)
+
+
+def test_alone_a_picture_is_predicted_at_once(gate: Gate) -> None:
+    gate.open.set()
+    pixels, probabilities, seconds = asyncio.run(engine_of(gate).classify([file(1)]))
+    np.testing.assert_array_equal(pixels[0], picture(*SHAPE))
+    np.testing.assert_allclose(probabilities, gate.inner.predict(picture(*SHAPE)[None]), atol=1e-6)
+    assert seconds > 0
+    assert gate.sizes == [1]
+
+
+def test_what_arrives_while_the_model_works_is_predicted_together(gate: Gate) -> None:
+    async def run() -> list[Any]:
+        engine = engine_of(gate)
+        first = asyncio.create_task(engine.classify([file(0)]))
+        async with asyncio.timeout(30):
+            while not engine._batcher._running:
+                await asyncio.sleep(0.005)
+        others = [asyncio.create_task(engine.classify([file(seed)])) for seed in range(1, 23)]
+        await arrived(engine, 22)
+        gate.open.set()
+        return await asyncio.gather(first, *others)
+
+    answers = asyncio.run(run())
+    assert gate.sizes == [1, 16, 4, 2], "the sizes that run as they are, the largest first"
+    for seed, (_, probabilities, _) in enumerate(answers):
+        alone = gate.inner.predict(picture(*SHAPE, seed=seed)[None])
+        np.testing.assert_allclose(probabilities, alone, atol=1e-6)  # each has its own answer
+
+
+def test_a_batch_stays_together(gate: Gate) -> None:
+    async def run() -> list[Any]:
+        engine = engine_of(gate)
+        calls = [[0], [1, 2, 3], list(range(4, 24)), [24]]
+        tasks = []
+        for number, seeds in enumerate(calls):
+            tasks.append(asyncio.create_task(engine.classify([file(seed) for seed in seeds])))
+            await arrived(engine, number)
+        gate.open.set()
+        return await asyncio.gather(*tasks)
+
+    answers = asyncio.run(run())
+    assert gate.sizes == [1, 3, 20, 1]
+    assert [len(probabilities) for _, probabilities, _ in answers] == [1, 3, 20, 1]
+
+
+def test_a_failing_model_fails_those_it_worked_for_and_nobody_else(gate: Gate) -> None:
+    async def run() -> None:
+        engine = engine_of(gate)
+        gate.fails = 1
+        first = asyncio.create_task(engine.classify([file(0)]))
+        async with asyncio.timeout(30):
+            while not engine._batcher._running:
+                await asyncio.sleep(0.005)
+        second = asyncio.create_task(engine.classify([file(1)]))
+        await arrived(engine, 1)
+        gate.open.set()
+        with pytest.raises(RuntimeError, match="the model failed"):
+            await first
+        await second
+        assert engine._admitted == 0
+
+    asyncio.run(run())
+
+
+def test_who_went_away_is_not_predicted(gate: Gate) -> None:
+    async def run() -> None:
+        engine = engine_of(gate)
+        first = asyncio.create_task(engine.classify([file(0)]))
+        async with asyncio.timeout(30):
+            while not engine._batcher._running:
+                await asyncio.sleep(0.005)
+        gone, stays = (asyncio.create_task(engine.classify([file(seed)])) for seed in (1, 2))
+        await arrived(engine, 2)
+        gone.cancel()
+        await asyncio.sleep(0)
+        gate.open.set()
+        await asyncio.gather(first, stays)
+        with pytest.raises(asyncio.CancelledError):
+            await gone
+        assert engine._admitted == 0
+
+    asyncio.run(run())
+    assert gate.sizes == [1, 1]
+
+
+def test_the_queue_is_bounded_by_time_and_free_again_at_once(gate: Gate) -> None:
+    async def run() -> None:
+        engine = engine_of(gate, queue_seconds=11)
+        engine._batcher.seconds_a_picture = 2
+        tasks = [asyncio.create_task(engine.classify([file(seed)])) for seed in range(6)]
+        await asyncio.sleep(0)
+        with pytest.raises(RequestError, match="6 pictures wait already") as refused:
+            engine.check()
+        assert (refused.value.status, refused.value.code) == (503, "too_busy")
+        assert refused.value.headers == {"Retry-After": "1"}
+        with pytest.raises(RequestError):
+            await engine.classify([file(9)])
+        gate.open.set()
+        await asyncio.gather(*tasks)
+        await engine.classify([file(9)])
+
+    asyncio.run(run())
+
+
+def test_with_nobody_waiting_any_batch_is_taken(gate: Gate) -> None:
+    gate.open.set()
+    engine = engine_of(gate, queue_seconds=0.05)
+    engine._batcher.seconds_a_picture = 10
+    _, probabilities, _ = asyncio.run(engine.classify([file(seed) for seed in range(40)]))
+    assert len(probabilities) == 40
+
+
+def test_the_measured_time_follows_the_model(gate: Gate) -> None:
+    gate.open.set()
+    engine = engine_of(gate)
+    engine._batcher.seconds_a_picture = 10
+
+    async def run() -> None:
+        for seed in range(80):
+            await engine.classify([file(seed)])
+
+    asyncio.run(run())
+    assert engine._batcher.seconds_a_picture < 1
+
+
+def test_large_pictures_wait_for_each_other_and_hold_up_nobody(
+    gate: Gate, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    gate.open.set()
+    large, hold, entered = encoded(Image.new("L", (1600, 1600), 90)), threading.Event(), threading.Event()
+    really = pictures_load
+
+    def load(image: Image.Image) -> Image.Image:
+        if image.width == 1600:
+            entered.set()
+            assert hold.wait(30)
+        return really(image)
+
+    monkeypatch.setattr(engine_module, "load", load)
+
+    async def run() -> None:
+        engine = engine_of(gate)
+        held = [asyncio.create_task(engine.classify([large])) for _ in range(MAX_LARGE)]
+        async with asyncio.timeout(30):
+            while engine._large < MAX_LARGE or not entered.is_set():
+                await asyncio.sleep(0.005)
+        _, probabilities, _ = await engine.classify([file(1)])  # passes them by
+        assert probabilities.shape == (1, 10)
+        with pytest.raises(RequestError, match="large pictures are being decoded"):
+            await engine.classify([large])
+        hold.set()
+        await asyncio.gather(*held)
+        assert engine._large == engine._admitted == 0
+
+    asyncio.run(run())
+
+
+@pytest.mark.parametrize("bad", [b"bad", encoded(picture(*SHAPE))[:-40]], ids=["header", "pixels"])
+def test_a_bad_picture_of_several_is_named(gate: Gate, bad: bytes) -> None:
+    gate.open.set()
+    engine = engine_of(gate)
+    with pytest.raises(PictureError, match=r"Picture 2 of 3: .* Nothing was classified"):
+        asyncio.run(engine.classify([file(1), bad, file(2)]))
+    with pytest.raises(PictureError, match=r"^(These|The file)"):
+        asyncio.run(engine.classify([bad]))
+    assert engine._admitted == 0
+
+
+def test_uploads_share_a_limit_that_is_given_back() -> None:
+    memory = Memory(100)
+    with memory.request() as one, memory.request() as two:
+        one.take(60)
+        two.take(40)
+        with pytest.raises(RequestError) as refused:
+            two.take(1)
+        assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
+    assert memory.held == 0
+    with memory.request() as three:  # given back, so that there is room for as much again
+        three.take(100)
+    assert memory.held == 0

@@ -1,0 +1,68 @@
+"""What is said of a checkout is what git would apply to get it back."""
+
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from darkroom.tracking import lineage
+
+
+def git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True)
+    return done.stdout
+
+
+@pytest.fixture
+def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    for variable in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
+        monkeypatch.setenv(variable, "someone@localhost")
+    root = tmp_path / "repository"
+    root.mkdir()
+    git(root, "init", "-q")
+    (root / "code.py").write_text("a = 1\n", encoding="utf-8")
+    (root / ".gitignore").write_text("ignored\n", encoding="utf-8")
+    (root / "reports").mkdir()
+    (root / "reports/metrics.json").write_text("{}", encoding="utf-8")
+    git(root, "add", "-A")
+    git(root, "commit", "-q", "-m", "Start")
+    return root
+
+
+def test_a_clean_checkout_has_no_diff(repository: Path) -> None:
+    assert lineage.uncommitted_diff(repository) == b""
+    assert lineage.commit(repository) == git(repository, "rev-parse", "HEAD").strip()
+
+
+def test_the_diff_holds_changes_new_files_and_bytes_and_applies(repository: Path, tmp_path: Path) -> None:
+    (repository / "code.py").write_text("a = 2\n", encoding="utf-8")
+    (repository / "new file.py").write_text("b = 'é'\n", encoding="utf-8")
+    (repository / "picture.png").write_bytes(os.urandom(300))
+    (repository / "latin.txt").write_bytes("Bär\n".encode("latin-1"))
+    (repository / "staged.py").write_text("c = 3\n", encoding="utf-8")
+    git(repository, "add", "staged.py")
+    (repository / "ignored").write_text("secret", encoding="utf-8")
+    (repository / "reports/metrics.json").write_text('{"new": 1}', encoding="utf-8")
+    before = git(repository, "status", "--porcelain")
+    diff = lineage.uncommitted_diff(repository)
+    assert git(repository, "status", "--porcelain") == before, "the user's index is as it was"
+    assert b"secret" not in diff
+    assert b"metrics.json" not in diff
+    copy = tmp_path / "copy"
+    git(tmp_path, "clone", "-q", str(repository), str(copy))
+    (tmp_path / "the.diff").write_bytes(diff)
+    git(copy, "apply", str(tmp_path / "the.diff"))
+    for name in ("code.py", "new file.py", "picture.png", "latin.txt", "staged.py"):
+        assert (copy / name).read_bytes() == (repository / name).read_bytes()
+
+
+def test_outside_git_there_is_nothing_to_say(tmp_path: Path) -> None:
+    (tmp_path / "code.py").write_text("a = 1\n", encoding="utf-8")
+    assert lineage.commit(tmp_path) is None
+    assert lineage.uncommitted_diff(tmp_path) == b""
+
+
+def test_the_environment_names_what_results_depend_on() -> None:
+    known = lineage.environment()
+    assert {"python", "platform", "torch", "mlflow"} <= set(known)
