@@ -8,7 +8,9 @@ from typing import Any
 
 import yaml
 
-from darkroom.config.params import Params, flatten, load_params, merge, parse_params
+from darkroom.config.loading import load_params, parse_params
+from darkroom.config.params import Params
+from darkroom.config.trees import flatten, merge
 from pipeline import ROOT
 
 RECIPES = Path(__file__).parent / "recipes"

@@ -29,7 +29,9 @@ from scipy import stats
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.recipe import read_recipe
-from darkroom.config.params import Params, load_params, merge
+from darkroom.config.loading import load_params
+from darkroom.config.params import Params
+from darkroom.config.trees import merge
 from darkroom.data.splits import join_splits, open_split, read_meta
 from darkroom.files import read_json, write_json
 from darkroom.models.inference import choose_device, choose_precision, predict, set_threads

@@ -35,7 +35,9 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks.recipe import params_of_search
-from darkroom.config.params import Params, merge, override
+from darkroom.config.loading import override
+from darkroom.config.params import Params
+from darkroom.config.trees import merge
 from darkroom.data.splits import Meta, Split, open_split, read_meta
 from darkroom.files import atomic_write, read_json, write_json
 from darkroom.models.inference import choose_device, choose_precision, set_threads

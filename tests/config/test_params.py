@@ -7,16 +7,10 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from darkroom.config.params import (
-    Choices,
-    ParamsError,
-    flatten,
-    load_params,
-    merge,
-    override,
-    parse_params,
-    walk_space,
-)
+from darkroom.config.loading import load_params, override, parse_params
+from darkroom.config.messages import ParamsError
+from darkroom.config.search_space import Choices, walk_space
+from darkroom.config.trees import flatten, merge
 from tests.helpers.training import PARAMS
 
 TREE: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))

@@ -10,7 +10,7 @@ import pandas as pd
 import yaml
 from numpy.typing import NDArray
 
-from darkroom.config.params import Gate
+from darkroom.config.gate import Gate
 from darkroom.files import write_json, write_text
 from darkroom.registry import versions
 from darkroom.registry.champion import Store

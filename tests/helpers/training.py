@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import darkroom
-from darkroom.config.params import Params, load_params, merge
+from darkroom.config.loading import load_params
+from darkroom.config.params import Params
+from darkroom.config.trees import merge
 from darkroom.data.datasets import Raw, channel_statistics, read_raw, split_indices
 from darkroom.data.splits import Meta, Split
 

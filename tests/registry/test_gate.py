@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from darkroom.config.params import Gate
+from darkroom.config.gate import Gate
 from darkroom.registry.gate import Candidate, judge, paired_test
 
 RULES = Gate(

@@ -11,7 +11,8 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from darkroom.config.params import Choices, Params, Range
+from darkroom.config.params import Params
+from darkroom.config.search_space import Choices, Range
 from darkroom.reporting.study_figures import (
     FIGURES,
     StudyView,

@@ -14,7 +14,8 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
-from darkroom.config.params import Params, load_params
+from darkroom.config.loading import load_params
+from darkroom.config.params import Params
 from darkroom.files import write_text
 from darkroom.training.loop import Epoch, TrainingError
 from darkroom.tuning.study import (

@@ -121,7 +121,8 @@ def _drift(asked: argparse.Namespace) -> str:
 
 
 def _data_name() -> str:
-    from darkroom.config.params import ParamsError, load_params
+    from darkroom.config.loading import load_params
+    from darkroom.config.messages import ParamsError
 
     try:
         return load_params(ROOT / "params.yaml").data.name

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from darkroom.config.params import Gate, flatten
+from darkroom.config.gate import Gate
+from darkroom.config.trees import flatten
 from darkroom.evaluation.calibration import calibration_error
 from darkroom.evaluation.metrics import wilson_interval
 from darkroom.files import read_json

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import binomtest
 
-from darkroom.config.params import Gate
+from darkroom.config.gate import Gate
 
 RESAMPLES = 10_000
 Outcome = Literal["first", "better", "no better", "worse", "equal", "below a floor", "not comparable"]

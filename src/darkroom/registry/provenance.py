@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from darkroom.config.params import flatten
+from darkroom.config.trees import flatten
 from darkroom.data.splits import split_sha256
 from darkroom.files import read_json, sha256_file
 from darkroom.registry.champion import RegistryError

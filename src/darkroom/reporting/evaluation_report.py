@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom.config.params import Evaluate
+from darkroom.config.evaluate import Evaluate
 from darkroom.data.duplicates import near_duplicates
 from darkroom.data.splits import Split
 from darkroom.evaluation.calibration import (

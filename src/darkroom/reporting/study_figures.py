@@ -15,7 +15,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 from numpy.typing import NDArray
 
-from darkroom.config.params import Choices, Leaf, Range
+from darkroom.config.search_space import Choices, Leaf, Range
 from darkroom.reporting.figures import (
     BLUE,
     BLUES,

@@ -14,7 +14,7 @@ import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
-from darkroom.config.params import flatten
+from darkroom.config.trees import flatten
 
 log = logging.getLogger(__name__)
 

@@ -15,7 +15,8 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from darkroom.config.params import Params, Train
+from darkroom.config.params import Params
+from darkroom.config.train import Train
 from darkroom.data.augmentation import augment
 from darkroom.data.splits import Meta, Split
 from darkroom.models import processes

@@ -26,19 +26,12 @@ from optuna.distributions import BaseDistribution
 from optuna.exceptions import ExperimentalWarning, UpdateFinishedTrialError
 from optuna.trial import FrozenTrial, TrialState
 
-from darkroom.config.params import (
-    Choices,
-    Leaf,
-    Params,
-    ParamsError,
-    Range,
-    Space,
-    Tune,
-    flatten,
-    override,
-    space_name,
-    walk_space,
-)
+from darkroom.config.loading import override
+from darkroom.config.messages import ParamsError
+from darkroom.config.params import Params
+from darkroom.config.search_space import Choices, Leaf, Range, Space, space_name, walk_space
+from darkroom.config.trees import flatten
+from darkroom.config.tune import Tune
 from darkroom.training.loop import Epoch, TrainingError
 
 if TYPE_CHECKING:

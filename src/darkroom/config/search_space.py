@@ -1,0 +1,145 @@
+"""The search space: ranges and choices, some of them under a condition."""
+
+from collections.abc import Callable, Mapping
+from typing import Annotated, Any
+
+from pydantic import Discriminator, Field, Tag, model_validator
+
+from darkroom.config.base import Scalar, Section
+
+
+class _Leaf(Section):
+    """What the values of a leaf of the search space have in common."""
+
+    # by dotted name: the value, or one of those, that it asks for
+    when: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
+
+    def holds(self, values: Mapping[str, Any]) -> bool:
+        """Say whether the condition holds for `values` by dotted name."""
+        return all(name in values and values[name] in as_tuple(asked) for name, asked in self.when.items())
+
+
+class Range(_Leaf):
+    """A range of the search space; whole numbers when both ends are."""
+
+    low: int | float
+    high: int | float
+    log: bool = False
+
+    @model_validator(mode="after")
+    def _ordered(self) -> "Range":
+        if self.low > self.high:
+            raise ValueError(f"low ({self.low}) is above high ({self.high})")
+        if self.log and self.low <= 0:
+            raise ValueError(f"a log range starts above 0, not at {self.low}")
+        return self
+
+    def holds_value(self, value: Any) -> bool:
+        """Say whether `value` lies in the range."""
+        whole = isinstance(self.low, int) and isinstance(self.high, int)
+        return isinstance(value, int if whole else int | float) and self.low <= value <= self.high
+
+
+class Choices(_Leaf):
+    """A list of values of the search space."""
+
+    choices: Annotated[tuple[Scalar, ...], Field(min_length=1)]
+
+    @model_validator(mode="after")
+    def _different(self) -> "Choices":
+        for value in self.choices:
+            if self.choices.count(value) > 1:
+                raise ValueError(f"{value!r} is among the choices twice")
+        return self
+
+    def holds_value(self, value: Any) -> bool:
+        """Say whether `value` is one of the choices."""
+        return value in self.choices
+
+
+def _kind(leaf: Any) -> str:
+    # one of them is meant, so only its errors are told
+    if isinstance(leaf, list | tuple):
+        return "Alternatives"
+    listed = isinstance(leaf, Choices) or (isinstance(leaf, Mapping) and "choices" in leaf)
+    return "Choices" if listed else "Range"
+
+
+def as_tuple(value: Any) -> tuple[Any, ...]:
+    """Return a tuple as it is, anything else as the one value of a tuple."""
+    return value if isinstance(value, tuple) else (value,)
+
+
+Leaf = Range | Choices
+
+
+_OneLeaf = Annotated[
+    Annotated[Range, Tag("Range")] | Annotated[Choices, Tag("Choices")], Discriminator(_kind)
+]
+
+
+Space = dict[
+    str,
+    dict[
+        str,
+        Annotated[
+            Annotated[Range, Tag("Range")]
+            | Annotated[Choices, Tag("Choices")]
+            | Annotated[tuple[_OneLeaf, ...], Field(min_length=1), Tag("Alternatives")],
+            Discriminator(_kind),
+        ],
+    ],
+]
+
+
+"""By group and name a leaf, or several of which the first whose condition holds is meant."""
+
+
+def walk_space(space: Space, choose: Callable[[str, str, Leaf], Any]) -> dict[str, Any]:
+    """Return a value by dotted name for each leaf whose condition holds.
+
+    `choose(name, label, leaf)` gives the value of a leaf, after those its condition asks for. `label` is the
+    name where it has one leaf; of several, each has its own. Raises ValueError where conditions go round in
+    a circle or ask for what is not in the space.
+    """
+    waiting = space_leaves(space)
+    for name, leaves in waiting.items():
+        for asked in {asked for leaf in leaves for asked in leaf.when} - waiting.keys():
+            raise ValueError(
+                f"tune.space.{name} has a condition on {asked}, which is not in tune.space: add its choices, "
+                "or take the condition away"
+            )
+    values: dict[str, Any] = {}
+    while waiting:
+        ready = [
+            name
+            for name, leaves in waiting.items()
+            if not {asked for leaf in leaves for asked in leaf.when} & waiting.keys()
+        ]
+        if not ready:
+            raise ValueError(f"the conditions of {', '.join(waiting)} in tune.space go round in a circle")
+        for name in ready:
+            leaves = waiting.pop(name)
+            leaf = next((leaf for leaf in leaves if leaf.holds(values)), None)
+            if leaf is not None:
+                values[name] = choose(name, _label(name, leaf) if len(leaves) > 1 else name, leaf)
+    return values
+
+
+def space_name(label: str) -> str:
+    """Return the dotted name that a label of `walk_space` stands for."""
+    return label.partition(" ")[0]
+
+
+def _label(name: str, leaf: Leaf) -> str:
+    condition = ", ".join(f"{key}={'|'.join(map(str, as_tuple(asked)))}" for key, asked in leaf.when.items())
+    return f"{name} ({condition or 'else'})"
+
+
+def space_leaves(space: Space) -> dict[str, tuple[Leaf, ...]]:
+    """Return the leaves of a space by dotted name: several where they are alternatives."""
+    return {
+        f"{group}.{name}": leaf if isinstance(leaf, tuple) else (leaf,)
+        for group, leaves in space.items()
+        for name, leaf in leaves.items()
+    }
