@@ -30,18 +30,16 @@ from darkroom.config.params import Params
 from darkroom.config.trees import merge
 from darkroom.data.splits import Meta, Split, open_split, read_meta
 from darkroom.files import write_json
+from darkroom.models.classifier import build_classifier
 from darkroom.models.inference import choose_device, choose_precision, set_threads
-from darkroom.models.networks import build_classifier
-from darkroom.training.loop import evaluate, fit, model_config, new_classifier
-from darkroom.tuning.study import (
-    Attempt,
-    best_values,
-    check_result,
-    finished_trials,
-    open_study,
-    trials_table,
-    work,
-)
+from darkroom.training.loop import fit
+from darkroom.training.start import model_config, new_classifier
+from darkroom.training.validation import evaluate
+from darkroom.tuning.objective import Attempt
+from darkroom.tuning.results import best_values, check_result, trials_table
+from darkroom.tuning.study import open_study
+from darkroom.tuning.trial_states import finished_trials
+from darkroom.tuning.work import work
 from pipeline import DATA
 
 RECIPE = Path(__file__).with_suffix(".yaml")

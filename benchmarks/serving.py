@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from benchmarks.training import machine
 from darkroom.files import atomic_write, read_json, write_json
-from darkroom.reporting.figures import BLUE, INK, ORANGE, SOFT, STYLE
+from darkroom.reporting.figures.style import BLUE, INK, ORANGE, SOFT, STYLE
 from darkroom.serving.process.bento import bento_version, build_bento
 from pipeline import ROOT
 
@@ -126,8 +126,8 @@ def random_model(folder: Path) -> tuple[Path, Path]:
 
     from darkroom.config.loading import load_params
     from darkroom.files import sha256_file
+    from darkroom.models.classifier import build_classifier
     from darkroom.models.exporting import export_onnx
-    from darkroom.models.networks import build_classifier
 
     params = load_params(ROOT / "params.yaml")
     classes = [f"class {number}" for number in range(10)]
@@ -165,7 +165,7 @@ def pictures_of(about: Mapping[str, Any]) -> NDArray[np.uint8]:
 
 def write_bodies(folder: Path, pictures: NDArray[np.uint8]) -> dict[str, Path]:
     """Write each picture as the body of a form and of MLflow's JSON; return the two folders."""
-    from darkroom.images.decoding import to_png
+    from darkroom.images.resizing import to_png
 
     folders = {"form": folder / "form", "json": folder / "json"}
     for made in folders.values():

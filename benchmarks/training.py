@@ -34,11 +34,15 @@ from darkroom.config.params import Params
 from darkroom.config.trees import merge
 from darkroom.data.splits import join_splits, open_split, read_meta
 from darkroom.files import read_json, write_json
+from darkroom.models.classifier import Classifier
 from darkroom.models.inference import choose_device, choose_precision, predict, set_threads
-from darkroom.models.networks import Classifier, FastNet
+from darkroom.models.networks.fast import FastNet
 from darkroom.tracking import lineage
 from darkroom.training.checkpoints import fingerprint
-from darkroom.training.loop import fit, model_config, new_classifier, plan_epochs, shrink
+from darkroom.training.loop import fit
+from darkroom.training.plan import plan_epochs
+from darkroom.training.resolution import shrink
+from darkroom.training.start import model_config, new_classifier
 from pipeline import DATA, ROOT
 
 OURS = "params.yaml"

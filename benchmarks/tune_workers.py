@@ -21,7 +21,9 @@ import yaml
 from benchmarks.training import machine
 from darkroom.config.loading import load_params
 from darkroom.files import read_json, write_json
-from darkroom.tuning.study import open_study, searched_seconds, trials_table
+from darkroom.tuning.results import trials_table
+from darkroom.tuning.study import open_study
+from darkroom.tuning.trial_states import searched_seconds
 from pipeline import DATA, ROOT
 
 RESULTS = Path(__file__).parent / "results" / "tune_workers.json"

@@ -41,10 +41,16 @@ from darkroom.config.trees import merge
 from darkroom.data.splits import Meta, Split, open_split, read_meta
 from darkroom.files import atomic_write, read_json, write_json
 from darkroom.models.inference import choose_device, choose_precision, set_threads
-from darkroom.reporting.figures import DEEP, ORANGE, PALE, SOFT, STYLE, percent_tick
+from darkroom.reporting.figures.style import DEEP, ORANGE, PALE, SOFT, STYLE, percent_tick
 from darkroom.tracking import lineage
-from darkroom.training.loop import Epoch, TrainingError, fit, model_config, new_classifier, shrink_split
-from darkroom.tuning.study import Attempt, Pruned, nested, open_study, suggest, work
+from darkroom.training.history import Epoch, TrainingError
+from darkroom.training.loop import fit
+from darkroom.training.resolution import shrink_split
+from darkroom.training.start import model_config, new_classifier
+from darkroom.tuning.objective import Attempt, Pruned
+from darkroom.tuning.sampling import nested, suggest
+from darkroom.tuning.study import open_study
+from darkroom.tuning.work import work
 from pipeline import DATA, ROOT
 from pipeline.tune import BUDGET
 

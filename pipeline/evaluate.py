@@ -10,12 +10,12 @@ from darkroom.data.splits import Meta, open_split, read_meta
 from darkroom.evaluation.calibration import scale
 from darkroom.evaluation.slices import draw
 from darkroom.files import atomic_write, read_json, write_json, write_text
+from darkroom.models.classifier import load_classifier
 from darkroom.models.inference import choose_device, predict, predict_logits
-from darkroom.models.networks import load_classifier
 from darkroom.reporting import evaluation_report
 from darkroom.reporting.card_page import card_page
 from darkroom.reporting.evaluation_report import Answers
-from darkroom.reporting.figures import learning_curve_figure
+from darkroom.reporting.figures.learning_curve import learning_curve_figure
 from darkroom.reporting.model_card import CardInputs, model_card
 from darkroom.tracking import lineage, runs
 from darkroom.tracking.trained_run import trained_run

@@ -8,8 +8,8 @@ import numpy as np
 
 from darkroom.data.splits import open_split, read_meta
 from darkroom.files import read_json, sha256_file, write_json
+from darkroom.models.classifier import load_classifier
 from darkroom.models.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
-from darkroom.models.networks import load_classifier
 from darkroom.serving.monitoring.drift import LEAST_PICTURES, make_reference
 from darkroom.serving.prediction.runtime import Graph
 from darkroom.tracking import runs

@@ -4,8 +4,10 @@ import numpy as np
 
 from darkroom.config.params import Params
 from darkroom.data.corrections import CorrectionError, TakenIn, read_corrections, take_in
-from darkroom.data.datasets import channel_statistics, data_report, manifest, read_raw, split_indices
+from darkroom.data.report import channel_statistics, data_report
+from darkroom.data.sources import read_raw
 from darkroom.data.splits import Split, split_sha256, write_split
+from darkroom.data.splitting import manifest, split_indices
 from darkroom.files import read_json, write_json, write_table
 from darkroom.text import class_folder
 from darkroom.tracking.runs import log_files, log_metrics, open_run

@@ -19,7 +19,9 @@ from darkroom.models import processes
 from darkroom.models.inference import choose_device, choose_precision, predict, set_threads
 from darkroom.tracking import lineage, runs
 from darkroom.training.checkpoints import fingerprint
-from darkroom.training.loop import Epoch, Fit, fit, model_config, new_classifier
+from darkroom.training.history import Epoch, Fit
+from darkroom.training.loop import fit
+from darkroom.training.start import model_config, new_classifier
 from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
 
 

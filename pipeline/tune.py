@@ -25,23 +25,16 @@ from darkroom.files import atomic_write, write_json, write_table
 from darkroom.models.inference import choose_device, choose_precision, set_threads
 from darkroom.tracking import runs
 from darkroom.training.checkpoints import fingerprint, rests_on
-from darkroom.training.loop import Epoch, fit, model_config, new_classifier, shrink_split
-from darkroom.tuning import ray_cluster, workers
-from darkroom.tuning.study import (
-    Attempt,
-    Pruned,
-    StudyError,
-    best_values,
-    check_result,
-    failure,
-    finished_trials,
-    is_over,
-    join_study,
-    open_study,
-    study_view,
-    trials_table,
-    work,
-)
+from darkroom.training.history import Epoch
+from darkroom.training.loop import fit
+from darkroom.training.resolution import shrink_split
+from darkroom.training.start import model_config, new_classifier
+from darkroom.tuning import ray_cluster, worker_processes
+from darkroom.tuning.objective import Attempt, Pruned, StudyError, failure
+from darkroom.tuning.results import best_values, check_result, study_view, trials_table
+from darkroom.tuning.study import join_study, open_study
+from darkroom.tuning.trial_states import finished_trials, is_over
+from darkroom.tuning.work import work
 from pipeline import CHECKPOINTS, DATA, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
 
 # what a trial's training does without, or takes from `tune`
@@ -83,7 +76,7 @@ def main() -> None:
     options = parser.parse_args()
     signal.signal(signal.SIGTERM, lambda *_: sys.exit("stopped: the next run goes on"))
     if options.owned:
-        workers.end_with_parent()
+        worker_processes.end_with_parent()
     if options.worker:
         run_worker(by_hand=not options.owned)
         return
@@ -100,7 +93,7 @@ def main() -> None:
         run_study(prepare(params))
     except KeyboardInterrupt as stop:
         raise SystemExit("stopped: the next run goes on") from stop
-    except (StudyError, workers.WorkerError) as error:
+    except (StudyError, worker_processes.WorkerError) as error:
         raise SystemExit(str(error)) from error
 
 
@@ -196,7 +189,7 @@ def run_workers(search: Search, progress: Callable[[], int]) -> None:
         cores = threads_of(search.params)
         cards = int(search.params.train.device == "cuda")
         try:
-            workers.watch(
+            worker_processes.watch(
                 lambda number: ray_cluster.Task(ROOT, cores=cores, cards=cards, environment=environment),
                 tune.workers,
                 progress=progress,
@@ -205,12 +198,12 @@ def run_workers(search: Search, progress: Callable[[], int]) -> None:
             ray_cluster.disconnect()
         return
     cards = torch.cuda.device_count() if search.params.train.device in ("auto", "cuda") else 0
-    workers.watch(
-        lambda number: workers.Process(
+    worker_processes.watch(
+        lambda number: worker_processes.Process(
             [sys.executable, "-m", "pipeline.tune", "--worker", "--owned"],
             folder=ROOT,
             log=search.folder / f"worker-{number}.log",
-            environment=workers.graphics_card(number, cards),
+            environment=worker_processes.graphics_card(number, cards),
         ),
         tune.workers,
         progress=progress,

@@ -11,7 +11,7 @@ from fastapi import FastAPI, UploadFile
 from PIL import Image
 
 from darkroom.files import read_json
-from darkroom.models.networks import load_classifier
+from darkroom.models.classifier import load_classifier
 
 MODELS = Path(os.environ["DARKROOM_BENCH"])
 calibration = MODELS / "calibration.json"

@@ -8,7 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from darkroom.data.augmentation import augment
-from darkroom.training.loop import _mirrored
+from darkroom.data.flips import mirrored
 
 FILL = torch.tensor([7, 8, 9], dtype=torch.uint8)
 
@@ -91,12 +91,12 @@ def test_shape_and_dtype_stay(height: int, width: int, channels: int) -> None:
 
 
 def test_each_picture_is_seen_both_ways_in_two_epochs() -> None:
-    epochs = [_mirrored(1000, epoch, seed=5, flip="alternating") for epoch in range(4)]
+    epochs = [mirrored(1000, epoch, seed=5, flip="alternating") for epoch in range(4)]
     for one, other in pairwise(epochs):
         assert torch.equal(one, ~other)
     assert 400 < int(epochs[0].sum()) < 600, "the first time by chance"
-    assert not torch.equal(epochs[0], _mirrored(1000, 0, seed=6, flip="alternating"))
+    assert not torch.equal(epochs[0], mirrored(1000, 0, seed=6, flip="alternating"))
 
 
 def test_no_flip_mirrors_nothing() -> None:
-    assert not any(_mirrored(100, epoch, seed=0, flip="none").any() for epoch in range(3))
+    assert not any(mirrored(100, epoch, seed=0, flip="none").any() for epoch in range(3))

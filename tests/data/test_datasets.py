@@ -9,18 +9,13 @@ import pandas as pd
 import pytest
 from numpy.typing import NDArray
 
-from darkroom.data import datasets
-from darkroom.data.datasets import (
-    channel_statistics,
-    check_split,
-    data_report,
-    manifest,
-    read_cifar10,
-    read_digits,
-    read_raw,
-    split_indices,
-)
+from darkroom.data.report import channel_statistics, data_report
+from darkroom.data.sources import cifar10 as source
+from darkroom.data.sources import read_raw
+from darkroom.data.sources.cifar10 import read as read_cifar10
+from darkroom.data.sources.digits import read as read_digits
 from darkroom.data.splits import Split, open_split, read_meta, split_sha256, write_split
+from darkroom.data.splitting import check_split, manifest, split_indices
 from darkroom.files import write_array, write_json
 from tests.helpers.training import digits
 
@@ -37,7 +32,7 @@ def picture(file: int, record: int) -> NDArray[np.uint8]:
 @pytest.fixture
 def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Write a small set of files as the archive has them: label, then red, green and blue row by row."""
-    monkeypatch.setattr(datasets, "CIFAR_BATCH", RECORDS)
+    monkeypatch.setattr(source, "BATCH_BYTES", RECORDS * source.RECORD)
     for file, name in enumerate(FILES):
         content = bytearray()
         for record in range(RECORDS):

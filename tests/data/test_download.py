@@ -17,16 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.data import download
-from darkroom.data.download import (
-    Checksum,
-    DownloadError,
-    Source,
-    fetch,
-    obtain_cifar10,
-    parse_mirror,
-    unpack,
-)
+from darkroom.data import fetching
+from darkroom.data.fetching import Checksum, DownloadError, Source, fetch, parse_mirror
+from darkroom.data.sources import cifar10
+from darkroom.data.sources.cifar10 import obtain as obtain_cifar10
+from darkroom.data.unpacking import unpack
 from darkroom.files import sha256_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -117,7 +112,7 @@ def closed_port() -> str:
         return f"http://127.0.0.1:{holder.getsockname()[1]}/pictures.tar.gz"
 
 
-def get(place: Path, *sources: Source, retries: int = 3, advice: str = "") -> download.Fetched:
+def get(place: Path, *sources: Source, retries: int = 3, advice: str = "") -> fetching.Fetched:
     return fetch(sources, place / "pictures.tar.gz", retries=retries, backoff_s=0, advice=advice)
 
 
@@ -287,7 +282,7 @@ def test_a_busy_server_is_tried_again(server: Server, tmp_path: Path) -> None:
 
 def test_the_waits_double(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("darkroom.data.download.time.sleep", waits.append)
+    monkeypatch.setattr("darkroom.data.fetching.time.sleep", waits.append)
     server.answers = [answer(500)]
     with pytest.raises(DownloadError, match=r"answered 500 Internal Server Error \(4 tries\)"):
         fetch([Source(server.url, md5(BODY))], tmp_path / "x", retries=3, backoff_s=0.5)
@@ -343,7 +338,7 @@ def test_a_local_file_is_used_where_it_is(server: Server, tmp_path: Path) -> Non
     path = tmp_path / "mine.tar.gz"
     path.write_bytes(BODY)
     mirror = parse_mirror(f"{path}#sha256={hashlib.sha256(BODY).hexdigest()}", OFFICIAL)
-    assert get(tmp_path / "downloads", mirror) == download.Fetched(path, "mine.tar.gz")
+    assert get(tmp_path / "downloads", mirror) == fetching.Fetched(path, "mine.tar.gz")
     assert not (tmp_path / "downloads").exists()
 
 
@@ -486,11 +481,11 @@ def test_a_damaged_archive(tmp_path: Path, damage: str) -> None:
 def black_cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """An archive of CIFAR-10's shape, every picture black: it packs to 200 kB."""
     path = tmp_path_factory.mktemp("mirror") / "black.tar.gz"
-    files = {f"{download.CIFAR10_FOLDER}/batches.meta.txt": b"airplane\nautomobile\n"}
+    files = {f"{cifar10.FOLDER}/batches.meta.txt": b"airplane\nautomobile\n"}
     members = []
-    for name, size in download.CIFAR10_MEMBERS.items():
+    for name, size in cifar10.MEMBERS.items():
         if size is not None:
-            member = tarfile.TarInfo(f"{download.CIFAR10_FOLDER}/{name}")
+            member = tarfile.TarInfo(f"{cifar10.FOLDER}/{name}")
             member.size = size
             members.append(member)
     return pack(path, files, *members)
@@ -543,7 +538,7 @@ def test_the_stage_takes_cifar10_from_a_mirror(scratch: Path, black_cifar10: Pat
         "md5": hashlib.md5(black_cifar10.read_bytes(), usedforsecurity=False).hexdigest(),
         "bytes": black_cifar10.stat().st_size,
     }
-    assert leftovers(scratch / "data/raw") == sorted(download.CIFAR10_MEMBERS)
+    assert leftovers(scratch / "data/raw") == sorted(cifar10.MEMBERS)
     assert (scratch / "data/raw/test_batch.bin").stat().st_size == 30_730_000
     assert "not the official file" in done.stdout
     assert f"sha256 {digest}" in done.stderr  # logged, too
@@ -567,7 +562,7 @@ def test_cifar10_without_a_source_says_how_to_give_a_file(tmp_path: Path, black_
     first, mirror, official, *advice = str(caught.value).splitlines()
     assert first == "no source gave cifar-10-binary.tar.gz:"
     assert mirror.startswith(f"  {black_cifar10}: holds ")
-    assert mirror.endswith(f"not {download.CIFAR10_MD5}")
+    assert mirror.endswith(f"not {cifar10.MD5}")
     assert official == f"  {closed}: no connection: Connection refused (2 tries)"
     assert '  export DARKROOM_MIRROR="/path/to/cifar-10-binary.tar.gz"' in advice
     assert (

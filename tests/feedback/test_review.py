@@ -17,17 +17,10 @@ import pandas as pd
 import pytest
 
 from darkroom.cli.main import main as darkroom
-from darkroom.feedback import review
-from darkroom.feedback.review import (
-    NONE,
-    ReviewError,
-    decide,
-    export,
-    keep,
-    read_decisions,
-    read_items,
-    read_table,
-)
+from darkroom.feedback import gallery, store
+from darkroom.feedback.corrections import export
+from darkroom.feedback.decisions import decide, read_table
+from darkroom.feedback.store import NONE, ReviewError, keep, read_decisions, read_items
 from darkroom.files import sha256_file
 from darkroom.serving.monitoring.feedback_store import FeedbackStore
 from tests.helpers.checkouts import PROJECT
@@ -78,7 +71,7 @@ def test_a_row_a_picture_with_all_that_was_said(tmp_path: Path) -> None:
     one, other = say(tmp_path, 1, "cat", None, "dog"), say(tmp_path, 2, "cat", kind="JPEG")
     with open(tmp_path / "feedback.jsonl", "ab") as file:
         file.write(b'{"sha256": "12')  # a crash
-    rows = review.table(read_items(tmp_path)).set_index("sha256")
+    rows = store.table(read_items(tmp_path)).set_index("sha256")
     assert list(rows.index) == [other, one]
     assert rows.loc[one, "said"] == f"cat / {NONE} / dog"
     assert rows.loc[other].to_dict() | {"file": ""} == {
@@ -300,7 +293,7 @@ def test_the_gallery_shows_the_pictures_and_runs_nothing_of_theirs(tmp_path: Pat
     say(tmp_path, 1, hostile, predicted=hostile)
     broken = say(tmp_path, 2, "cat")
     (tmp_path / "pictures" / f"{broken}.png").write_bytes(b"no picture")
-    page = review.gallery(read_items(tmp_path), [hostile, "cat"])
+    page = gallery.gallery(read_items(tmp_path), [hostile, "cat"])
     assert hostile not in page
     assert page.count('src="data:image/png;base64,') == 1
     assert "default-src 'none'" in page

@@ -10,8 +10,11 @@ import darkroom
 from darkroom.config.loading import load_params
 from darkroom.config.params import Params
 from darkroom.config.trees import merge
-from darkroom.data.datasets import Raw, channel_statistics, read_raw, split_indices
+from darkroom.data.report import channel_statistics
+from darkroom.data.sources import read_raw
+from darkroom.data.sources.raw import Raw
 from darkroom.data.splits import Meta, Split
+from darkroom.data.splitting import split_indices
 
 PARAMS = Path(darkroom.__file__).parents[2] / "params.yaml"
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from darkroom.images.decoding import MAX_PIXELS, PictureError, decode, to_model_input, to_png
+from darkroom.images.decoding import decode
+from darkroom.images.formats import MAX_PIXELS, PictureError
+from darkroom.images.resizing import to_model_input, to_png
 from tests.helpers.serving import encoded, picture
 
 

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from darkroom.data.splits import Split
 from darkroom.models import exporting
+from darkroom.models.classifier import Classifier
 from darkroom.models.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
 from darkroom.models.heatmaps import GRID, Explained, explained
-from darkroom.models.networks import ClassicNet, Classifier, FastNet
+from darkroom.models.networks.classic import ClassicNet
+from darkroom.models.networks.fast import FastNet
 from darkroom.serving.prediction.runtime import BATCHES, Graph, computes_in_bf16
 from tests.models.test_networks import classifier_of
 
@@ -252,7 +254,7 @@ def test_the_sizes_of_batches_make_up_any_number() -> None:
 
 def test_importing_the_runtime_tells_nobody() -> None:
     script = (
-        "import darkroom.serving.runtime, sys; "
+        "import darkroom.serving.prediction.runtime, sys; "
         "print([name for name in sys.modules if 'telemetry' in name and 'stub' not in name "
         "and sys.modules[name] is not None and not name.startswith('openvino.tools')])"
     )

@@ -5,7 +5,7 @@ import torch
 from torch import Tensor
 
 from darkroom.models.heatmaps import GRID, Explained, _fast_centres, _resampling, explained
-from darkroom.models.networks import FastNet
+from darkroom.models.networks.fast import FastNet
 from tests.models.test_networks import classifier_of, pictures
 
 SHAPE = (37, 33, 3)

@@ -10,14 +10,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-from darkroom.models.networks import (
-    ACTIVATIONS,
-    Classifier,
-    ConvolutionBlock,
-    FastNet,
-    build_classifier,
-    load_classifier,
-)
+from darkroom.models.classifier import Classifier, build_classifier, load_classifier
+from darkroom.models.networks.fast import ACTIVATIONS, ConvolutionBlock, FastNet
 from darkroom.training.optimizers import Muon, build_optimizers, orthogonalise, set_rates
 
 SHAPES = [(32, 32, 3), (8, 8, 1), (12, 9, 3)]

@@ -15,7 +15,7 @@ import pytest
 from PIL import Image
 from playwright.sync_api import Browser, FilePayload, Page, Route, expect, sync_playwright
 
-from darkroom.feedback import review
+from darkroom.feedback import decisions, gallery, store
 from darkroom.serving.monitoring.feedback_store import FeedbackStore
 from tests.helpers.serving import CIFAR, DIGITS, SURE_FROM, bento_of, encoded, picture, serve_bento
 
@@ -654,9 +654,9 @@ def test_the_gallery_of_feedback_saves_a_table_that_the_review_takes_in(
         FeedbackStore(tmp_path, limit=10**6).keep(
             encoded(picture(seed=seed)), kind="PNG", said=said, about=about
         )
-    items = review.read_items(tmp_path)
+    items = store.read_items(tmp_path)
     path = tmp_path / "gallery.html"
-    path.write_text(review.gallery(items, ["cat", "dog"]), encoding="utf-8")
+    path.write_text(gallery.gallery(items, ["cat", "dog"]), encoding="utf-8")
     context = browser.new_context(accept_downloads=True)
     page = context.new_page()
     complaints: list[str] = []
@@ -673,5 +673,5 @@ def test_the_gallery_of_feedback_saves_a_table_that_the_review_takes_in(
     download.value.save_as(table)
     context.close()
     assert complaints == []
-    (decision,) = review.read_table(table, items, classes=["cat", "dog"], who="me")
+    (decision,) = decisions.read_table(table, items, classes=["cat", "dog"], who="me")
     assert (decision.sha256, decision.action, decision.label) == (items[0].sha256, "correct", "cat")

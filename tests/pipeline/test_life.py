@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from darkroom.cli.quickstart import SMALL
-from darkroom.data.datasets import read_digits
+from darkroom.data.sources.digits import read as read_digits
 from darkroom.data.splits import Split, open_split
 from darkroom.files import read_json, write_json
 from tests.helpers.checkouts import Checkout, commit, new_checkout

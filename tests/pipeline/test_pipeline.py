@@ -24,8 +24,8 @@ from mlflow.tracking import MlflowClient
 
 from darkroom.data.splits import open_split
 from darkroom.files import read_json, sha256_file
+from darkroom.models.classifier import load_classifier
 from darkroom.models.inference import predict
-from darkroom.models.networks import load_classifier
 from darkroom.serving.monitoring.drift import read_reference
 from pipeline import ROOT
 from tests.helpers.checkouts import Checkout, Quickstart, copy_for_training

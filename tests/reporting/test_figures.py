@@ -18,18 +18,14 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from darkroom.evaluation.metrics import per_class_table, wilson_interval
-from darkroom.reporting.figures import (
-    confusion_figure,
-    corruptions_figure,
-    coverage_figure,
-    gallery_figure,
-    learning_curve_figure,
-    mistakes_figure,
-    pairs_figure,
-    per_class_figure,
-    reliability_figure,
-    slices_figure,
-)
+from darkroom.reporting.figures.confusion import confusion_figure
+from darkroom.reporting.figures.corruptions import corruptions_figure
+from darkroom.reporting.figures.coverage import coverage_figure
+from darkroom.reporting.figures.galleries import gallery_figure, mistakes_figure, pairs_figure
+from darkroom.reporting.figures.learning_curve import learning_curve_figure
+from darkroom.reporting.figures.per_class import per_class_figure
+from darkroom.reporting.figures.reliability import reliability_figure
+from darkroom.reporting.figures.slices import slices_figure
 
 BLUE, ORANGE, PALE, BAND = (0x00, 0x72, 0xB2), (0xD5, 0x5E, 0x00), (0x8F, 0xC1, 0xE0), (0xBC, 0xD9, 0xEC)
 NAMES = ["airplane", "a|b_$x$", "a name that is far too long to be shown whole"]

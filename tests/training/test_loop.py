@@ -20,23 +20,18 @@ from torch import Tensor
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils._pytree import tree_leaves
 
+from darkroom.data import flips
 from darkroom.data.splits import Split
+from darkroom.models.classifier import Classifier
 from darkroom.models.inference import choose_device, choose_precision, predict
-from darkroom.models.networks import Classifier
 from darkroom.training import loop
 from darkroom.training.averaging import Average
 from darkroom.training.checkpoints import load_checkpoint
-from darkroom.training.loop import (
-    Epoch,
-    Fit,
-    TrainingError,
-    evaluate,
-    fit,
-    model_config,
-    new_classifier,
-    shrink,
-    shrink_split,
-)
+from darkroom.training.history import Epoch, Fit, TrainingError
+from darkroom.training.loop import fit
+from darkroom.training.resolution import shrink, shrink_split
+from darkroom.training.start import model_config, new_classifier
+from darkroom.training.validation import evaluate
 from tests.helpers.training import ADAM, PARAMS, digits_splits, tiny_params
 
 CPU = torch.device("cpu")
@@ -483,7 +478,7 @@ def test_what_is_validated_and_kept_with_ema_is_the_average(
 
 def test_flips() -> None:
     def mirrored(epoch: int, flip: str, seed: int = 0) -> Tensor:
-        return loop._mirrored(1000, epoch, seed=seed, flip=flip)
+        return flips.mirrored(1000, epoch, seed=seed, flip=flip)
 
     assert not mirrored(0, "none").any()
     for flip in ("random", "alternating"):

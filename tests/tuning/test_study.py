@@ -17,22 +17,13 @@ from optuna.trial import TrialState
 from darkroom.config.loading import load_params
 from darkroom.config.params import Params
 from darkroom.files import write_text
-from darkroom.training.loop import Epoch, TrainingError
-from darkroom.tuning.study import (
-    DEATHS,
-    Attempt,
-    Pruned,
-    best_values,
-    check_result,
-    finished_trials,
-    is_over,
-    join_study,
-    open_study,
-    release_dead,
-    searched_seconds,
-    trials_table,
-    work,
-)
+from darkroom.training.history import Epoch, TrainingError
+from darkroom.tuning.liveness import release_dead
+from darkroom.tuning.objective import Attempt, Pruned
+from darkroom.tuning.results import best_values, check_result, trials_table
+from darkroom.tuning.study import join_study, open_study
+from darkroom.tuning.trial_states import DEATHS, finished_trials, is_over, searched_seconds
+from darkroom.tuning.work import work
 from tests.helpers.training import PARAMS, tiny_params
 from tests.helpers.waiting import eventually
 

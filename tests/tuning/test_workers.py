@@ -8,8 +8,8 @@ from pathlib import Path
 import psutil
 import pytest
 
-from darkroom.tuning import workers
-from darkroom.tuning.workers import Process, WorkerError, graphics_card, watch
+from darkroom.tuning import worker_processes
+from darkroom.tuning.worker_processes import Process, WorkerError, graphics_card, watch
 
 
 def start(tmp_path: Path, script: str, *arguments: str) -> Process:
@@ -24,7 +24,7 @@ def start(tmp_path: Path, script: str, *arguments: str) -> Process:
 
 @pytest.fixture(autouse=True)
 def quick_looks(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(workers, "LOOK", 0.02)
+    monkeypatch.setattr(worker_processes, "LOOK", 0.02)
 
 
 def test_each_runs_until_it_is_done_and_one_that_was_killed_is_replaced(tmp_path: Path) -> None:
@@ -62,19 +62,19 @@ def test_workers_that_are_killed_time_after_time_are_given_up(tmp_path: Path) ->
 
 
 def test_a_worker_ends_with_the_process_that_started_it(tmp_path: Path) -> None:
-    child = "import time; from darkroom.tuning.workers import end_with_parent; end_with_parent(); "
+    child = "import time; from darkroom.tuning.worker_processes import end_with_parent; end_with_parent(); "
     child += "open('lives', 'w').close(); time.sleep(600)"
     parent = f"""
 import os, signal, sys
 from pathlib import Path
-from darkroom.tuning.workers import Process
+from darkroom.tuning.worker_processes import Process
 from tests.helpers.waiting import eventually
 worker = Process([sys.executable, "-c", {child!r}], folder=Path("."), log=Path("log"), environment={{}})
 Path("worker").write_text(str(worker._process.pid))
 eventually(Path("lives").exists, "the worker lives")
 os.kill(os.getpid(), signal.SIGKILL)
 """
-    source = Path(workers.__file__).parents[2]
+    source = Path(worker_processes.__file__).parents[2]
     path = os.pathsep.join([str(source), str(Path(__file__).parents[2])])
     done = psutil.Popen([sys.executable, "-c", parent], cwd=tmp_path, env=os.environ | {"PYTHONPATH": path})
     assert done.wait() == -signal.SIGKILL
@@ -85,10 +85,10 @@ os.kill(os.getpid(), signal.SIGKILL)
 
 
 def test_a_worker_that_looks_after_its_parent_can_end_first(tmp_path: Path) -> None:
-    source = Path(workers.__file__).parents[2]
+    source = Path(worker_processes.__file__).parents[2]
     script = (
         f"import sys; sys.path.insert(0, {str(source)!r}); "
-        "from darkroom.tuning.workers import end_with_parent; "
+        "from darkroom.tuning.worker_processes import end_with_parent; "
     )
     watch(lambda number: start(tmp_path, script + "end_with_parent()"), 1, progress=lambda: 0)
     assert (tmp_path / "log").read_text() == ""

@@ -40,7 +40,7 @@ def add_to(parser: argparse.ArgumentParser, root: Path) -> None:
 
 def run(root: Path, asked: argparse.Namespace) -> str:
     """Do what was asked, and return what to print; errors end the program with a message."""
-    from darkroom.feedback.review import ReviewError
+    from darkroom.feedback.store import ReviewError
 
     if asked.folder is None:
         raise SystemExit("name the folder that the service keeps feedback in: --folder, or DARKROOM_FEEDBACK")
@@ -52,27 +52,27 @@ def run(root: Path, asked: argparse.Namespace) -> str:
 
 
 def _list(root: Path, asked: argparse.Namespace) -> str:
-    from darkroom.feedback import review
+    from darkroom.feedback import decisions, gallery, store
     from darkroom.files import write_table, write_text
 
-    every = review.read_items(asked.folder)
+    every = store.read_items(asked.folder)
     items = [item for item in every if not (asked.open and item.decision)]
     undecided = sum(item.decision is None for item in every)
     lines = [f"{len(every)} pictures, {undecided} not decided yet"]
     if asked.table:
-        write_table(asked.table, review.table(items))
+        write_table(asked.table, store.table(items))
         lines.append(
             f"{asked.table}: fill in decision and class, then `feedback review --table {asked.table}`"
         )
     if asked.gallery:
-        classes = review.known_classes(every, root / "data" / "meta.json")
-        write_text(asked.gallery, review.gallery(items, classes))
+        classes = decisions.known_classes(every, root / "data" / "meta.json")
+        write_text(asked.gallery, gallery.gallery(items, classes))
         lines.append(f"{asked.gallery}: open it in a browser; it saves a table for `feedback review --table`")
     if not (asked.table or asked.gallery) and items:
         rows = [
             (
                 item.sha256[:12],
-                review.told(item),
+                store.told(item),
                 f"{item.predicted} ({item.probability:.0%})",
                 f"{item.model} {item.version}",
                 " ".join(filter(None, (item.decision.action, item.decision.label))) if item.decision else "",
@@ -84,30 +84,33 @@ def _list(root: Path, asked: argparse.Namespace) -> str:
 
 
 def _review(root: Path, asked: argparse.Namespace) -> str:
-    from darkroom.feedback import review
+    from darkroom.feedback import decisions, store
 
     if bool(asked.table) == bool(asked.pictures):
         raise SystemExit("give either --table, or the pictures with --confirm, --reject or --class")
-    items = review.read_items(asked.folder)
-    classes, who = review.known_classes(items, root / "data" / "meta.json"), asked.by or review.reviewer()
+    items = store.read_items(asked.folder)
+    classes, who = (
+        decisions.known_classes(items, root / "data" / "meta.json"),
+        asked.by or decisions.reviewer(),
+    )
     if asked.table:
-        decisions = review.read_table(asked.table, items, classes=classes, who=who)
+        decided = decisions.read_table(asked.table, items, classes=classes, who=who)
     else:
         action = asked.action or ("correct" if asked.label else None)
         if action is None:
             raise SystemExit("say what is decided: --confirm, --reject or --class")
-        decisions = [
-            review.decide(items, picture, action, asked.label, classes=classes, who=who)
+        decided = [
+            decisions.decide(items, picture, action, asked.label, classes=classes, who=who)
             for picture in asked.pictures
         ]
-    kept = review.keep(asked.folder, decisions)
-    return f"{kept} decisions kept, {len(decisions) - kept} stood already; next: `feedback export`"
+    kept = store.keep(asked.folder, decided)
+    return f"{kept} decisions kept, {len(decided) - kept} stood already; next: `feedback export`"
 
 
 def _export(_: Path, asked: argparse.Namespace) -> str:
-    from darkroom.feedback import review
+    from darkroom.feedback import corrections
 
-    done = review.export(asked.folder, asked.into)
+    done = corrections.export(asked.folder, asked.into)
     said = (
         f"{asked.into}: {done.new} new, {done.moved} moved to another class, {done.withdrawn} withdrawn, "
         f"{done.unchanged} as they were; next: `dvc repro`"

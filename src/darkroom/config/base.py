@@ -5,14 +5,8 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field
 
 Share = Annotated[float, Field(ge=0, lt=1)]
-
-
 Count = Annotated[int, Field(ge=0)]
-
-
 Positive = Annotated[int, Field(ge=1)]
-
-
 Scalar = int | float | str | bool
 
 

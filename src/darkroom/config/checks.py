@@ -146,6 +146,4 @@ _TRIAL_BUDGET = {
         "processes",
     )
 }
-
-
 _SEARCHABLE: dict[str, type[Section]] = {"model": Model, "augment": Augment, "train": Train}

@@ -71,13 +71,9 @@ def as_tuple(value: Any) -> tuple[Any, ...]:
 
 
 Leaf = Range | Choices
-
-
 _OneLeaf = Annotated[
     Annotated[Range, Tag("Range")] | Annotated[Choices, Tag("Choices")], Discriminator(_kind)
 ]
-
-
 Space = dict[
     str,
     dict[

@@ -23,7 +23,9 @@ from PIL import Image
 
 from darkroom.data.duplicates import near_duplicates
 from darkroom.data.splits import Split
-from darkroom.images.decoding import PictureError, decode, to_model_input
+from darkroom.images.decoding import decode
+from darkroom.images.formats import PictureError
+from darkroom.images.resizing import to_model_input
 
 HELD_OUT = ("test", "validation")
 FILTERS = tuple(Image.Resampling[name] for name in ("NEAREST", "BOX", "BILINEAR", "LANCZOS"))

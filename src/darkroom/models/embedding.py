@@ -4,8 +4,10 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from darkroom.models.classifier import Classifier
 from darkroom.models.heatmaps import Explained
-from darkroom.models.networks import ClassicNet, Classifier, FastNet
+from darkroom.models.networks.classic import ClassicNet
+from darkroom.models.networks.fast import FastNet
 
 
 class Embedded(nn.Module):

@@ -14,10 +14,10 @@ from numpy.typing import NDArray
 
 from darkroom.data.splits import Split
 from darkroom.files import atomic_write
+from darkroom.models.classifier import Classifier
 from darkroom.models.embedding import Embedded
 from darkroom.models.heatmaps import NEAR, Explained, explained
 from darkroom.models.inference import predict
-from darkroom.models.networks import Classifier
 from darkroom.serving.prediction.runtime import Graph, computes_in_bf16
 
 PARITY_BATCHES = (1, 7, 64)  # one picture, an odd number, a full batch: the graph must take them all

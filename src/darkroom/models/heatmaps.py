@@ -11,7 +11,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from darkroom.models.networks import ClassicNet, Classifier, FastNet
+from darkroom.models.classifier import Classifier
+from darkroom.models.networks.classic import ClassicNet
+from darkroom.models.networks.fast import FastNet
 
 GRID = 8  # rows and columns of a heat map, whatever the picture's size
 # Places this close to a channel's maximum, as a share of it, have a part in it. Without that, a rounding

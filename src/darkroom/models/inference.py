@@ -12,7 +12,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from darkroom.data.splits import Split
-from darkroom.models.networks import Classifier
+from darkroom.models.classifier import Classifier
 
 # Pictures that a net predicts at once. What 128 need stays in a CPU's caches: on 2 cores they took 0.7 of the
 # time of 500, each.

@@ -23,8 +23,6 @@ from darkroom.registry.champion import CHAMPION, Model, RegistryError, no_versio
 from darkroom.tracking import runs
 
 PREDICTIONS = "predictions.parquet"
-
-
 MOST_TOLD = 1000  # characters of what MLflow says
 
 

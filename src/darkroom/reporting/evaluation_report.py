@@ -28,7 +28,13 @@ from darkroom.evaluation.metrics import (
 )
 from darkroom.evaluation.slices import corruptions_table, share, slices_table
 from darkroom.files import write_table
-from darkroom.reporting import figures
+from darkroom.reporting.figures.confusion import confusion_figure
+from darkroom.reporting.figures.corruptions import corruptions_figure
+from darkroom.reporting.figures.coverage import coverage_figure
+from darkroom.reporting.figures.galleries import gallery_figure, mistakes_figure, pairs_figure
+from darkroom.reporting.figures.per_class import per_class_figure
+from darkroom.reporting.figures.reliability import reliability_figure
+from darkroom.reporting.figures.slices import slices_figure
 
 CHARTS = {
     "Reliability": "reliability.png",
@@ -100,9 +106,9 @@ def report_headline(
     write_table(folder / "confusion.csv", confusion_table(probabilities, labels, classes=classes))
     write_table(folder / "confusion_matrix.csv", confusion_matrix(probabilities, labels, classes=classes))
     write_table(folder / "mistakes.csv", mistakes)
-    figures.confusion_figure(folder / "confusion.png", labels, answers.predictions, classes)
-    figures.per_class_figure(folder / "per_class.png", per_class)
-    figures.mistakes_figure(
+    confusion_figure(folder / "confusion.png", labels, answers.predictions, classes)
+    per_class_figure(folder / "per_class.png", per_class)
+    mistakes_figure(
         folder / "mistakes.png",
         answers.split.images[worst],
         mistakes["actual"].tolist(),
@@ -141,10 +147,10 @@ def report_calibration(
     write_table(folder / "reliability.csv", table)
     write_table(folder / "coverage_test.csv", curve)
     fitted, asked = calibration["held_out"], calibration["sure_accuracy"]
-    figures.reliability_figure(
+    reliability_figure(
         folder / "reliability.png", table, error=error, temperature=temperature if fitted else None
     )
-    figures.coverage_figure(
+    coverage_figure(
         folder / "coverage.png", curve, threshold=sure_from, sure_accuracy=asked if fitted else None
     )
     report: dict[str, Any] = {
@@ -170,7 +176,7 @@ def report_slices(folder: Path, answers: Answers, *, classes: Sequence[str]) -> 
     """Report accuracy by class, brightness and confidence."""
     table = slices_table(answers.split, confidence=answers.confidence, right=answers.right, classes=classes)
     write_table(folder / "slices.csv", table)
-    figures.slices_figure(folder / "slices.png", table)
+    slices_figure(folder / "slices.png", table)
 
 
 def report_duplicates(
@@ -196,7 +202,7 @@ def report_duplicates(
     write_table(folder / "duplicates.csv", pairs)
 
     shown = pairs.head(asked.mistakes)
-    figures.pairs_figure(
+    pairs_figure(
         folder / "duplicates.png",
         test.images[shown["test_index"].to_numpy()],
         _stack([learning[name].images[index] for name, index in places[: len(shown)]], like=test.images),
@@ -232,7 +238,7 @@ def report_label_issues(
     pictures = [
         parts[name].split.images[index] for name, index in zip(top["split"], top["index"], strict=True)
     ]
-    figures.gallery_figure(
+    gallery_figure(
         folder / "label_issues.png",
         _stack(pictures, like=next(iter(parts.values())).split.images),
         [
@@ -259,7 +265,7 @@ def report_corruptions(
     table, report = corruptions_table(predict, split, seed=seed, resamples=resamples)
     clean = float((predict(split).argmax(axis=1) == split.labels).mean())
     write_table(folder / "corruptions.csv", table)
-    figures.corruptions_figure(folder / "corruptions.png", table, clean=clean)
+    corruptions_figure(folder / "corruptions.png", table, clean=clean)
     return {**report, "clean": clean}
 
 

@@ -20,7 +20,7 @@ from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
 from matplotlib.figure import Figure
 
 from darkroom.files import atomic_write
-from darkroom.reporting.figures import BLUE, INK, ORANGE, SOFT, STYLE
+from darkroom.reporting.figures.style import BLUE, INK, ORANGE, SOFT, STYLE
 
 ROOT = Path(__file__).resolve().parents[3]
 DASHBOARD = ROOT / "deploy/monitoring/dashboard.json"

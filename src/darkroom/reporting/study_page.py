@@ -16,8 +16,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom.files import write_table, write_text
-from darkroom.reporting.figures import told_share
-from darkroom.reporting.study_figures import (
+from darkroom.reporting.figures.study import blank_figures, study_figures
+from darkroom.reporting.figures.style import told_share
+from darkroom.reporting.study_view import (
     WITHOUT,
     StudyView,
     accuracy_floor,
@@ -25,10 +26,8 @@ from darkroom.reporting.study_figures import (
     accuracy_ticks,
     axis_places,
     axis_ticks,
-    blank_figures,
     no_importances,
     rungs,
-    study_figures,
 )
 
 WIDE, TALL = 760, 300  # of a chart, in the SVG's units

@@ -9,8 +9,6 @@ from torch import nn
 
 LOOKAHEAD_STEPS = 5
 LOOKAHEAD_DECAY = 0.95
-
-
 M = TypeVar("M", bound=nn.Module)
 
 

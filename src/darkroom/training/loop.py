@@ -3,9 +3,8 @@
 import math
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -18,10 +17,11 @@ from tqdm import tqdm
 from darkroom.config.params import Params
 from darkroom.config.train import Train
 from darkroom.data.augmentation import augment
-from darkroom.data.splits import Meta, Split
+from darkroom.data.flips import mirrored
+from darkroom.data.splits import Split
 from darkroom.models import processes
-from darkroom.models.inference import CPU_BATCH, keep_freed_memory, prediction_batch, to_device
-from darkroom.models.networks import WHITENING_PICTURES, Classifier, FastNet, build_classifier
+from darkroom.models.classifier import Classifier
+from darkroom.models.inference import keep_freed_memory, to_device
 from darkroom.training.averaging import Average
 from darkroom.training.checkpoints import (
     load_checkpoint,
@@ -29,86 +29,15 @@ from darkroom.training.checkpoints import (
     optimizer_state,
     save_checkpoint,
 )
+from darkroom.training.freezing import freeze
+from darkroom.training.history import Epoch, Fit, TrainingError, advice, best_epoch, out_of_patience
 from darkroom.training.optimizers import build_optimizers, set_rates
+from darkroom.training.plan import EpochPlan, plan_epochs
+from darkroom.training.resolution import shrink
+from darkroom.training.validation import autocast, evaluate
 
 # how often a GPU is made to wait for its losses to be looked at, in steps
 GPU_LOSS_CHECK = 50
-
-
-class TrainingError(RuntimeError):
-    """Training cannot go on; the message says at which step and what to try."""
-
-
-@dataclass(frozen=True)
-class Epoch:
-    """What one epoch came to. The training figures are of the augmented pictures, as it went."""
-
-    epoch: int  # from 1
-    train_loss: float
-    train_accuracy: float
-    validation_loss: float | None  # None without validation pictures
-    validation_accuracy: float | None  # of one view at full resolution
-    learning_rate: float  # at the epoch's last step
-    seconds: float  # training and validation
-    pictures_per_second: float  # training alone
-
-
-@dataclass(frozen=True)
-class Fit:
-    """A finished training: all epochs, and the one whose weights the classifier now has.
-
-    That is the epoch of the best validation accuracy; without validation pictures the last.
-    """
-
-    history: list[Epoch]
-    best: Epoch
-    stopped_early: bool
-
-
-@dataclass(frozen=True)
-class EpochPlan:
-    """What an epoch sees."""
-
-    side: int  # of the pictures, in pixels; 0 is full size
-    pictures: int  # how many: those of the greatest loss when they were last seen
-
-
-def plan_epochs(settings: Train, pictures: int) -> list[EpochPlan]:
-    """Return what each epoch sees of `pictures` training pictures.
-
-    The first epochs see all, at low resolution. Those of full size see the share with the greatest last
-    loss, after "Online Batch Selection" (Loshchilov & Hutter 2015, arXiv:1511.06343): what is known well
-    already teaches little. A picture that was left out keeps its loss, and returns when the losses of the
-    others have fallen below it.
-    """
-    low = settings.low_resolutions[: settings.epochs]
-    hardest = max(round(settings.hardest_share * pictures), min(settings.batch_size, pictures))
-    full = [EpochPlan(0, hardest)] * (settings.epochs - len(low))
-    return [EpochPlan(side, pictures) for side in low] + full
-
-
-def model_config(params: Params, meta: Meta) -> dict[str, Any]:
-    """Return all that `build_classifier` needs: the model's parameters and the data's shape."""
-    return {
-        "name": meta.name,
-        "classes": list(meta.classes),
-        "height": meta.height,
-        "width": meta.width,
-        "channels": meta.channels,
-        "mean": list(meta.mean),
-        "std": list(meta.std),
-        **params.model.model_dump(mode="json"),
-    }
-
-
-def new_classifier(config: dict[str, Any], train: Split, *, seed: int) -> Classifier:
-    """Build a classifier with fresh weights by `seed`; the whitening stem sees training pictures."""
-    torch.manual_seed(seed)
-    classifier = build_classifier(config)
-    if isinstance(classifier.net, FastNet) and config["whitening"]:
-        pictures = to_device(train.images[:WHITENING_PICTURES], torch.device("cpu"))
-        classifier.net.whiten(classifier.standardise(pictures))
-    return classifier
 
 
 def fit(
@@ -171,7 +100,7 @@ def fit(
         history = [Epoch(**epoch) for epoch in meta["history"]]
         if processes.rank() == 0:
             print(f"resuming after epoch {history[-1].epoch} of {settings.epochs}")
-    while len(history) < settings.epochs and not _out_of_patience(history, settings.patience):
+    while len(history) < settings.epochs and not out_of_patience(history, settings.patience):
         started = time.perf_counter()
         loss, accuracy, rate = _train_epoch(
             classifier,
@@ -195,7 +124,7 @@ def fit(
             if not math.isfinite(validation_loss):
                 raise TrainingError(
                     f"the validation loss is {validation_loss} after epoch {len(history) + 1}: "
-                    f"{_calmer(settings)}"
+                    f"{advice(settings)}"
                 )
         epoch = Epoch(
             epoch=len(history) + 1,
@@ -209,7 +138,7 @@ def fit(
         )
         history.append(epoch)
         on_epoch(epoch)
-        if _best(history) is epoch:
+        if best_epoch(history) is epoch:
             best = {key: value.detach().clone() for key, value in validated.state_dict().items()}
         if checkpoints and processes.rank() == 0:
             states = {
@@ -230,30 +159,7 @@ def fit(
                 ) from error
     classifier.load_state_dict(best)
     classifier.eval()
-    return Fit(history, _best(history), stopped_early=len(history) < settings.epochs)
-
-
-@torch.inference_mode()
-def evaluate(
-    classifier: Classifier, split: Split, *, device: torch.device, precision: torch.dtype
-) -> tuple[float, float]:
-    """Return cross-entropy and accuracy of a split, each picture as it is (one view).
-
-    Processes that train together have a share of it each, and return the same.
-    """
-    classifier.eval()
-    sums = torch.zeros(2, dtype=torch.float64)  # loss, right
-    batch = prediction_batch(device)
-    for start in range(batch * processes.rank(), len(split), batch * processes.count()):
-        labels = torch.from_numpy(split.labels[start : start + batch]).to(device)
-        pictures = to_device(split.images[start : start + batch], device)
-        with _autocast(device, precision):
-            logits = classifier.net(classifier.standardise(pictures))
-        sums[0] += F.cross_entropy(logits.float(), labels, reduction="sum").cpu()
-        sums[1] += (logits.argmax(1) == labels).sum().cpu()
-    processes.add_up(sums)
-    loss, right = (sums / len(split)).tolist()
-    return loss, right
+    return Fit(history, best_epoch(history), stopped_early=len(history) < settings.epochs)
 
 
 def _train_epoch(
@@ -287,7 +193,7 @@ def _train_epoch(
     if plan.pictures < len(train):
         order = last_loss.topk(plan.pictures).indices[order]
     rows = order.numpy()
-    mirrored = _mirrored(len(train), epoch, seed=params.seed, flip=params.augment.flip)
+    flipped = mirrored(len(train), epoch, seed=params.seed, flip=params.augment.flip)
     fill = (classifier.mean.flatten() * 255).round().to(torch.uint8)
     classifier.train()
     losses = torch.zeros(steps, device=device)
@@ -303,19 +209,19 @@ def _train_epoch(
     for step in bar:
         done = (steps_before + step) / steps_in_all
         set_rates(optimizers, done=done, warmup=settings.warmup)
-        _freeze(classifier.net, optimizers, done, first_block_until=settings.first_block_until)
+        freeze(classifier.net, optimizers, done, first_block_until=settings.first_block_until)
         chosen = rows[step * batch : (step + 1) * batch]
         labels = processes.share(torch.from_numpy(train.labels[chosen])).to(device)
         pictures = augment(
             to_device(train.images[chosen], device),
-            mirrored[chosen].to(device),
+            flipped[chosen].to(device),
             translate=params.augment.translate,
             cutout=params.augment.cutout,
             fill=fill,
             generator=generator,
         )
         x = classifier.standardise(shrink(processes.share(pictures), plan.side))
-        with _autocast(device, precision):
+        with autocast(device, precision):
             logits = net(x)
         # a sum, so that the processes' gradients add up to those of the batch's mean
         loss = F.cross_entropy(
@@ -350,12 +256,8 @@ def _check_losses(losses: Tensor, order: NDArray[np.int64], batch: int, epoch: i
     pictures = ", ".join(str(index) for index in order[step * batch : (step + 1) * batch][:5])
     raise TrainingError(
         f"the loss is {losses[step].item()} at step {step + 1} of epoch {epoch + 1}, a batch of {batch} "
-        f"(rows {pictures}, … of the training pictures): {_calmer(settings)}"
+        f"(rows {pictures}, … of the training pictures): {advice(settings)}"
     )
-
-
-def _calmer(settings: Train) -> str:
-    return f"try a smaller train.learning_rate (now {settings.learning_rate:g}) or train.precision=fp32"
 
 
 def _gradients(optimizer: Optimizer) -> list[Tensor]:
@@ -368,75 +270,3 @@ def _compiled(net: nn.Module, settings: Train, device: torch.device) -> Callable
         compiled: Callable[[Tensor], Tensor] = torch.compile(net)
         return compiled
     return net
-
-
-def _mirrored(count: int, epoch: int, *, seed: int, flip: str) -> Tensor:
-    """Say which pictures are mirrored, bool [count].
-
-    `alternating`: by chance in epoch 0, then every other time, so that each picture is shown both ways in
-    two epochs (Jordan 2024, arXiv:2404.00498). `random`: by chance each time. `none`: not one.
-    """
-    if flip == "none":
-        return torch.zeros(count, dtype=torch.bool)
-    draw = seed if flip == "alternating" else seed * 100_003 + epoch
-    coin = torch.rand(count, generator=torch.Generator().manual_seed(draw)) < 0.5
-    return coin ^ (flip == "alternating" and epoch % 2 == 1)
-
-
-def _freeze(
-    net: nn.Module, optimizers: Sequence[Optimizer], done: float, *, first_block_until: float
-) -> None:
-    """Stop computing gradients of weights whose rate has come to 0 for good, and of the first layers.
-
-    Those see the widest maps, so the backward pass is shorter by a quarter without them (FreezeOut, Brock
-    et al. 2017, arXiv:1706.04983, where the rate comes to 0 before; here they stop).
-    """
-    if isinstance(net, FastNet) and done >= first_block_until:
-        net.whitening.requires_grad_(False)
-        net.blocks[0].requires_grad_(False)
-    for optimizer in optimizers:
-        for group in optimizer.param_groups:
-            if done >= group["stops"]:
-                for weight in group["params"]:
-                    weight.requires_grad_(False)
-
-
-def shrink(pictures: Tensor, side: int) -> Tensor:
-    """Scale uint8 [B,H,W,C] so that the shorter side is `side` pixels.
-
-    0, or a side that they have already, leaves them.
-    """
-    shorter = min(pictures.shape[1:3])
-    if not 0 < side < shorter:
-        return pictures
-    size = [max(1, round(length * side / shorter)) for length in pictures.shape[1:3]]
-    x = pictures.permute(0, 3, 1, 2)
-    if pictures.device.type == "cpu":  # has a kernel for uint8, many times faster than that for floats
-        small = F.interpolate(x, size=size, mode="bilinear", antialias=True)
-    else:
-        small = F.interpolate(x.float(), size=size, mode="bilinear", antialias=True)
-        small = small.round().clamp(0, 255).to(torch.uint8)
-    return small.permute(0, 2, 3, 1)
-
-
-def shrink_split(split: Split, side: int) -> Split:
-    """Return a copy of a split in memory with its pictures' shorter side at `side` pixels."""
-    parts = []
-    for start in range(0, len(split), CPU_BATCH):
-        pictures = to_device(split.images[start : start + CPU_BATCH], torch.device("cpu"))
-        parts.append(shrink(pictures, side).numpy())
-    return Split(np.concatenate(parts), split.labels)
-
-
-def _autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision is torch.bfloat16)
-
-
-def _best(history: Sequence[Epoch]) -> Epoch:
-    if history[-1].validation_accuracy is None:
-        return history[-1]
-    return max(history, key=lambda epoch: epoch.validation_accuracy or 0.0)  # the first of equals
-
-
-def _out_of_patience(history: Sequence[Epoch], patience: int) -> bool:
-    return bool(history) and history[-1].epoch - _best(history).epoch >= patience

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from darkroom.tuning.workers import WorkerError
+from darkroom.tuning.worker_processes import WorkerError
 
 PASSED = ("OPTUNA_STORAGE", "MLFLOW_TRACKING_URI", "MLFLOW_DISABLE_TELEMETRY")
 

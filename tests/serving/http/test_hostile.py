@@ -4,7 +4,8 @@ from collections import Counter
 
 import pytest
 
-from darkroom.images.decoding import FORMATS, MAX_SCANS, PictureError, decode
+from darkroom.images.decoding import decode
+from darkroom.images.formats import FORMATS, MAX_SCANS, PictureError
 from tests.helpers.serving import bento_of, serve_bento
 from tests.serving.http.hostile import attack, bombs, originals, wrong
 

@@ -118,7 +118,7 @@ def test_it_grows_to_its_limit_and_no_further(tmp_path: Path) -> None:
 
 def test_several_processes_write_one_folder(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from darkroom.serving.feedback import FeedbackStore\n"
+        "import sys; from pathlib import Path; from darkroom.serving.monitoring.feedback_store import FeedbackStore\n"
         "store = FeedbackStore(Path(sys.argv[1]), limit=10**7)\n"
         "print(sum(store.keep(b'%d' % (i % 60), kind='PNG', said='cat', about={}) for i in range(120)))"
     )

@@ -9,8 +9,8 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from darkroom.images.decoding import PictureError
 from darkroom.images.decoding import load as pictures_load
+from darkroom.images.formats import PictureError
 from darkroom.serving.errors import RequestError
 from darkroom.serving.http.uploads import Memory
 from darkroom.serving.prediction import engine as engine_module

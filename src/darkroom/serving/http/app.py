@@ -16,7 +16,8 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ...images.decoding import MAX_PIXELS, PictureError, open_picture, to_png
+from ...images.formats import MAX_PIXELS, PictureError, open_picture
+from ...images.resizing import to_png
 from ..errors import RequestError, error_answer
 from ..metrics import CONFIDENCE, FEEDBACK, PREDICTIONS, SECONDS, UNSURE, exposition
 from ..monitoring.feedback_store import FeedbackStore

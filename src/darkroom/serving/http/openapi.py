@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from ...images.decoding import FORMATS, MAX_PIXELS
+from ...images.formats import FORMATS, MAX_PIXELS
 from ..prediction.model import Classifier
 from .admission import role_for
 from .uploads import MAX_BATCH_BYTES, MAX_BATCH_PICTURES, MAX_PICTURE_BYTES

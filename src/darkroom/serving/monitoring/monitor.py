@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ...images.decoding import to_png
+from ...images.resizing import to_png
 from ...images.statistics import STATISTICS, measure
 from ..metrics import LOG_DROPPED, LOGGED
 from ..prediction.engine import Classified, File

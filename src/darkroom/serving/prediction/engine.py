@@ -11,7 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...images.decoding import PictureError, load, open_picture, to_model_input
+from ...images.decoding import load
+from ...images.formats import PictureError, open_picture
+from ...images.resizing import to_model_input
 from ..errors import too_busy
 from ..http.uploads import Memory
 from ..metrics import DECODE_SECONDS, WAITING

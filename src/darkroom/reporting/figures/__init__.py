@@ -1,0 +1,1 @@
+"""Figures: PNG files in one style, a kind of figure a file."""

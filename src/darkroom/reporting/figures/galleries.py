@@ -1,0 +1,179 @@
+"""Galleries of images, alone or in pairs, under captions."""
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from matplotlib.font_manager import FontProperties
+from matplotlib.textpath import TextPath
+from numpy.typing import NDArray
+
+from darkroom.reporting.figures.checks import refuse_pictures, refuse_share
+from darkroom.reporting.figures.style import FAINT, INK, ORANGE, WIDTH, open_png, shortened, told_share
+
+
+def mistakes_figure(
+    path: Path,
+    images: NDArray[np.uint8],
+    actual: list[str],
+    predicted: list[str],
+    confidence: list[float],
+) -> None:
+    """Draw a gallery of mistakes in the order given, up to five a row; none gives a picture that says so.
+
+    Args:
+        path: where the PNG goes.
+        images: uint8 [n, H, W, C], C 1 (grey) or 3 (RGB); enlarged pixel by pixel.
+        actual: n names, what the pictures are.
+        predicted: n names, what they were taken for.
+        confidence: n probabilities of those predictions, 0..1.
+
+    Raises:
+        ValueError: the lengths, the shape, the type or a confidence are not as said.
+    """
+    images = np.asarray(images)
+    refuse_pictures("images", images)
+    lengths = [len(images), len(actual), len(predicted), len(confidence)]
+    if len(set(lengths)) > 1:
+        raise ValueError(f"images, actual, predicted and confidence must be equally many, got {lengths}")
+    for value in confidence:
+        refuse_share("confidence", value)
+    captions = []
+    for name, taken_for, value in zip(actual, predicted, confidence, strict=True):
+        said = f"{shortened(taken_for, 12)} ({told_share(min(value, 1), 0)})"
+        captions.append((said, f"is {shortened(name, 17)}"))
+    gallery_figure(
+        path,
+        images,
+        captions,
+        title="the most confident mistakes: what each was taken for (how surely), and what it is",
+        none="No mistakes: every picture was recognised.",
+    )
+
+
+def gallery_figure(
+    path: Path, images: NDArray[np.uint8], captions: Sequence[tuple[str, str]], *, title: str, none: str
+) -> None:
+    """Draw a gallery in the order given, up to five a row, with two lines above each picture.
+
+    Args:
+        path: where the PNG goes.
+        images: uint8 [n, H, W, C], C 1 (grey) or 3 (RGB); enlarged pixel by pixel.
+        captions: n times two lines: the first is marked, orange and bold. Each is cut after 24 characters
+            and set smaller where it is still too wide.
+        title: what the gallery shows.
+        none: what a picture says instead where there are no images.
+
+    Raises:
+        ValueError: the shape or the type is not as said, or the captions are not as many.
+    """
+    images = np.asarray(images)
+    refuse_pictures("images", images)
+    if len(images) != len(captions):
+        raise ValueError(f"images and captions must be equally many, got {[len(images), len(captions)]}")
+    _gallery(path, [images], captions, columns=5, most=24, title=title, none=none)
+
+
+def pairs_figure(
+    path: Path,
+    left: NDArray[np.uint8],
+    right: NDArray[np.uint8],
+    captions: Sequence[tuple[str, str]],
+    *,
+    title: str,
+    none: str,
+) -> None:
+    """Draw pairs of pictures side by side in the order given, up to three pairs a row.
+
+    Args:
+        path: where the PNG goes.
+        left: uint8 [n, H, W, C], C 1 (grey) or 3 (RGB); enlarged pixel by pixel.
+        right: as `left`, of the same shape: what each picture on the left is like.
+        captions: n times two lines: the first is marked, orange and bold. Each is cut after 34 characters
+            and set smaller where it is still too wide.
+        title: what the pairs show, and which picture is on the left.
+        none: what a picture says instead where there are no pairs.
+
+    Raises:
+        ValueError: the shapes or the types are not as said, or the captions are not as many.
+    """
+    left, right = np.asarray(left), np.asarray(right)
+    refuse_pictures("left", left)
+    refuse_pictures("right", right)
+    if left.shape != right.shape:
+        raise ValueError(
+            f"left and right must have the same shape, got {list(left.shape)} and {list(right.shape)}"
+        )
+    if len(left) != len(captions):
+        raise ValueError(f"pairs and captions must be equally many, got {[len(left), len(captions)]}")
+    _gallery(path, [left, right], captions, columns=3, most=34, title=title, none=none)
+
+
+def _gallery(
+    path: Path,
+    sets: Sequence[NDArray[np.uint8]],
+    captions: Sequence[tuple[str, str]],
+    *,
+    columns: int,
+    most: int,
+    title: str,
+    none: str,
+) -> None:
+    """Draw cells, `columns` a row, each with one picture of every set side by side under its captions.
+
+    Args:
+        path: where the PNG goes.
+        sets: arrays of the same shape, uint8 [n, H, W, 1 or 3].
+        captions: n times two lines, cut after `most` characters.
+        columns: how many cells a full row has.
+        most: characters of a line.
+        title: what stands on top.
+        none: what the picture says where n is 0.
+    """
+    if not captions:
+        with open_png(path, WIDTH, 2) as figure:
+            said = " ".join(none.split())
+            figure.text(0.5, 0.5, said, ha="center", fontsize=_fitting(said, 12, 0.94 * WIDTH))
+        return
+    gap, seam, head, text = 0.16, 0.04, 0.5, 0.5  # in inches, as what follows
+    lines = math.ceil(len(captions) / columns)
+    # Fewer than a row keep the size they have in a full one.
+    cell = (WIDTH - (columns + 1) * gap) / columns
+    wide = (cell - (len(sets) - 1) * seam) / len(sets)
+    tall = wide * sets[0].shape[1] / sets[0].shape[2]
+    height = head + lines * (text + tall + gap)
+    with open_png(path, WIDTH, height, layout=None) as figure:
+        title = " ".join(title.split())
+        size = _fitting(title, 11, WIDTH - 2 * gap)
+        figure.text(gap / WIDTH, 1 - 0.14 / height, title, fontsize=size, va="top")
+        for place, caption in enumerate(captions):
+            line, column = divmod(place, columns)
+            left = gap + column * (cell + gap)
+            bottom = height - head - (line + 1) * (text + tall) - line * gap
+            for number, images in enumerate(sets):
+                start = left + number * (wide + seam)
+                axes = figure.add_axes((start / WIDTH, bottom / height, wide / WIDTH, tall / height))
+                image = images[place]
+                if image.shape[2] == 1:
+                    axes.imshow(image[:, :, 0], cmap="gray", vmin=0, vmax=255, interpolation="nearest")
+                else:
+                    axes.imshow(image, interpolation="nearest")
+                axes.set(xticks=[], yticks=[])
+                axes.grid(False)
+                axes.spines[:].set(visible=True, color=FAINT)  # else a white picture has no edge
+            for said, up, colour, weight in (
+                (shortened(caption[0], most), 18, ORANGE, "bold"),
+                (shortened(caption[1], most), 5, INK, "normal"),
+            ):
+                at = (left / WIDTH, (bottom + tall + up / 72) / height)
+                size = _fitting(said, 9, cell + gap / 4, weight)
+                figure.text(*at, said, color=colour, fontsize=size, fontweight=weight)
+
+
+def _fitting(line: str, size: float, room: float, weight: str = "normal") -> float:
+    """Return the font size at which `line` fits into `room` inches, at most `size`."""
+    if not line.strip():  # has no path
+        return size
+    drawn = TextPath((0, 0), line, size=size, prop=FontProperties(weight=weight))
+    return size * min(1.0, 72 * room / max(drawn.get_extents().width, 1.0))

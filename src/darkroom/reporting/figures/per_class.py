@@ -1,0 +1,65 @@
+"""Recall and precision of each class."""
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from darkroom.reporting.figures.checks import refuse_table
+from darkroom.reporting.figures.style import DEEP, ORANGE, PALE, WIDTH, open_png, percent_tick, shortened
+
+
+def per_class_figure(path: Path, table: pd.DataFrame) -> None:
+    """Draw a bar a class, its recall with the 95 % interval, and a mark at its precision; best on top.
+
+    Args:
+        path: where the PNG goes.
+        table: one row a class, as `darkroom.metrics.per_class_table` gives it.
+
+    Raises:
+        ValueError: a column is missing or there is no row.
+    """
+    needed = ["class", "precision", "recall", "support", "recall_low", "recall_high"]
+    refuse_table(table, needed, "table", "there is no class to draw")
+    rows = table.sort_values(["recall", "f1"] if "f1" in table else ["recall"], kind="stable")
+    recall = rows["recall"].to_numpy(float)
+    below = np.clip(recall - rows["recall_low"].to_numpy(float), 0, None)
+    above = np.clip(rows["recall_high"].to_numpy(float) - recall, 0, None)
+    known = rows["support"].to_numpy() > 0
+    places = np.arange(len(rows))
+    small = 10.0 if len(rows) <= 30 else 7.0
+    with open_png(path, WIDTH, 1.5 + (0.34 if len(rows) <= 30 else 0.2) * len(rows)) as figure:
+        axes = figure.add_subplot()
+        axes.barh(places, recall, height=0.68, color=PALE, label="recall")
+        axes.errorbar(
+            recall[known],
+            places[known],
+            xerr=np.stack([below, above])[:, known],
+            fmt="none",
+            ecolor=DEEP,
+            elinewidth=1.4,
+            capsize=3,
+            label="its 95 % interval",
+        )
+        axes.plot(
+            rows["precision"].to_numpy(float),
+            places,
+            "D",
+            color=ORANGE,
+            markeredgecolor="white",
+            markersize=6 if len(rows) <= 30 else 4.5,
+            label="precision",
+            clip_on=False,
+        )
+        for place, value, support in zip(places, recall, rows["support"], strict=True):
+            text = f"{value:.1%}".replace("%", " %") if support else "no pictures"
+            axes.text(1.02, float(place), text, va="center_baseline", fontsize=small)
+        axes.set_yticks(places, [shortened(str(name), 24) for name in rows["class"]], fontsize=small)
+        axes.tick_params(axis="y", length=0)
+        axes.set_xlim(0, 1)
+        axes.set_ylim(-0.6, len(rows) - 0.4)
+        axes.grid(False, axis="y")
+        axes.spines["left"].set_visible(False)
+        axes.xaxis.set_major_formatter(percent_tick)
+        figure.legend(loc="outside lower center", ncols=3)
+        axes.set_title("recall of each class: how many of its pictures were recognised")

@@ -1,0 +1,95 @@
+"""The reliability diagram."""
+
+import math
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+from matplotlib.ticker import MaxNLocator
+
+from darkroom.reporting.figures.checks import refuse_share, refuse_shares, refuse_table
+from darkroom.reporting.figures.style import (
+    BLUE,
+    ORANGE,
+    PALE,
+    SOFT,
+    WIDTH,
+    interval_reach,
+    open_png,
+    percent_tick,
+    thousands,
+    told_share,
+)
+
+
+def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, temperature: float | None) -> None:
+    """Draw the reliability diagram: how often the model is right when it is so sure, bin by bin.
+
+    A bin is marked where its interval does not hold its mean confidence. Below stands how many pictures
+    each bin has.
+
+    Args:
+        path: where the PNG goes.
+        table: one row a bin of confidence that has pictures: `low` and `high` (its edges), `pictures`,
+            `confidence` (the mean), `accuracy`, `accuracy_low` and `accuracy_high` (its 95 % interval);
+            shares within 0..1.
+        error: the expected calibration error, 0..1.
+        temperature: what the logits were divided by; 1 changes nothing, None says that none was fitted.
+
+    Raises:
+        ValueError: a column is missing, there is no row, or a number is not as said.
+    """
+    shares = ["low", "high", "confidence", "accuracy", "accuracy_low", "accuracy_high"]
+    refuse_table(table, [*shares, "pictures"], "table", "no picture has a confidence")
+    refuse_shares(table, shares)
+    refuse_share("error", error)
+    if temperature is not None and not 0 < temperature < math.inf:
+        raise ValueError(f"temperature must be above 0, got {temperature}")
+    low, wide = table["low"].to_numpy(float), (table["high"] - table["low"]).to_numpy(float)
+    confidence, accuracy = table["confidence"].to_numpy(float), table["accuracy"].to_numpy(float)
+    reach = interval_reach(table)
+    off = (confidence < accuracy - reach[0]) | (confidence > accuracy + reach[1])
+    with open_png(path, WIDTH, 6.4) as figure:
+        upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.4, 1])
+        upper.plot([0, 1], [0, 1], "--", color=SOFT, linewidth=1.2, label="as sure as right")
+        for rows, colour, mark, name in (
+            (~off, BLUE, "o", "accuracy, 95 % interval"),
+            (off, ORANGE, "D", "interval off the line"),
+        ):
+            if rows.any():
+                upper.errorbar(
+                    confidence[rows],
+                    accuracy[rows],
+                    yerr=reach[:, rows],
+                    fmt=mark,
+                    color=colour,
+                    markersize=6,
+                    elinewidth=1.4,
+                    capsize=3,
+                    label=name,
+                )
+        upper.text(0.01, 0.98, "not sure enough", color=SOFT, va="top")
+        upper.text(0.99, 0.02, "too sure", color=SOFT, ha="right")
+        upper.set_xlim(-0.01, 1.01)
+        upper.set_ylim(-0.02, 1.02)
+        upper.set_ylabel("accuracy")
+        upper.xaxis.set_major_formatter(percent_tick)
+        upper.yaxis.set_major_formatter(percent_tick)
+        lower.bar(low, table["pictures"], width=wide, align="edge", color=PALE, edgecolor="white")
+        numbers = [f"{pictures:,}" for pictures in table["pictures"]]
+        # An axis of some 500 points, and digits 0.64 as wide as their size.
+        small = min(9.0, 480 * float(wide.min()) / (0.64 * max(map(len, numbers))))
+        if small >= 6:
+            for place, pictures, number in zip(low + wide / 2, table["pictures"], numbers, strict=True):
+                above: dict[str, Any] = {"xytext": (0, 2), "textcoords": "offset points", "ha": "center"}
+                lower.annotate(number, (float(place), pictures), fontsize=small, **above)
+        lower.set_ylim(0, 1.22 * float(table["pictures"].max()))
+        lower.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=3))
+        lower.yaxis.set_major_formatter(thousands)
+        lower.grid(False, axis="x")
+        lower.set_xlabel("confidence")
+        lower.set_ylabel("pictures")
+        figure.align_ylabels()
+        figure.legend(loc="outside lower center", ncols=3)
+        fitted = "no temperature fitted" if temperature is None else f"at temperature {temperature:.3g}"
+        upper.set_title(f"expected calibration error {told_share(error, 2)}, {fitted}")

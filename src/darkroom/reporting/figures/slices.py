@@ -1,0 +1,99 @@
+"""Accuracy of slices."""
+
+import math
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from darkroom.reporting.figures.checks import refuse_shares, refuse_table
+from darkroom.reporting.figures.style import (
+    BLUE,
+    ORANGE,
+    SOFT,
+    WIDTH,
+    interval_reach,
+    open_png,
+    percent_tick,
+    shortened,
+    told_share,
+)
+
+
+def slices_figure(path: Path, table: pd.DataFrame) -> None:
+    """Draw the accuracy of each group of pictures with its interval, slice below slice.
+
+    The line is the accuracy of all pictures, those of the first slice together; a group is marked where
+    its whole interval is below it.
+
+    Args:
+        path: where the PNG goes.
+        table: one row a group: `slice` (what the pictures are cut by), `group`, `pictures`, `accuracy`,
+            `accuracy_low` and `accuracy_high` (its 95 % interval); shares within 0..1, not looked at
+            where a group has no pictures.
+
+    Raises:
+        ValueError: a column is missing, there is no row, a share is not 0..1, or the first slice has no
+            pictures.
+    """
+    shares = ["accuracy", "accuracy_low", "accuracy_high"]
+    refuse_table(table, ["slice", "group", "pictures", *shares], "table", "there is no slice to draw")
+    refuse_shares(table[table["pictures"] > 0], shares)
+    first = table[(table["slice"] == table["slice"].iloc[0]) & (table["pictures"] > 0)]
+    if first.empty:
+        raise ValueError(
+            f"the slice {table['slice'].iloc[0]!r} has no pictures, so there is no accuracy of all"
+        )
+    overall = float((first["accuracy"] * first["pictures"]).sum() / first["pictures"].sum())
+    heads, parts, place = [], [], 0.0
+    for name in dict.fromkeys(table["slice"]):
+        part = table[table["slice"] == name]
+        heads.append((place, f"by {shortened(str(name), 24)}"))
+        parts.append(part.assign(place=place + 1 + np.arange(len(part))))
+        place += len(part) + 1.6
+    rows = pd.concat(parts)
+    known = rows[rows["pictures"] > 0]
+    below = known["accuracy_high"] < overall
+    few = len(rows) <= 30
+    small = 10.0 if few else 7.5
+    with open_png(path, WIDTH, 1.5 + (0.32 if few else 0.19) * place) as figure:
+        axes = figure.add_subplot()
+        axes.axvline(overall, color=SOFT, linewidth=1.2, linestyle="--", label="all pictures")
+        for shown, colour, mark, label in (
+            (known[~below], BLUE, "o", "accuracy, 95 % interval"),
+            (known[below], ORANGE, "D", "interval below all pictures"),
+        ):
+            if not shown.empty:
+                axes.errorbar(
+                    shown["accuracy"],
+                    shown["place"],
+                    xerr=interval_reach(shown),
+                    fmt=mark,
+                    color=colour,
+                    markersize=6 if few else 4,
+                    elinewidth=1.4,
+                    capsize=3 if few else 2,
+                    label=label,
+                )
+        for at, accuracy, pictures in zip(rows["place"], rows["accuracy"], rows["pictures"], strict=True):
+            text = f"{told_share(accuracy)} of {pictures:,}" if pictures else "no pictures"
+            axes.text(1.02, at, text, va="center_baseline", fontsize=small,
+                      transform=axes.get_yaxis_transform())  # fmt: skip
+        names = [name for _, name in heads] + [shortened(str(name), 24) for name in rows["group"]]
+        axes.set_yticks([at for at, _ in heads] + list(rows["place"]), names, fontsize=small)
+        for heading in axes.get_yticklabels()[: len(heads)]:
+            heading.set_fontweight("bold")
+        axes.tick_params(axis="y", length=0)
+        # The last slice left 0.6 of a row below it; the paper ends at the same distance above.
+        axes.set_ylim(place - 0.8, -0.6)
+        leftmost = math.floor(10 * min(float(known["accuracy_low"].min()), overall) + 1e-9) / 10
+        leftmost = min(max(leftmost, 0.0), 0.9)
+        room = 0.015 * (1 - leftmost)  # for a whole point at 100 %
+        axes.set_xlim(leftmost - room, 1 + room)
+        axes.grid(False, axis="y")
+        axes.spines["left"].set_visible(False)
+        axes.xaxis.set_major_formatter(percent_tick)
+        if not few:  # the axis at the bottom is pages away
+            axes.tick_params(axis="x", top=True, labeltop=True)
+        figure.legend(loc="outside lower center", ncols=3)
+        axes.set_title(f"accuracy of each slice of the pictures; all together: {told_share(overall, 2)}")

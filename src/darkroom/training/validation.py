@@ -1,0 +1,37 @@
+"""Loss and accuracy of a split, during training."""
+
+import torch
+import torch.nn.functional as F
+
+from darkroom.data.splits import Split
+from darkroom.models import processes
+from darkroom.models.classifier import Classifier
+from darkroom.models.inference import prediction_batch, to_device
+
+
+@torch.inference_mode()
+def evaluate(
+    classifier: Classifier, split: Split, *, device: torch.device, precision: torch.dtype
+) -> tuple[float, float]:
+    """Return cross-entropy and accuracy of a split, each picture as it is (one view).
+
+    Processes that train together have a share of it each, and return the same.
+    """
+    classifier.eval()
+    sums = torch.zeros(2, dtype=torch.float64)  # loss, right
+    batch = prediction_batch(device)
+    for start in range(batch * processes.rank(), len(split), batch * processes.count()):
+        labels = torch.from_numpy(split.labels[start : start + batch]).to(device)
+        pictures = to_device(split.images[start : start + batch], device)
+        with autocast(device, precision):
+            logits = classifier.net(classifier.standardise(pictures))
+        sums[0] += F.cross_entropy(logits.float(), labels, reduction="sum").cpu()
+        sums[1] += (logits.argmax(1) == labels).sum().cpu()
+    processes.add_up(sums)
+    loss, right = (sums / len(split)).tolist()
+    return loss, right
+
+
+def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
+    """Return the context in which operations run in bf16 where `precision` is that."""
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision is torch.bfloat16)
