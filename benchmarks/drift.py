@@ -1,8 +1,8 @@
 """How often drift is told where there is none, and how soon where there is: `make bench-drift`.
 
-The exported model and its reference, whose limits come of validation pictures alone, are taken as they
-are. Test pictures, which neither has seen, come in random orders: as they are, to count false alarms, and
-from some picture on changed, to count how many come until the alarm. Nothing is timed, so other programs
+The exported model and its reference, whose limits come of validation images alone, are taken as they
+are. Test images, which neither has seen, come in random orders: as they are, to count false alarms, and
+from some image on changed, to count how many come until the alarm. Nothing is timed, so other programs
 may run beside.
 """
 
@@ -30,23 +30,23 @@ from darkroom.serving.prediction.runtime import Graph
 from pipeline import DATA, MODELS, ROOT
 
 RESULTS = Path(__file__).parent / "results" / "drift.json"
-PICTURE = ROOT / "docs" / "drift.png"
+IMAGE = ROOT / "docs" / "drift.png"
 STRENGTHS = (1, 2, 3, 5)
-Pictures = NDArray[np.uint8]
+Images = NDArray[np.uint8]
 Rows = NDArray[np.float32]
 
 
 def main() -> None:
-    """Measure, print the tables, and write them and their picture."""
+    """Measure, print the tables, and write them and their image."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--exported", type=Path, default=MODELS / "exported", help="model and reference")
-    parser.add_argument("--pictures", type=int, default=1500, help="of each shift (default %(default)s)")
+    parser.add_argument("--images", type=int, default=1500, help="of each shift (default %(default)s)")
     parser.add_argument("--seeds", type=int, default=50, help="streams of each shift (default %(default)s)")
     parser.add_argument(
-        "--orders", type=int, default=40, help="of all test pictures, unshifted (default %(default)s)"
+        "--orders", type=int, default=40, help="of all test images, unshifted (default %(default)s)"
     )
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--picture", type=Path, default=PICTURE)
+    parser.add_argument("--image", type=Path, default=IMAGE)
     options = parser.parse_args()
     path = options.exported / "reference.json"
     if not path.is_file():
@@ -56,12 +56,12 @@ def main() -> None:
     graph = Graph((options.exported / "model.onnx").read_bytes(), precision=about["precision"])
     test = open_split(DATA / "test")
 
-    def rows_of(pictures: Pictures) -> Rows:
-        return reference.describe(pictures, graph.explain(pictures))
+    def rows_of(images: Images) -> Rows:
+        return reference.describe(images, graph.explain(images))
 
     usual = rows_of(np.asarray(test.images))
     unshifted = false_alarms(reference, usual, orders=options.orders)
-    chosen = np.random.default_rng(0).permutation(len(test))[: options.pictures]
+    chosen = np.random.default_rng(0).permutation(len(test))[: options.images]
     shifts = []
     for name, strength, make in tqdm(shifts_of(test.labels, usual, len(reference.classes)), desc="shifts"):
         shifted = make(np.asarray(test.images[chosen]), rows_of)
@@ -71,44 +71,46 @@ def main() -> None:
     result = {
         "data": about["name"],
         "precision": graph.precision,
-        "reference_pictures": reference.pictures,
+        "reference_images": reference.images,
         "window": WINDOW,
         "every": EVERY,
         "unshifted": unshifted,
         "shifts": shifts,
     }
     write_json(options.results, result)
-    draw(options.picture, result)
+    draw(options.image, result)
     print(table(result))
 
 
 def shifts_of(
     labels: NDArray[np.int64], usual: Rows, classes: int
-) -> list[tuple[str, int | None, Callable[[Pictures, Callable[[Pictures], Rows]], Rows]]]:
-    """Return every shift's name, strength and maker, which makes rows of test pictures."""
+) -> list[tuple[str, int | None, Callable[[Images, Callable[[Images], Rows]], Rows]]]:
+    """Return every shift's name, strength and maker, which makes rows of test images."""
 
-    def corrupted(name: str, strength: int) -> Callable[[Pictures, Callable[[Pictures], Rows]], Rows]:
-        return lambda pictures, rows_of: rows_of(corrupt(pictures, name, strength, seed=1))
+    def corrupted(name: str, strength: int) -> Callable[[Images, Callable[[Images], Rows]], Rows]:
+        return lambda images, rows_of: rows_of(corrupt(images, name, strength, seed=1))
 
-    def half_foggy(pictures: Pictures, rows_of: Callable[[Pictures], Rows]) -> Rows:
-        half = len(pictures) // 2
-        return np.concatenate([rows_of(corrupt(pictures[:half], "fog", 3, seed=1)), rows_of(pictures[half:])])
+    def half_foggy(images: Images, rows_of: Callable[[Images], Rows]) -> Rows:
+        half = len(images) // 2
+        return np.concatenate([rows_of(corrupt(images[:half], "fog", 3, seed=1)), rows_of(images[half:])])
 
-    def darker(share: float) -> Callable[[Pictures, Callable[[Pictures], Rows]], Rows]:
-        return lambda pictures, rows_of: rows_of(np.rint(pictures * share).astype(np.uint8))
+    def darker(share: float) -> Callable[[Images, Callable[[Images], Rows]], Rows]:
+        return lambda images, rows_of: rows_of(np.rint(images * share).astype(np.uint8))
 
-    def grey(pictures: Pictures, rows_of: Callable[[Pictures], Rows]) -> Rows:
-        mean = np.rint(pictures.mean(axis=3, keepdims=True)).astype(np.uint8)
-        return rows_of(np.repeat(mean, pictures.shape[3], axis=3))
+    def grey(images: Images, rows_of: Callable[[Images], Rows]) -> Rows:
+        mean = np.rint(images.mean(axis=3, keepdims=True)).astype(np.uint8)
+        return rows_of(np.repeat(mean, images.shape[3], axis=3))
 
-    def digits(pictures: Pictures, rows_of: Callable[[Pictures], Rows]) -> Rows:
-        height, width, channels = pictures.shape[1:]
-        images = [Image.fromarray(np.uint8(digit * 255 / 16)) for digit in load_digits().images]
-        drawn = [np.asarray(image.resize((width, height), Image.Resampling.BICUBIC)) for image in images]
+    def digits(images: Images, rows_of: Callable[[Images], Rows]) -> Rows:
+        height, width, channels = images.shape[1:]
+        drawings = [Image.fromarray(np.uint8(digit * 255 / 16)) for digit in load_digits().images]
+        drawn = [
+            np.asarray(drawing.resize((width, height), Image.Resampling.BICUBIC)) for drawing in drawings
+        ]
         return rows_of(np.repeat(np.stack(drawn)[..., None], channels, axis=3))
 
-    def static(pictures: Pictures, rows_of: Callable[[Pictures], Rows]) -> Rows:
-        return rows_of(np.random.default_rng(2).integers(0, 256, pictures.shape, dtype=np.uint8))
+    def static(images: Images, rows_of: Callable[[Images], Rows]) -> Rows:
+        return rows_of(np.random.default_rng(2).integers(0, 256, images.shape, dtype=np.uint8))
 
     return [
         *((name, strength, corrupted(name, strength)) for name in CORRUPTIONS for strength in STRENGTHS),
@@ -129,7 +131,7 @@ def shifts_of(
 
 
 def false_alarms(reference: Reference, rows: Rows, *, orders: int) -> dict[str, Any]:
-    """Judge pictures as they are, in random orders.
+    """Judge images as they are, in random orders.
 
     Returns `windows` that do not overlap in an order, `alarms` of them judged once each, and `any_look`, how
     many hold an alarm where every look of the service counts; the shares have
@@ -155,9 +157,9 @@ def false_alarms(reference: Reference, rows: Rows, *, orders: int) -> dict[str, 
 
 
 def detection(reference: Reference, usual: Rows, shifted: Rows, *, seeds: int) -> dict[str, Any]:
-    """Send a window of usual pictures and then shifted ones, `seeds` times, until an alarm or its end.
+    """Send a window of usual images and then shifted ones, `seeds` times, until an alarm or its end.
 
-    Returns `noticed`, the share with an alarm within `WINDOW` shifted pictures; `median` and `p95` of how
+    Returns `noticed`, the share with an alarm within `WINDOW` shifted images; `median` and `p95` of how
     many came until then (None where fewer had one); and `by`, the statistic that was highest at most alarms.
     """
     until: list[float] = []
@@ -195,7 +197,7 @@ def table(result: dict[str, Any]) -> str:
         low, high = unshifted[f"{key}_interval"]
         count, windows = unshifted[key], unshifted["windows"]
         lines.append(f"| {words} | {windows} | {count} ({count / windows:.2%}) | {low:.2%} to {high:.2%} |")
-    lines += ["", "| shift | strength | noticed | pictures until the alarm: median | 95 % | by |"]
+    lines += ["", "| shift | strength | noticed | images until the alarm: median | 95 % | by |"]
     lines.append("| --- | --- | --- | --- | --- | --- |")
     for row in result["shifts"]:
         told = ["" if row[key] is None else f"{row[key]:g}" for key in ("strength", "median", "p95")]
@@ -205,7 +207,7 @@ def table(result: dict[str, Any]) -> str:
 
 
 def draw(path: Path, result: dict[str, Any]) -> None:
-    """Draw how many pictures come until the alarm: the median as a dot, a line up to the 95 % quantile."""
+    """Draw how many images come until the alarm: the median as a dot, a line up to the 95 % quantile."""
     rows = result["shifts"][::-1]
     with style.context(["default", STYLE]):
         figure = Figure(figsize=(WIDTH, 1 + 0.22 * len(rows)), layout="constrained")
@@ -224,7 +226,7 @@ def draw(path: Path, result: dict[str, Any]) -> None:
         axes.set_yticks(range(len(rows)), names, fontsize=8)
         axes.axvline(result["window"], color=INK, linestyle="--", linewidth=1)
         axes.set(
-            xlim=(0, 1.2 * result["window"]), ylim=(-1, len(rows)), xlabel="shifted pictures until the alarm"
+            xlim=(0, 1.2 * result["window"]), ylim=(-1, len(rows)), xlabel="shifted images until the alarm"
         )
         axes.set_title("Dot: median; line: up to 95 % of the streams; dashed: a whole window")
         with atomic_write(path) as file:

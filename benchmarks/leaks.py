@@ -1,7 +1,7 @@
-"""How surely a held-out picture that was altered is kept out of training: `python -m benchmarks.leaks`.
+"""How surely a held-out image that was altered is kept out of training: `python -m benchmarks.leaks`.
 
-Pictures of the validation part, which stand for the test pictures too (the code treats both alike and
-this may not choose by the test set), are altered and offered as corrections. Training pictures are offered
+Images of the validation part, which stand for the test images too (the code treats both alike and
+this may not choose by the test set), are altered and offered as corrections. Training images are offered
 beside, of which none should be refused but those that truly resemble one.
 """
 
@@ -28,7 +28,7 @@ def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.leaks", description=__doc__)
     parser.add_argument("--data", type=Path, default=ROOT / "data", help="(default: the checkout's)")
-    parser.add_argument("--pictures", type=int, default=500, help="of each kind (default %(default)s)")
+    parser.add_argument("--images", type=int, default=500, help="of each kind (default %(default)s)")
     asked = parser.parse_args()
     meta, params = read_meta(asked.data / "meta.json"), load_params(ROOT / "params.yaml")
     similarity = 0.99 if meta.name == "digits" else params.evaluate.duplicate_similarity
@@ -37,7 +37,7 @@ def main() -> None:
     shape = {"height": meta.height, "width": meta.width, "channels": meta.channels}
 
     def refused(images: NDArray[np.uint8], alter: Callable[[Image.Image], bytes], rest: Split) -> float:
-        chosen = random.choice(len(images), min(asked.pictures, len(images)), replace=False)
+        chosen = random.choice(len(images), min(asked.images, len(images)), replace=False)
         splits = {"train": rest, "validation": held, "test": held.first(1)}
         with tempfile.TemporaryDirectory() as folder:
             place = Path(folder) / class_folder(meta.classes[0])
@@ -51,12 +51,10 @@ def main() -> None:
             done.outcomes["reason"].fillna("").str.contains("(?:is|resembles) a (?:test|validation)").mean()
         )
 
-    print(f"{meta.name}, similarity {similarity}, {asked.pictures} pictures a row: refused of")
+    print(f"{meta.name}, similarity {similarity}, {asked.images} images a row: refused of")
     for name, alter in ALTERED.items():
-        print(
-            f"  held-out pictures, {name:<42} {refused(held.images, alter, train.first(1)):8.1%}", flush=True
-        )
-    print(f"  training pictures, as they are{'':<30} {refused(train.images, _png, train.first(1)):8.1%}")
+        print(f"  held-out images, {name:<42} {refused(held.images, alter, train.first(1)):8.1%}", flush=True)
+    print(f"  training images, as they are{'':<30} {refused(train.images, _png, train.first(1)):8.1%}")
 
 
 def _image(pixels: NDArray[np.uint8]) -> Image.Image:

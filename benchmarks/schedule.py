@@ -1,10 +1,10 @@
 """Search for a better schedule of the same work as params.yaml's, by the project's own tuner.
 
 `python -m benchmarks.schedule` runs it, for about half an hour on two cores. The space is that of
-benchmarks/schedule.yaml. Every trial is a whole training of 10,000 of CIFAR-10's training pictures, of as
+benchmarks/schedule.yaml. Every trial is a whole training of 10,000 of CIFAR-10's training images, of as
 many epochs, half of them at low resolution, as the floating-point operations of params.yaml's schedule
-allow. What decides is the accuracy, of one view, on 20,000 pictures that no trial learns from. The best and
-params.yaml's are then trained anew with other seeds. The test pictures are not read.
+allow. What decides is the accuracy, of one view, on 20,000 images that no trial learns from. The best and
+params.yaml's are then trained anew with other seeds. The test images are not read.
 """
 
 import argparse
@@ -44,7 +44,7 @@ from pipeline import DATA
 
 RECIPE = Path(__file__).with_suffix(".yaml")
 RESULTS = Path(__file__).parent / "results" / "schedule.json"
-LEARNING, HELD_OUT = 10_000, 15_000  # of the training pictures; the validation pictures are held out too
+LEARNING, HELD_OUT = 10_000, 15_000  # of the training images; the validation images are held out too
 SIDES = (20, 24)  # pixels, of the first and the second half of the epochs of low resolution
 
 
@@ -116,7 +116,7 @@ def train_again(values: Mapping[str, Any], seed: int) -> float:
 
 def held_out_accuracy(params: Params) -> float:
     """Train by `params`, in as much work as params.yaml's; return the accuracy on what is held out."""
-    train, held_out, meta = pictures()
+    train, held_out, meta = images()
     params = of_equal_work(params, train.images.shape, meta)
     device, _ = choose_device("cpu")
     precision, _ = choose_precision(params.train.precision, device)
@@ -129,10 +129,10 @@ def held_out_accuracy(params: Params) -> float:
 def of_equal_work(params: Params, shape: tuple[int, ...], meta: Meta) -> Params:
     """Return `params` with the most epochs that do not cost more than params.yaml's schedule.
 
-    `shape` is that of the training pictures, [N,H,W,C]. Raises ValueError where not even two epochs do.
+    `shape` is that of the training images, [N,H,W,C]. Raises ValueError where not even two epochs do.
     """
     default = search_params(1)
-    budget, costs, epochs = work_of(default, shape, meta), picture_costs(params, shape, meta), 1
+    budget, costs, epochs = work_of(default, shape, meta), image_costs(params, shape, meta), 1
     while planned_flops(_of_epochs(params, epochs + 1), shape[0], costs) <= budget:
         epochs += 1
     if epochs == 1:
@@ -151,17 +151,17 @@ def _of_epochs(params: Params, epochs: int) -> Params:
 
 
 def work_of(params: Params, shape: tuple[int, ...], meta: Meta) -> float:
-    """Count the floating-point operations of a training of pictures of this shape, [N,H,W,C]."""
-    return planned_flops(params, shape[0], picture_costs(params, shape, meta))
+    """Count the floating-point operations of a training of images of this shape, [N,H,W,C]."""
+    return planned_flops(params, shape[0], image_costs(params, shape, meta))
 
 
-def picture_costs(params: Params, shape: tuple[int, ...], meta: Meta) -> dict[tuple[int, bool], float]:
-    """Count one picture's floating-point operations at each resolution of such schedules."""
+def image_costs(params: Params, shape: tuple[int, ...], meta: Meta) -> dict[tuple[int, bool], float]:
+    """Count one image's floating-point operations at each resolution of such schedules."""
     return flops_by_side(build_classifier(model_config(params, meta)), (*SIDES, 0), shape)
 
 
 @cache
-def pictures() -> tuple[Split, Split, Meta]:
+def images() -> tuple[Split, Split, Meta]:
     """Return what trials learn from, what decides, and the data's shape."""
     train, validation = open_split(DATA / "train"), open_split(DATA / "validation")
     held_out = Split(

@@ -3,7 +3,7 @@
 `make bench-serve` runs it; `python -m benchmarks.serving --help` says what can be changed. All servers
 answer for the same model and the same PNG files, on the same cores as the load generator (wrk, from the
 system's packages), and take turns within each round, so that their ratios hold although the machine may
-be busy. The limit is an app without any framework that decodes the picture and calls the same runtime.
+be busy. The limit is an app without any framework that decodes the image and calls the same runtime.
 MLflow's server takes no uploads: it gets the decoded pixels as JSON, and is spared the decoding and the
 heat maps, which would make its answers long.
 """
@@ -38,10 +38,10 @@ from darkroom.serving.process.bento import bento_version, build_bento
 from pipeline import ROOT
 
 RESULTS = Path(__file__).parent / "results" / "serving.json"
-PICTURE = ROOT / "docs" / "serving.png"
+IMAGE = ROOT / "docs" / "serving.png"
 SCRIPT = Path(__file__).parent / "servers" / "post.lua"
 OURS, MLFLOW, USUAL, LIMIT = "ours", "mlflow models serve", "FastAPI and torch", "the limit"
-PICTURES = 64
+IMAGES = 64
 BOUNDARY = "darkroom-benchmark"
 FORM = f"multipart/form-data; boundary={BOUNDARY}"
 
@@ -59,7 +59,7 @@ class Server:
 
 
 def main() -> None:
-    """Measure, print the table, and write it and its picture."""
+    """Measure, print the table, and write it and its image."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--champion", type=Path, default=ROOT / "models/champion", help="what is served")
     parser.add_argument(
@@ -76,7 +76,7 @@ def main() -> None:
     parser.add_argument("--seconds", type=float, default=10, help="of each measurement (default %(default)s)")
     parser.add_argument("--rounds", type=int, default=3, help="the median is taken (default %(default)s)")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--picture", type=Path, default=PICTURE)
+    parser.add_argument("--image", type=Path, default=IMAGE)
     options = parser.parse_args()
     if shutil.which("wrk") is None:
         sys.exit("The load generator wrk is not installed: apt-get install wrk (or brew install wrk).")
@@ -88,7 +88,7 @@ def main() -> None:
         if not (champion / "model.json").is_file():
             sys.exit(f"There is no champion in {champion}: run `dvc repro`, or measure with --random.")
         about = read_json(champion / "model.json")
-        bodies = write_bodies(folder, pictures_of(about))
+        bodies = write_bodies(folder, images_of(about))
         servers = [
             stack.enter_context(START[name](folder, champion, models, bodies)) for name in options.servers
         ]
@@ -110,13 +110,13 @@ def main() -> None:
             results["overload"] = overload(ours, options.overload, options.seconds)
     results["summary"] = summarise(results["runs"])
     write_json(options.results, results)
-    draw(options.picture, results["summary"])
+    draw(options.image, results["summary"])
     print("\n" + table(results["summary"]) + "\n\n" + ratios(results["summary"]))
     if "overload" in results:
         print(told_overload(results["overload"]))
 
 
-# --- the model and the pictures ----------------------------------------------------------------------
+# --- the model and the images ----------------------------------------------------------------------
 
 
 def random_model(folder: Path) -> tuple[Path, Path]:
@@ -144,35 +144,35 @@ def random_model(folder: Path) -> tuple[Path, Path]:
     about = {"name": "random", "version": "0", "classes": classes, **shape, "precision": "bf16"}
     about |= {"architecture": config["architecture"], "views": config["views"]}
     about |= {"sha256": sha256_file(champion / "model.onnx"), "parameters": 0, "run_id": "0" * 32}
-    about["test"] = {"accuracy": 0.1, "interval": [0.09, 0.11], "pictures": 0}
+    about["test"] = {"accuracy": 0.1, "interval": [0.09, 0.11], "images": 0}
     write_json(champion / "model.json", about)
     return champion, folder
 
 
-def pictures_of(about: Mapping[str, Any]) -> NDArray[np.uint8]:
-    """Return uint8 [64,H,W,C] pictures of the model's size: smooth, as photographs are, with some noise."""
+def images_of(about: Mapping[str, Any]) -> NDArray[np.uint8]:
+    """Return uint8 [64,H,W,C] images of the model's size: smooth, as photographs are, with some noise."""
     random = np.random.default_rng(0)
     height, width, channels = about["height"], about["width"], about["channels"]
     y, x = np.mgrid[0 : 1 : 1j * height, 0 : 1 : 1j * width]
-    waves = random.uniform(0, 255, (PICTURES, 1, 1, channels)) * np.sin(
-        random.uniform(1, 9, (PICTURES, 1, 1, channels)) * (x + 2 * y)[None, :, :, None]
+    waves = random.uniform(0, 255, (IMAGES, 1, 1, channels)) * np.sin(
+        random.uniform(1, 9, (IMAGES, 1, 1, channels)) * (x + 2 * y)[None, :, :, None]
     )
-    pictures: NDArray[np.uint8] = np.clip(128 + waves / 2 + random.normal(0, 8, waves.shape), 0, 255).astype(
+    images: NDArray[np.uint8] = np.clip(128 + waves / 2 + random.normal(0, 8, waves.shape), 0, 255).astype(
         np.uint8
     )
-    return pictures
+    return images
 
 
-def write_bodies(folder: Path, pictures: NDArray[np.uint8]) -> dict[str, Path]:
-    """Write each picture as the body of a form and of MLflow's JSON; return the two folders."""
+def write_bodies(folder: Path, images: NDArray[np.uint8]) -> dict[str, Path]:
+    """Write each image as the body of a form and of MLflow's JSON; return the two folders."""
     from darkroom.images.resizing import to_png
 
     folders = {"form": folder / "form", "json": folder / "json"}
     for made in folders.values():
         made.mkdir()
-    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="picture"; filename="a.png"\r\n'
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n'
     head += "Content-Type: image/png\r\n\r\n"
-    for number, pixels in enumerate(pictures):
+    for number, pixels in enumerate(images):
         form = head.encode() + to_png(pixels) + f"\r\n--{BOUNDARY}--\r\n".encode()
         (folders["form"] / str(number)).write_bytes(form)
         content = json.dumps({"inputs": pixels[None].tolist()}, separators=(",", ":"))
@@ -360,7 +360,7 @@ START = {OURS: start_ours, LIMIT: start_limit, USUAL: start_usual, MLFLOW: start
 
 
 def check_answers(servers: Sequence[Server], folder: Path, about: Mapping[str, Any]) -> None:
-    """Make sure that all give the same answer to each picture, near enough."""
+    """Make sure that all give the same answer to each image, near enough."""
     for number in range(8):
         seen = {}
         for server in servers:
@@ -375,7 +375,7 @@ def check_answers(servers: Sequence[Server], folder: Path, about: Mapping[str, A
             else:
                 seen[server.name] = answer.json()["classes"][0]["probability"]
         if max(seen.values()) - min(seen.values()) > 0.05:
-            sys.exit(f"The servers do not answer for the same model: picture {number} gets {seen}.")
+            sys.exit(f"The servers do not answer for the same model: image {number} gets {seen}.")
 
 
 # --- measuring ---------------------------------------------------------------------------------------
@@ -407,7 +407,7 @@ def load(server: Server, connections: int, seconds: float) -> dict[str, Any]:
     """
     before = cpu_seconds(server.process)
     command = ["wrk", "-t1", f"-c{connections}", f"-d{max(1, round(seconds))}s", "--timeout", "60s"]
-    command += ["-s", str(SCRIPT), server.url, "--", str(server.bodies), str(PICTURES), server.kind]
+    command += ["-s", str(SCRIPT), server.url, "--", str(server.bodies), str(IMAGES), server.kind]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     line = next((line for line in done.stdout.splitlines() if line.startswith("RESULT ")), None)
     if line is None:
@@ -547,7 +547,7 @@ def told_overload(result: Mapping[str, Any]) -> str:
         f"Overload, {result['connections']} connections: {result['accepted']:.0f} accepted "
         f"({result['requests_per_second']:.0f} a second), 99 % of them answered within "
         f"{result['accepted_p99_within_seconds']:g} s; {result['refused']:,} refused at once, "
-        f"{result['broken']} broken. Right after it a picture gets {after['status']} in "
+        f"{result['broken']} broken. Right after it an image gets {after['status']} in "
         f"{1000 * after['seconds']:.0f} ms."
     )
 

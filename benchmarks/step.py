@@ -1,6 +1,6 @@
 """What one lever does to the speed of a training step: each variant beside the default, in turn.
 
-`python -m benchmarks.step` prints a table; it takes a few minutes. Pictures are noise: speed alone is
+`python -m benchmarks.step` prints a table; it takes a few minutes. Images are noise: speed alone is
 measured here. Rounds go over all variants, so that a slow minute of the machine is everybody's.
 """
 
@@ -27,7 +27,7 @@ class Variant:
     """How a step of airbench94's net is made."""
 
     batch: int = 500
-    side: int = 22  # of the pictures, in pixels
+    side: int = 22  # of the images, in pixels
     precision: str = "auto"  # as in training; or "bf16" by autocast, "fp32", "bf16 weights" with fp32 masters
     muon: str = ""  # the precision in which Muon's steps are made orthogonal, where it is another
     stem: bool = False  # whether the biases of the whitening stem are trained
@@ -145,7 +145,7 @@ def main() -> None:
     first = next(iter(rates.values()))
     print(f"{ROOT.name}: torch {torch.__version__}, {device}, {torch.get_num_threads()} threads")
     print(f"the default's precision is {choose_precision('auto', device)[1]}\n")
-    print("| variant | pictures/s | of the default |\n| --- | --- | --- |")
+    print("| variant | images/s | of the default |\n| --- | --- | --- |")
     for name, values in rates.items():
         ratio = statistics.median(value / base for value, base in zip(values, first, strict=True))
         print(f"| {name} | {statistics.median(values):.0f} | {ratio:.2f} |")

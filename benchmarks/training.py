@@ -1,8 +1,8 @@
 """Time and accuracy of the published recipe, of params.yaml, and of what most people write, in turn.
 
 `make bench-train` runs it; `python -m benchmarks.training --help` says what can be changed. It trains on
-CIFAR-10's 50,000 training pictures (data/train and data/validation, as the published figures do, the
-schedule fixed) and takes the accuracy on the 10,000 test pictures, with six views, of the last epoch.
+CIFAR-10's 50,000 training images (data/train and data/validation, as the published figures do, the
+schedule fixed) and takes the accuracy on the 10,000 test images, with six views, of the last epoch.
 Each run has a process of its own. Results are added to a file as they come, so that a run that was
 stopped goes on with --resume.
 """
@@ -171,7 +171,7 @@ def train_once(name: str, seed: int) -> dict[str, Any]:
         "accuracy": float(right.mean()),
         "seconds": seconds,
         "seconds_predicting": time.perf_counter() - started,
-        "pictures_per_second": sum(plan.pictures for plan in plan_epochs(params.train, len(train))) / seconds,
+        "images_per_second": sum(plan.images for plan in plan_epochs(params.train, len(train))) / seconds,
         "epoch_seconds": [epoch.seconds for epoch in fitted.history],
         "gflop": work / 1e9,
         "gflop_per_second": work / 1e9 / seconds,
@@ -184,23 +184,23 @@ def train_once(name: str, seed: int) -> dict[str, Any]:
 def training_flops(classifier: Classifier, params: Params, *, shape: tuple[int, ...]) -> float:
     """Count the floating-point operations of a training's convolutions and products, forward and backward.
 
-    `shape` is that of the training pictures, [N,H,W,C].
+    `shape` is that of the training images, [N,H,W,C].
     """
     sides = {plan.side for plan in plan_epochs(params.train, shape[0])}
     return planned_flops(params, shape[0], flops_by_side(classifier, sides, shape))
 
 
-def planned_flops(params: Params, pictures: int, of_picture: Mapping[tuple[int, bool], float]) -> float:
-    """Add up what `flops_by_side` counted over the epochs of a training on `pictures` pictures."""
-    plans = plan_epochs(params.train, pictures)
+def planned_flops(params: Params, images: int, of_image: Mapping[tuple[int, bool], float]) -> float:
+    """Add up what `flops_by_side` counted over the epochs of a training on `images` images."""
+    plans = plan_epochs(params.train, images)
     # from then on the first block's gradients are not computed
-    until = params.train.first_block_until * sum(plan.pictures for plan in plans)
+    until = params.train.first_block_until * sum(plan.images for plan in plans)
     total, before = 0.0, 0
     for plan in plans:
-        after = before + plan.pictures
+        after = before + plan.images
         trained = min(max(until, before), after) - before
-        total += trained * of_picture[plan.side, True]
-        total += (plan.pictures - trained) * of_picture[plan.side, False]
+        total += trained * of_image[plan.side, True]
+        total += (plan.images - trained) * of_image[plan.side, False]
         before = after
     return total
 
@@ -208,16 +208,16 @@ def planned_flops(params: Params, pictures: int, of_picture: Mapping[tuple[int, 
 def flops_by_side(
     classifier: Classifier, sides: Iterable[int], shape: tuple[int, ...]
 ) -> dict[tuple[int, bool], float]:
-    """Count a picture's operations at each side in pixels (0: full size), its first block trained or not."""
+    """Count an image's operations at each side in pixels (0: full size), its first block trained or not."""
     return {
-        (side, first_block): picture_flops(classifier, side, shape, first_block=first_block)
+        (side, first_block): image_flops(classifier, side, shape, first_block=first_block)
         for side in sides
         for first_block in (True, False)
     }
 
 
-def picture_flops(classifier: Classifier, side: int, shape: tuple[int, ...], *, first_block: bool) -> float:
-    """Count the operations of one picture's step, at `side` pixels (0: full size).
+def image_flops(classifier: Classifier, side: int, shape: tuple[int, ...], *, first_block: bool) -> float:
+    """Count the operations of one image's step, at `side` pixels (0: full size).
 
     Without the gradients of the stem's biases, which are trained for a small part of the time.
     """
@@ -232,7 +232,7 @@ def picture_flops(classifier: Classifier, side: int, shape: tuple[int, ...], *, 
 
 
 def train_grown(times: int) -> dict[str, Any]:
-    """Train for an epoch on the pictures repeated `times` times, memory-mapped."""
+    """Train for an epoch on the images repeated `times` times, memory-mapped."""
     params = load_params(ROOT / "params.yaml", {"train": FINAL | {"epochs": 1}})
     set_threads(params.train.threads)
     device, _ = choose_device(params.train.device)
@@ -246,7 +246,7 @@ def train_grown(times: int) -> dict[str, Any]:
         fit(classifier, train, None, params=params, device=device, precision=precision)
         return {
             "times": times,
-            "pictures": len(train),
+            "images": len(train),
             "file_gb": train.images.nbytes / 1e9,
             "seconds": time.perf_counter() - started,
             "peak_memory_gb": peak_memory(),
@@ -263,16 +263,16 @@ def time_usual(steps: int) -> dict[str, Any]:
     seconds = seconds_a_step(train.images, train.labels, steps=steps, workers=os.cpu_count() or 1)
     with FlopCounterMode(display=False) as counter:
         build()(torch.zeros(8, 3, 32, 32)).sum().backward()
-    a_picture = counter.get_total_flops() / 8 / 1e9
+    an_image = counter.get_total_flops() / 8 / 1e9
     median = statistics.median(seconds)
     return {
         "steps": steps,
         "seconds_a_step": median,
-        "pictures_per_second": BATCH / median,
+        "images_per_second": BATCH / median,
         "seconds_an_epoch": 50_000 / BATCH * median,
         "epochs": USUAL_EPOCHS,
         "seconds": 50_000 / BATCH * median * USUAL_EPOCHS,
-        "gflop_per_second": a_picture * BATCH / median,
+        "gflop_per_second": an_image * BATCH / median,
     }
 
 
@@ -331,7 +331,7 @@ def summarise(results: dict[str, Any]) -> list[dict[str, Any]]:
                 "accuracy": float(np.mean(accuracies)),
                 "accuracy_half_interval": half,
                 "seconds": statistics.median(run["seconds"] for run in runs),
-                "pictures_per_second": statistics.median(run["pictures_per_second"] for run in runs),
+                "images_per_second": statistics.median(run["images_per_second"] for run in runs),
                 "gflop_per_second": rate,
                 "share_of_peak": rate / peaks[runs[0]["precision"]],
                 "peak_memory_gb": max(run["peak_memory_gb"] for run in runs),
@@ -345,7 +345,7 @@ def summarise(results: dict[str, Any]) -> list[dict[str, Any]]:
                 "accuracy": None,
                 "accuracy_half_interval": None,
                 "seconds": usual["seconds"],
-                "pictures_per_second": usual["pictures_per_second"],
+                "images_per_second": usual["images_per_second"],
                 "gflop_per_second": usual["gflop_per_second"],
                 "share_of_peak": usual["gflop_per_second"] / peaks["float32"],
                 "peak_memory_gb": None,
@@ -360,7 +360,7 @@ def summarise(results: dict[str, Any]) -> list[dict[str, Any]]:
 def table(rows: list[dict[str, Any]]) -> str:
     """Return the summary as a Markdown table."""
     lines = [
-        "| recipe | test accuracy | time | of the reference's | pictures/s | GFLOP/s | of the peak |",
+        "| recipe | test accuracy | time | of the reference's | images/s | GFLOP/s | of the peak |",
         "| --- | --- | --- | --- | --- | --- | --- |",
     ]
     for row in rows:
@@ -372,7 +372,7 @@ def table(rows: list[dict[str, Any]]) -> str:
         ratio = f"{row['times_reference']:.2f}" if row["times_reference"] else ""
         lines.append(
             f"| {row['recipe']} | {accuracy} | {row['seconds'] / 60:.1f} min | {ratio} | "
-            f"{row['pictures_per_second']:.0f} | {row['gflop_per_second']:.0f} | {row['share_of_peak']:.0%} |"
+            f"{row['images_per_second']:.0f} | {row['gflop_per_second']:.0f} | {row['share_of_peak']:.0%} |"
         )
     return "\n".join(lines)
 

@@ -30,7 +30,7 @@ RESULTS = Path(__file__).parent / "results" / "tune_workers.json"
 TUNE = {
     "minutes": 0,
     "epochs": 3,
-    "pictures": 3000,
+    "images": 3000,
     "resolution": 16,
     "pruner": "none",
     "engine": "processes",

@@ -1,13 +1,13 @@
 """Random search of full trials beside the tuner of params.yaml: best validation accuracy against compute.
 
 `make bench-tune` runs it; `python -m benchmarks.tuning --help` says what can be changed. Both search
-benchmarks/tuning.yaml's space on CIFAR-10: a small net on 8,000 training pictures of 20 pixels, the 5,000
-validation pictures deciding. Compute is counted in training pictures, in units of one full trial, so that
+benchmarks/tuning.yaml's space on CIFAR-10: a small net on 8,000 training images of 20 pixels, the 5,000
+validation images deciding. Compute is counted in training images, in units of one full trial, so that
 it does not matter what else the machine does. Random search is a pool of trials drawn independently, each
 trained to its end: any part of it is a random search of that length. Ours is the project's own engine with
 the sampler and the pruner of params.yaml, once a seed. What a search found is trained anew with other
-seeds and validated on 10,000 training pictures that no trial has seen, because the best of many noisy
-figures is partly luck. The test pictures are not read. Results are added to a file as they come: --resume
+seeds and validated on 10,000 training images that no trial has seen, because the best of many noisy
+figures is partly luck. The test images are not read. Results are added to a file as they come: --resume
 goes on with them.
 """
 
@@ -56,8 +56,8 @@ from pipeline.tune import BUDGET
 
 RECIPE = Path(__file__).with_suffix(".yaml")
 RESULTS = Path(__file__).parent / "results" / "tuning.json"
-PICTURE = ROOT / "docs" / "tuning.png"
-UNSEEN = 10_000  # of the last training pictures, for the winners alone
+IMAGE = ROOT / "docs" / "tuning.png"
+UNSEEN = 10_000  # of the last training images, for the winners alone
 # by name what of params.yaml's tune is other; --searches names those that are run
 SEARCHES: dict[str, dict[str, Any]] = {
     f"{sampler}, {pruner}": {"sampler": sampler, "pruner": pruner}
@@ -73,7 +73,7 @@ class _SpentError(Exception):
 
 
 def main() -> None:
-    """Run what is not there yet, print the table, and write it and its picture."""
+    """Run what is not there yet, print the table, and write it and its image."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--pool", type=int, default=96, help="full trials drawn by chance (default 96)")
     parser.add_argument("--length", type=int, default=48, help="trials of a full random search (default 48)")
@@ -87,7 +87,7 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="trainings at a time")
     parser.add_argument("--quick", action="store_true", help="the digits, in seconds: to see that it runs")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--picture", type=Path, default=PICTURE)
+    parser.add_argument("--image", type=Path, default=IMAGE)
     parser.add_argument("--resume", action="store_true", help="go on with the results that are there")
     options = parser.parse_args()
     run_all(options)
@@ -102,7 +102,7 @@ def run_all(options: argparse.Namespace) -> None:
     tune = search_params(quick=options.quick).tune
     setup = {
         **settings,
-        "tune": tune.model_dump(mode="json", include={"epochs", "pictures", "resolution", "space"}),
+        "tune": tune.model_dump(mode="json", include={"epochs", "images", "resolution", "space"}),
     }
     results: dict[str, Any] = {"setup": setup, "random": [], "searches": [], "winners": []}
     if options.resume and options.results.is_file():
@@ -137,7 +137,7 @@ def run_all(options: argparse.Namespace) -> None:
     results["summary"] = summarise(results, length=options.length)
     results["random"].sort(key=lambda run: run["number"])
     write_json(options.results, results)
-    draw(options.picture, results, length=options.length)
+    draw(options.image, results, length=options.length)
     print("\n" + table(results["summary"]) + "\n\n" + told(results["summary"]))
 
 
@@ -207,7 +207,7 @@ def run_task(task: tuple[Any, ...], *, quick: bool) -> tuple[str, dict[str, Any]
         trials = search(name, seed=seed, budget=budget, quick=quick)
         return "searches", {"name": name, "seed": seed, "budget": budget, "about": about, "trials": trials}
     _, values, seed = task
-    train, _, unseen, meta = pictures(quick=quick)
+    train, _, unseen, meta = images(quick=quick)
     params = override(search_params(quick=quick), merge(nested(values), {"seed": seed}))
     curve: list[float] = []
     train_trial(params, train, unseen, meta, lambda epoch: curve.append(epoch.validation_accuracy or 0.0))
@@ -219,7 +219,7 @@ def random_trial(number: int, *, quick: bool) -> dict[str, Any]:
     params = search_params(quick=quick)
     drawn = optuna.create_study(sampler=optuna.samplers.RandomSampler(seed=POOL_SEED + number)).ask()
     values = suggest(drawn, params.tune.space)
-    train, validation, _, meta = pictures(quick=quick)
+    train, validation, _, meta = images(quick=quick)
     curve: list[float] = []
     try:
         train_trial(
@@ -235,7 +235,7 @@ def random_trial(number: int, *, quick: bool) -> dict[str, Any]:
 
 
 def search(name: str, *, seed: int, budget: float, quick: bool) -> list[dict[str, Any]]:
-    """Search by the project's engine until so many full trials' pictures were trained; return its trials.
+    """Search by the project's engine until so many full trials' images were trained; return its trials.
 
     They are in the order in which they were made, each with its values, state, and accuracy after each epoch.
     """
@@ -243,7 +243,7 @@ def search(name: str, *, seed: int, budget: float, quick: bool) -> list[dict[str
         quick=quick, tune=SEARCHES[name] | {"trials": 1_000_000, "minutes": 0, "workers": 1}
     )
     params = override(params, {"seed": seed})
-    train, validation, _, meta = pictures(quick=quick)
+    train, validation, _, meta = images(quick=quick)
     trials: list[dict[str, Any]] = []
 
     def objective(changed: Params, attempt: Attempt) -> float:
@@ -255,7 +255,7 @@ def search(name: str, *, seed: int, budget: float, quick: bool) -> list[dict[str
             attempt.report(epoch)
 
         try:
-            # the net and the order of the pictures are those of the random trials: seed 0
+            # the net and the order of the images are those of the random trials: seed 0
             train_trial(override(changed, {"seed": 0}), train, validation, meta, on_epoch)
         except Pruned:
             trial["state"] = "pruned"
@@ -300,7 +300,7 @@ def search_params(*, quick: bool, tune: Mapping[str, Any] | None = None) -> Para
             "data": {"name": "digits"},
             "model": {"widths": [8, 8], "views": 1},
             "augment": {"flip": "none"},
-            "tune": {"epochs": 3, "pictures": 200, "resolution": 0, "startup_trials": 2},
+            "tune": {"epochs": 3, "images": 200, "resolution": 0, "startup_trials": 2},
         }
         recipe = merge(recipe, digits)
     return params_of_search(merge(recipe, {"tune": {"workers": 1, **(tune or {})}}))
@@ -313,7 +313,7 @@ def ours_name(*, quick: bool) -> str:
 
 
 @cache
-def pictures(*, quick: bool) -> tuple[Split, Split, Split, Meta]:
+def images(*, quick: bool) -> tuple[Split, Split, Split, Meta]:
     """Return what trials train on, what decides, what the winners are validated on, and the data's shape."""
     tune = search_params(quick=quick).tune
     if quick:
@@ -321,12 +321,10 @@ def pictures(*, quick: bool) -> tuple[Split, Split, Split, Meta]:
 
         train, validation, meta = digits_splits()
         unseen = Split(train.images[-300:], train.labels[-300:])
-        return train.first(tune.pictures), validation.first(200), unseen, meta
+        return train.first(tune.images), validation.first(200), unseen, meta
     train, validation = open_split(DATA / "train"), open_split(DATA / "validation")
     unseen = Split(train.images[-UNSEEN:], train.labels[-UNSEEN:])
-    parts = [
-        shrink_split(split, tune.resolution) for split in (train.first(tune.pictures), validation, unseen)
-    ]
+    parts = [shrink_split(split, tune.resolution) for split in (train.first(tune.images), validation, unseen)]
     return parts[0], parts[1], parts[2], read_meta(DATA / "meta.json")
 
 
@@ -405,7 +403,7 @@ def winner(run: Mapping[str, Any], epochs: int, compute: float) -> dict[str, Any
 
 
 def again(results: Mapping[str, Any], values: Mapping[str, Any] | None) -> float | None:
-    """Return the mean accuracy of values that were trained anew, on the unseen pictures."""
+    """Return the mean accuracy of values that were trained anew, on the unseen images."""
     found = [run["accuracy"] for run in results["winners"] if run["values"] == values]
     return statistics.fmean(found) if found else None
 
@@ -539,7 +537,7 @@ def told(summary: Mapping[str, Any]) -> str:
         if ratio["again"] is not None and summary["random_again"] is not None:
             lines.append(
                 f"Its winners at a quarter of the compute, trained anew: {ratio['again']:.2%} of "
-                f"unseen pictures; those of the full random search {summary['random_again']:.2%}."
+                f"unseen images; those of the full random search {summary['random_again']:.2%}."
             )
     return "\n".join(lines)
 
@@ -588,7 +586,7 @@ def draw(path: Path, results: Mapping[str, Any], *, length: int) -> None:
         axes.set_xlim(0, length)
         axes.set_ylim(bottom=expected_best(best, 2))
         axes.yaxis.set_major_formatter(percent_tick)
-        axes.set_xlabel("compute: pictures trained, in full trials")
+        axes.set_xlabel("compute: images trained, in full trials")
         axes.set_title("best validation accuracy found")
         figure.legend(loc="outside lower center", ncols=2)
         with atomic_write(path) as file:

@@ -19,8 +19,8 @@ BATCH = 128
 RATE = 0.1
 
 
-class Pictures(Dataset[tuple[Any, int]]):
-    """Pictures uint8 [N,H,W,C] with labels, each transformed as it is read."""
+class Images(Dataset[tuple[Any, int]]):
+    """Images uint8 [N,H,W,C] with labels, each transformed as it is read."""
 
     def __init__(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64], transform: Callable[[Any], Any]
@@ -31,12 +31,12 @@ class Pictures(Dataset[tuple[Any, int]]):
         return len(self.labels)
 
     def __getitem__(self, index: int) -> tuple[Any, int]:
-        picture = transforms.functional.to_pil_image(np.array(self.images[index]))
-        return self.transform(picture), int(self.labels[index])
+        image = transforms.functional.to_pil_image(np.array(self.images[index]))
+        return self.transform(image), int(self.labels[index])
 
 
 def build() -> nn.Module:
-    """Return ResNet-18 with a stem for 32x32 pictures."""
+    """Return ResNet-18 with a stem for 32x32 images."""
     net: nn.Module = models.resnet18(num_classes=10)
     net.conv1 = nn.Conv2d(3, 64, 3, padding=1, bias=False)
     net.maxpool = nn.Identity()
@@ -56,7 +56,7 @@ def seconds_a_step(
         ]
     )
     loader = DataLoader(
-        Pictures(images, labels, transform),
+        Images(images, labels, transform),
         batch_size=BATCH,
         shuffle=True,
         num_workers=workers,
@@ -66,9 +66,9 @@ def seconds_a_step(
     optimizer = torch.optim.SGD(net.parameters(), lr=RATE, momentum=0.9, weight_decay=5e-4)
     loss_of = nn.CrossEntropyLoss()
     seconds, started = [], time.perf_counter()
-    for step, (pictures, targets) in enumerate(loader):
+    for step, (batch, targets) in enumerate(loader):
         optimizer.zero_grad()
-        loss_of(net(pictures), targets).backward()
+        loss_of(net(batch), targets).backward()
         optimizer.step()
         now = time.perf_counter()
         if step >= 2:

@@ -14,7 +14,7 @@ from darkroom.models.classifier import load_classifier
 from darkroom.models.inference import choose_device, predict, predict_logits
 from darkroom.reporting import evaluation_report
 from darkroom.reporting.card_page import card_page
-from darkroom.reporting.evaluation_report import Answers
+from darkroom.reporting.evaluation_report import Predictions
 from darkroom.reporting.figures.learning_curve import learning_curve_figure
 from darkroom.reporting.model_card import CardInputs, model_card
 from darkroom.tracking import lineage, runs
@@ -33,11 +33,11 @@ def main() -> None:
     classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json", CALIBRATION)
     temperature = calibration["temperature"]
     logits = predict_logits(classifier, test, device=device)
-    answers = Answers(test, scale(logits, temperature))
+    answers = Predictions(test, scale(logits, temperature))
     held_out = {"test": answers}
     if calibration["held_out"]:
         kept = np.load(MODELS / "validation_logits.npy", allow_pickle=False)
-        held_out["validation"] = Answers(validation, scale(kept, temperature))
+        held_out["validation"] = Predictions(validation, scale(kept, temperature))
 
     curve, training = pd.read_csv(REPORTS / "curve.csv"), read_json(REPORTS / "train.json")
     learning_curve_figure(REPORTS / "curve.png", curve, training["best_epoch"])
@@ -61,12 +61,12 @@ def main() -> None:
             mirror=params.augment.flip != "none",
         ),
         "label_issues": evaluation_report.report_label_issues(
-            REPORTS, held_out, classes=meta.classes, shown=asked.mistakes
+            REPORTS, held_out, classes=meta.classes, shown=asked.misclassified
         ),
         "corrupted": evaluation_report.report_corruptions(
             REPORTS,
             lambda split: predict(classifier, split, device=device, progress=False),
-            draw(test, asked.corruption_pictures, seed=params.seed),
+            draw(test, asked.corruption_images, seed=params.seed),
             seed=params.seed,
             resamples=asked.resamples,
         ),
@@ -80,8 +80,8 @@ def main() -> None:
         runs.log_metrics(metrics)
         runs.log_files(REPORTS / "metrics.json", REPORTS / "model_card.md", REPORTS / "model_card.html")
         runs.log_files(*[REPORTS / name for name in evaluation_report.TABLES], folder="tables")
-        pictures = (*evaluation_report.CHARTS.values(), *evaluation_report.GALLERIES.values())
-        runs.log_files(*[REPORTS / name for name in pictures], folder="figures")
+        images = (*evaluation_report.CHARTS.values(), *evaluation_report.GALLERIES.values())
+        runs.log_files(*[REPORTS / name for name in images], folder="figures")
     tell(metrics)
 
 
@@ -104,7 +104,7 @@ def write_card(params: Params, meta: Meta, metrics: dict[str, Any], training: di
             source=read_json(DATA / "source.json"),
             training=params.model_dump(mode="json", include={"seed", "data", "augment", "train"}),
             tuned=read_json(TUNED),
-            pictures=evaluation_report.CHARTS,
+            images=evaluation_report.CHARTS,
             commit=lineage.commit(ROOT),
             dirty=bool(lineage.uncommitted_diff(ROOT)),
             command="dvc repro",
@@ -123,9 +123,9 @@ def tell(metrics: dict[str, Any]) -> None:
     print(
         f"test accuracy {test['accuracy']:.2%} "
         f"(95 % interval {test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}) "
-        f"on {test['pictures']:,} pictures; calibration error {calibration['error']:.2%}; "
+        f"on {test['images']:,} images; calibration error {calibration['error']:.2%}; "
         f"corrupted {corrupted['accuracy']:.2%}; {metrics['duplicates']['found']:,} near-duplicates of "
-        "learning pictures"
+        "training images"
     )
 
 

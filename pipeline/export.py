@@ -1,4 +1,4 @@
-"""Export the graph that is served, compare it with torch, and note what usual pictures are like to it."""
+"""Export the graph that is served, compare it with torch, and note what usual images are like to it."""
 
 import shutil
 from collections.abc import Sequence
@@ -10,14 +10,14 @@ from darkroom.data.splits import open_split, read_meta
 from darkroom.files import read_json, sha256_file, write_json
 from darkroom.models.classifier import load_classifier
 from darkroom.models.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
-from darkroom.serving.monitoring.drift import LEAST_PICTURES, make_reference
+from darkroom.serving.monitoring.drift import LEAST_IMAGES, make_reference
 from darkroom.serving.prediction.runtime import Graph
 from darkroom.tracking import runs
 from darkroom.tracking.trained_run import trained_run
 from pipeline import CALIBRATION, DATA, MODELS, REPORTS, read_params, tracking_uri
 
-PARITY_PICTURES = 1000
-REFERENCE_PICTURES = 5000
+PARITY_IMAGES = 1000
+REFERENCE_IMAGES = 5000
 
 
 def main() -> None:
@@ -28,7 +28,7 @@ def main() -> None:
     classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json", CALIBRATION)
     graph = MODELS / "exported" / "model.onnx"
     export_onnx(classifier, graph, height=meta.height, width=meta.width, channels=meta.channels)
-    validation = open_split(DATA / "validation").first(PARITY_PICTURES)
+    validation = open_split(DATA / "validation").first(PARITY_IMAGES)
     report = parity(classifier, graph, validation, tolerance=params.export.tolerance)
     reduced = reduced_parity(graph, validation)
     precision, why = choose_served_precision(
@@ -55,14 +55,14 @@ def main() -> None:
             "architecture": config["architecture"],
             "views": config["views"],
             "temperature": calibration["temperature"],
-            "sure_from": calibration["sure_from"],
+            "confident_from": calibration["confident_from"],
             "precision": precision,
             "sha256": sha256_file(graph),
             "parameters": sum(weight.numel() for weight in classifier.parameters()),
             "test": {
                 "accuracy": test["accuracy"],
                 "interval": [test["accuracy_low"], test["accuracy_high"]],
-                "pictures": test["pictures"],
+                "images": test["images"],
             },
         },
     )
@@ -73,28 +73,30 @@ def main() -> None:
         runs.log_files(REPORTS / "parity.json", REPORTS / "latency.json")
     print(
         f"exported {graph.stat().st_size / 1e6:.1f} MB; probabilities within "
-        f"{report['worst_difference']:.1e} of torch's on {report['pictures']} pictures; "
-        f"{took['median_milliseconds']:.2g} ms for one picture here"
+        f"{report['worst_difference']:.1e} of torch's on {report['images']} images; "
+        f"{took['median_milliseconds']:.2g} ms for one image here"
     )
     print(f"served in {why}")
     print(told)
 
 
 def write_reference(graph: Path, precision: str, classes: Sequence[str], *, held_out: bool, seed: int) -> str:
-    """Write reference.json beside the graph, of validation pictures; return what to print."""
+    """Write reference.json beside the graph, of validation images; return what to print."""
     path = graph.with_name("reference.json")
     path.unlink(missing_ok=True)
     images = open_split(DATA / "validation").images
-    if len(images) < LEAST_PICTURES:
-        return f"no reference for drift: {len(images)} validation pictures are too few (of {LEAST_PICTURES})"
-    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:REFERENCE_PICTURES])
-    pictures = np.asarray(images[chosen])
-    answer = Graph(graph.read_bytes(), precision=precision).explain(pictures)  # as served
+    if len(images) < LEAST_IMAGES:
+        return f"no reference for drift: {len(images)} validation images are too few (of {LEAST_IMAGES})"
+    chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:REFERENCE_IMAGES])
+    reference_images = np.asarray(images[chosen])
+    answer = Graph(graph.read_bytes(), precision=precision).explain(reference_images)  # as served
     reference = make_reference(
-        pictures, answer, classes=classes, sha256=sha256_file(graph), held_out=held_out, seed=seed
+        reference_images, answer, classes=classes, sha256=sha256_file(graph), held_out=held_out, seed=seed
     )
     write_json(path, reference.to_json())
-    return f"drift is told from {len(pictures):,} validation pictures: {', '.join(reference.statistics)}"
+    return (
+        f"drift is told from {len(reference_images):,} validation images: {', '.join(reference.statistics)}"
+    )
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Raw files to splits: pictures as arrays, a seeded stratified split, statistics and a data report."""
+"""Raw files to splits: images as arrays, a seeded stratified split, statistics and a data report."""
 
 import numpy as np
 
@@ -19,11 +19,11 @@ def main() -> None:
     params = read_params()
     raw = read_raw(params.data.name, DATA / "raw")
     train, validation = split_indices(
-        raw.learning.labels, validation_fraction=params.data.validation_fraction, seed=params.seed
+        raw.train.labels, validation_fraction=params.data.validation_fraction, seed=params.seed
     )
     splits = {
-        "train": Split(raw.learning.images[train], raw.learning.labels[train]),
-        "validation": Split(raw.learning.images[validation], raw.learning.labels[validation]),
+        "train": Split(raw.train.images[train], raw.train.labels[train]),
+        "validation": Split(raw.train.images[validation], raw.train.labels[validation]),
         "test": raw.test,
     }
     taken = add_corrections(params, splits, raw.classes)
@@ -38,7 +38,7 @@ def main() -> None:
     for name, split in splits.items():
         write_split(DATA / name, split, manifests[name])
     mean, std = channel_statistics(splits["train"].images)
-    height, width, channels = raw.learning.images.shape[1:]
+    height, width, channels = raw.train.images.shape[1:]
     hashes = {name: split_sha256(DATA / name) for name in splits}
     write_json(
         DATA / "meta.json",
@@ -62,16 +62,16 @@ def main() -> None:
     write_json(REPORTS / "data.json", report)
     tags = {"stage": "preprocess", "data.source": source["source"], "data.official": source["official"]}
     with open_run(tracking_uri(), params.data.name, name="preprocess", tags=tags):
-        log_metrics({name: len(split) for name, split in splits.items()}, prefix="pictures.")
+        log_metrics({name: len(split) for name, split in splits.items()}, prefix="images.")
         log_files(
             REPORTS / "data.json", REPORTS / "corrections.csv", DATA / "meta.json", DATA / "source.json"
         )
     counts = ", ".join(f"{len(split):,} {name}" for name, split in splits.items())
-    print(f"{params.data.name}: {counts} pictures of {height}x{width}x{channels}, {len(raw.classes)} classes")
+    print(f"{params.data.name}: {counts} images of {height}x{width}x{channels}, {len(raw.classes)} classes")
 
 
 def add_corrections(params: Params, splits: dict[str, Split], classes: tuple[str, ...]) -> TakenIn:
-    """Return the training pictures with the corrections; write and say what came of each."""
+    """Return the training images with the corrections; write and say what came of each."""
     height, width, channels = splits["train"].images.shape[1:]
     folder = ROOT / "corrections" / class_folder(params.data.name)
     try:

@@ -55,7 +55,7 @@ def train(params: Params) -> None:
         "device": device_reason,
         "precision": precision_reason,
     }
-    learning = open_split(DATA / "train").first(params.train.pictures)
+    learning = open_split(DATA / "train").first(params.train.images)
     validation = open_split(DATA / "validation")
     config = model_config(params, read_meta(DATA / "meta.json"))
     if params.train.use_validation:
@@ -89,7 +89,7 @@ def train(params: Params) -> None:
         f"best epoch {result.best.epoch} of {len(result.history)}: {accuracy:.2%} validation accuracy, "
         f"{with_views:.2%} with {params.model.views} views"
         if accuracy is not None
-        else f"trained on validation pictures too: the last of {len(result.history)} epochs is kept"
+        else f"trained on validation images too: the last of {len(result.history)} epochs is kept"
     )
 
 
@@ -144,7 +144,7 @@ def show(epoch: Epoch, epochs: int) -> None:
     print(
         f"epoch {epoch.epoch:2d}/{epochs}  loss {epoch.train_loss:.3f}  train {epoch.train_accuracy:.2%}  "
         f"{validation}"
-        f"{epoch.pictures_per_second:.0f} pictures/s  {epoch.seconds:.0f} s, about {left:.0f} s left",
+        f"{epoch.images_per_second:.0f} images/s  {epoch.seconds:.0f} s, about {left:.0f} s left",
         flush=True,
     )
 

@@ -1,4 +1,4 @@
-"""Search params.yaml's space on training and validation pictures; the best values go to models/tuned.json.
+"""Search params.yaml's space on training and validation images; the best values go to models/tuned.json.
 
 The stage begins the study, or goes on with it, and runs `tune.workers` workers. Each of more is started by
 `python -m pipeline.tune --worker`, on any machine with the same checkout, data and OPTUNA_STORAGE.
@@ -44,7 +44,7 @@ BUDGET = {
     "hardest_share": 1.0,
     "use_validation": False,
     "processes": 1,
-    "pictures": 0,
+    "images": 0,
 }
 # a study goes on with other values of these
 FREE = {
@@ -85,7 +85,7 @@ def main() -> None:
         write_json(TUNED, {})
         write_json(REPORTS / "tune.json", {"trials": 0})
         with atomic_write(REPORTS / "trials.csv") as file:
-            file.write(b"trial,state,validation_accuracy,epochs,pictures,seconds,reason\n")
+            file.write(b"trial,state,validation_accuracy,epochs,images,seconds,reason\n")
         show_study(None, params.data.name)
         print("tune.trials is 0: training takes params.yaml as it is")
         return
@@ -171,8 +171,8 @@ def run_study(search: Search) -> None:
 
 
 def show_study(view: Any, name: str) -> list[Path]:
-    """Write the study's pictures and its page; return their paths."""
-    # only now: what a study rests on are the modules that its workers load, and no picture is among them
+    """Write the study's images and its page; return their paths."""
+    # only now: what a study rests on are the modules that its workers load, and no image is among them
     from darkroom.reporting.study_page import write_study
 
     return write_study(REPORTS, view, title=f"study {name}")
@@ -229,14 +229,14 @@ def run_worker(
             f"study {search.study} has come to its end: raise tune.trials where it was begun to go on"
         )
     meta = read_meta(DATA / "meta.json")
-    train = open_split(DATA / "train").first(params.tune.pictures)
+    train = open_split(DATA / "train").first(params.tune.images)
     validation = open_split(DATA / "validation")
     if params.tune.resolution:
         train, validation = (shrink_split(split, params.tune.resolution) for split in (train, validation))
     parent = study.user_attrs.get("run_id")
 
     def objective(changed: Params, attempt: Attempt) -> float:
-        attempt.note("pictures", len(train))  # an epoch
+        attempt.note("images", len(train))  # an epoch
         with trial_run(attempt, search, parent):
             return train_trial(
                 changed,
@@ -294,7 +294,7 @@ def train_trial(
     precision: torch.dtype,
     checkpoints: Path,
 ) -> float:
-    """Train a trial's net on small pictures and return its best validation accuracy.
+    """Train a trial's net on small images and return its best validation accuracy.
 
     Where the worker of a trial died, the one that goes on with it here goes on after its last epoch.
     """

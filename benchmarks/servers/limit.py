@@ -1,4 +1,4 @@
-"""The limit: an ASGI app without any framework that finds the picture, decodes it and runs the graph.
+"""The limit: an ASGI app without any framework that finds the image, decodes it and runs the graph.
 
 No checks, no batching, no metrics: what any service on this runtime has to pay.
 """
@@ -23,7 +23,7 @@ graph.run(np.zeros(shape, np.uint8))
 
 
 async def app(scope: dict[str, Any], receive: Any, send: Any) -> None:
-    """Classify the one picture of a form."""
+    """Classify the one image of a form."""
     if scope["type"] != "http":
         return
     if scope["method"] == "GET":  # to see whether it runs

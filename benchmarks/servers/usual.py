@@ -26,11 +26,11 @@ app = FastAPI()
 
 
 @app.post("/predict")
-def predict(picture: UploadFile) -> dict[str, Any]:
-    """Classify one picture; FastAPI runs this in one of its threads."""
-    image = Image.open(io.BytesIO(picture.file.read())).convert("RGB").resize((width, height))
+def predict(image: UploadFile) -> dict[str, Any]:
+    """Classify one image; FastAPI runs this in one of its threads."""
+    rgb = Image.open(io.BytesIO(image.file.read())).convert("RGB").resize((width, height))
     with torch.inference_mode():
-        probabilities = classifier(torch.from_numpy(np.array(image))[None])[0]
+        probabilities = classifier(torch.from_numpy(np.array(rgb))[None])[0]
     best = probabilities.topk(3)
     pairs = zip(best.indices.tolist(), best.values.tolist(), strict=True)
     return {"classes": [{"class": classes[i], "probability": p} for i, p in pairs]}

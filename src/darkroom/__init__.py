@@ -1,4 +1,4 @@
-"""Darkroom: labelled pictures in; a tuned, tracked, registered and served classifier out.
+"""Darkroom: labelled images in; a tuned, tracked, registered and served classifier out.
 
 Importing the package imports nothing heavy: the service runs without torch and MLflow.
 """

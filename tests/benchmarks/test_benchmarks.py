@@ -114,7 +114,7 @@ def run_of(recipe: str, seed: int, accuracy: float, seconds: float) -> dict[str,
         "seed": seed,
         "accuracy": accuracy,
         "seconds": seconds,
-        "pictures_per_second": 1000 / seconds,
+        "images_per_second": 1000 / seconds,
         "gflop_per_second": 120.0,
         "peak_memory_gb": 1.0,
         "precision": "bfloat16",
@@ -133,7 +133,7 @@ def test_the_table() -> None:
         "usual": {
             "epochs": 30,
             "seconds": 22_000.0,
-            "pictures_per_second": 40.0,
+            "images_per_second": 40.0,
             "gflop_per_second": 90.0,
         },
     }
@@ -158,7 +158,7 @@ def test_training_work_is_counted_forward_and_backward(tmp_path: Path) -> None:
     config = {**params.model.model_dump(), "mean": [0.5] * 3, "std": [0.2] * 3, "channels": 3}
     config |= {"classes": list("abcdefghij"), "height": 32, "width": 32}
     work = training.training_flops(build_classifier(config), params, shape=(10, 32, 32, 3))
-    # 118 million products of a picture forward, each a multiplication and an addition; backward twice that
+    # 118 million products of an image forward, each a multiplication and an addition; backward twice that
     # but for the input of the first block's first convolution (13.3 million), which needs no gradient
     assert work / 20 == pytest.approx(2 * (3 * 118.1e6 - 13.3e6), rel=0.01)
     # half of the training without the first block: no gradients of its filters (21.6 million), of its

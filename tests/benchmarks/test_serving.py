@@ -7,11 +7,11 @@ import pytest
 from PIL import Image
 
 from benchmarks.serving import (
+    IMAGES,
     LIMIT,
     OURS,
-    PICTURES,
     draw,
-    pictures_of,
+    images_of,
     ratios,
     summarise,
     table,
@@ -50,20 +50,20 @@ def test_the_median_round_counts_and_errors_add_up() -> None:
     assert ratios(rows) == f"Ours is 0.80 at 1, 2.00 at 8 connections: times {LIMIT}."
 
 
-def test_the_picture_is_drawn(tmp_path: Path) -> None:
+def test_the_image_is_drawn(tmp_path: Path) -> None:
     draw(tmp_path / "serving.png", summarise(RUNS))
     with Image.open(tmp_path / "serving.png") as image:
         assert image.width > 1000
 
 
-def test_every_body_holds_its_picture(tmp_path: Path) -> None:
-    pictures = pictures_of({"height": 32, "width": 32, "channels": 3})
-    assert len({picture.tobytes() for picture in pictures}) == PICTURES
-    folders = write_bodies(tmp_path, pictures)
+def test_every_body_holds_its_image(tmp_path: Path) -> None:
+    images = images_of({"height": 32, "width": 32, "channels": 3})
+    assert len({image.tobytes() for image in images}) == IMAGES
+    folders = write_bodies(tmp_path, images)
     body = (folders["form"] / "5").read_bytes()
-    image = decode(body[body.index(b"\r\n\r\n") + 4 :])
-    assert image.tobytes() == pictures[5].tobytes()
-    assert len(list(folders["json"].iterdir())) == PICTURES
+    decoded = decode(body[body.index(b"\r\n\r\n") + 4 :])
+    assert decoded.tobytes() == images[5].tobytes()
+    assert len(list(folders["json"].iterdir())) == IMAGES
 
 
 @pytest.mark.parametrize("status", [200, 503])
@@ -72,4 +72,4 @@ def test_an_overload_is_told_in_a_sentence(status: int) -> None:
     result["first_answer_after"] = {"status": status, "seconds": 0.02}
     said = told_overload(result)
     assert "500 accepted (250 a second), 99 % of them answered within 1.5 s; 1,234 refused" in said
-    assert said.endswith(f"a picture gets {status} in 20 ms.")
+    assert said.endswith(f"an image gets {status} in 20 ms.")

@@ -108,7 +108,7 @@ def test_the_table_and_the_words() -> None:
     assert summary["random_again"] == 0.5
     assert "| 2 | " in table(summary)
     assert "at 0.41 of its compute" in told(summary)
-    assert "63.00% of unseen pictures" in told(summary)
+    assert "63.00% of unseen images" in told(summary)
     assert {"train.learning_rate": 0.6} in winners(results, length=8)
 
 
@@ -131,7 +131,7 @@ def test_the_space_is_the_benchmarks_alone() -> None:
 def test_it_runs_and_goes_on(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.tuning", "--quick", "--pool", "3", "--length", "4"]
     command += ["--seeds", "1", "--budget", "2", "--again", "1", "--workers", "1", "--resume"]
-    command += ["--results", str(tmp_path / "tuning.json"), "--picture", str(tmp_path / "tuning.png")]
+    command += ["--results", str(tmp_path / "tuning.json"), "--image", str(tmp_path / "tuning.png")]
 
     def run(*more: str) -> str:
         done = subprocess.run(

@@ -13,7 +13,7 @@ from darkroom.data.flips import mirrored
 FILL = torch.tensor([7, 8, 9], dtype=torch.uint8)
 
 
-def pictures(batch: int = 16, height: int = 6, width: int = 5, channels: int = 3) -> Tensor:
+def random_images(batch: int = 16, height: int = 6, width: int = 5, channels: int = 3) -> Tensor:
     generator = torch.Generator().manual_seed(1)
     return torch.randint(10, 256, (batch, height, width, channels), generator=generator).to(torch.uint8)
 
@@ -30,11 +30,11 @@ def changed(x: Tensor, *, mirror: bool = False, translate: int = 0, cutout: int 
 
 
 def test_nothing_asked_for_changes_nothing() -> None:
-    assert torch.equal(changed(pictures()), pictures())
+    assert torch.equal(changed(random_images()), random_images())
 
 
-def test_mirror_is_the_flip_of_the_pictures_it_is_asked_for() -> None:
-    x = pictures()
+def test_mirror_is_the_flip_of_the_images_it_is_asked_for() -> None:
+    x = random_images()
     which = torch.arange(len(x)) % 3 == 0
     out = augment(x, which, translate=0, cutout=0, fill=FILL, generator=torch.Generator())
     assert torch.equal(out[which], x[which].flip(2))
@@ -42,8 +42,8 @@ def test_mirror_is_the_flip_of_the_pictures_it_is_asked_for() -> None:
 
 
 @pytest.mark.parametrize("mirror", [False, True])
-def test_translation_is_a_crop_of_the_reflected_picture(mirror: bool) -> None:
-    x = pictures(1).expand(500, -1, -1, -1)
+def test_translation_is_a_crop_of_the_reflected_image(mirror: bool) -> None:
+    x = random_images(1).expand(500, -1, -1, -1)
     padded = F.pad(x[0].permute(2, 0, 1).float(), (2, 2, 2, 2), mode="reflect")
     crops = {}
     for down in range(5):
@@ -52,14 +52,14 @@ def test_translation_is_a_crop_of_the_reflected_picture(mirror: bool) -> None:
             crops[(crop.flip(1) if mirror else crop).numpy().tobytes()] = (down, right)
     assert len(crops) == 25
     out = changed(x, mirror=mirror, translate=2)
-    shifts = [crops.get(picture.numpy().tobytes()) for picture in out]
-    assert None not in shifts, "a picture is no crop of the padded one"
+    shifts = [crops.get(image.numpy().tobytes()) for image in out]
+    assert None not in shifts, "an image is no crop of the padded one"
     assert set(shifts) == set(crops.values()), "every shift comes up"
 
 
 @pytest.mark.parametrize("side", [1, 2, 3])
 def test_cutout_is_a_square_of_the_fill_colour(side: int) -> None:
-    x = pictures(300)
+    x = random_images(300)
     out = changed(x, cutout=side)
     filled = (out == FILL).all(3)
     assert torch.equal(out[~filled], x[~filled])
@@ -72,17 +72,17 @@ def test_cutout_is_a_square_of_the_fill_colour(side: int) -> None:
 
 
 def test_the_generator_alone_decides() -> None:
-    x = pictures()
+    x = random_images()
     first = changed(x, translate=2, cutout=2, seed=3)
     torch.rand(5)  # the global state plays no part
     assert torch.equal(changed(x, translate=2, cutout=2, seed=3), first)
     assert not torch.equal(changed(x, translate=2, cutout=2, seed=4), first)
-    assert torch.equal(x, pictures()), "the pictures given stay as they are"
+    assert torch.equal(x, random_images()), "the images given stay as they are"
 
 
 @pytest.mark.parametrize(("height", "width", "channels"), [(6, 5, 3), (8, 8, 1), (1, 1, 1), (4, 1, 3)])
 def test_shape_and_dtype_stay(height: int, width: int, channels: int) -> None:
-    x = pictures(9, height, width, channels)
+    x = random_images(9, height, width, channels)
     out = changed(x, mirror=True, translate=9, cutout=20)
     assert out.shape == x.shape
     assert out.dtype == torch.uint8
@@ -90,7 +90,7 @@ def test_shape_and_dtype_stay(height: int, width: int, channels: int) -> None:
         assert torch.equal(changed(x, mirror=True), x)
 
 
-def test_each_picture_is_seen_both_ways_in_two_epochs() -> None:
+def test_each_image_is_seen_both_ways_in_two_epochs() -> None:
     epochs = [mirrored(1000, epoch, seed=5, flip="alternating") for epoch in range(4)]
     for one, other in pairwise(epochs):
         assert torch.equal(one, ~other)

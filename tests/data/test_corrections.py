@@ -1,4 +1,4 @@
-"""Reviewed pictures join the training pictures; a test or validation picture never does."""
+"""Reviewed images join the training images; a test or validation image never does."""
 
 import hashlib
 from pathlib import Path
@@ -15,20 +15,20 @@ from darkroom.data.corrections import CorrectionError, TakenIn, read_corrections
 from darkroom.data.splits import Split, open_split
 from darkroom.files import read_json, sha256_file
 from tests.helpers.checkouts import Checkout, Quickstart, new_checkout
-from tests.helpers.serving import encoded, picture
+from tests.helpers.serving import encoded, random_image
 
 CLASSES = ("cat", "dog")
 SHAPE = {"height": 32, "width": 32, "channels": 3}
 
 
 def noise(seed: int, size: int = 32) -> NDArray[np.uint8]:
-    """Return blocks of chance: like no other picture, and still itself after resizing."""
+    """Return blocks of chance: like no other image, and still itself after resizing."""
     small = np.random.default_rng(seed).integers(0, 256, (size // 4, size // 4, 3), dtype=np.uint8)
     return small.repeat(4, axis=0).repeat(4, axis=1)
 
 
 def splits() -> dict[str, Split]:
-    """Return six pictures of each part, no two alike."""
+    """Return six images of each part, no two alike."""
     return {
         name: Split(np.stack([noise(10 * part + n) for n in range(6)]), np.arange(6) % 2)
         for part, name in enumerate(("train", "validation", "test"), 1)
@@ -56,8 +56,11 @@ def large(pixels: NDArray[np.uint8], kind: str = "PNG", side: int = 200, **optio
     return encoded(Image.fromarray(pixels).resize((side, side), Image.Resampling.BICUBIC), kind, **options)
 
 
-def test_pictures_come_as_the_service_sees_them_and_last(tmp_path: Path) -> None:
-    exact, photo = put(tmp_path, encoded(noise(1)), "dog"), put(tmp_path, encoded(picture(90, 160), "JPEG"))
+def test_images_come_as_the_service_sees_them_and_last(tmp_path: Path) -> None:
+    exact, photo = (
+        put(tmp_path, encoded(noise(1)), "dog"),
+        put(tmp_path, encoded(random_image(90, 160), "JPEG")),
+    )
     done = taken(tmp_path)
     assert outcomes(done) == {exact: "taken", photo: "taken"}
     before = splits()["train"]
@@ -82,7 +85,7 @@ def test_nothing_in_the_folder_changes_nothing(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("part", ["test", "validation"])
-def test_no_held_out_picture_gets_in_whatever_became_of_it(tmp_path: Path, part: str) -> None:
+def test_no_held_out_image_gets_in_whatever_became_of_it(tmp_path: Path, part: str) -> None:
     held = splits()[part].images[3]
     image = Image.fromarray(held)
     brighter = np.clip(held * 0.6 + 60, 0, 255).astype(np.uint8)
@@ -104,12 +107,12 @@ def test_no_held_out_picture_gets_in_whatever_became_of_it(tmp_path: Path, part:
         put(tmp_path, content, CLASSES[number % 2], f".{number}")
     done = taken(tmp_path)
     assert set(outcomes(done).values()) == {"refused"}
-    assert done.outcomes["reason"].str.contains(f"{part} picture").all()
+    assert done.outcomes["reason"].str.contains(f"{part} image").all()
     assert len(done.train) == 6
     assert done.summary["sha256"] is None
 
 
-def test_a_held_out_picture_is_refused_to_the_bit_whatever_the_similarity(tmp_path: Path) -> None:
+def test_a_held_out_image_is_refused_to_the_bit_whatever_the_similarity(tmp_path: Path) -> None:
     plain = np.full((32, 32, 3), 7, dtype=np.uint8)
     parts = splits()
     parts["test"] = Split(np.concatenate([parts["test"].images, plain[None]]), np.zeros(7, dtype=np.int64))
@@ -118,14 +121,14 @@ def test_a_held_out_picture_is_refused_to_the_bit_whatever_the_similarity(tmp_pa
     done = take_in(found, parts, CLASSES, similarity=1.0, mirror=False)
     (row,) = done.outcomes.to_dict("records")
     assert (row["reason"], row["split"], row["index"], row["similarity"]) == (
-        "is a test picture",
+        "is a test image",
         "test",
         6,
         1,
     )
 
 
-def test_a_training_picture_keeps_or_changes_its_class(tmp_path: Path) -> None:
+def test_a_training_image_keeps_or_changes_its_class(tmp_path: Path) -> None:
     train = splits()["train"].images
     same, other = put(tmp_path, encoded(train[2]), "cat"), put(tmp_path, encoded(train[4]), "dog")
     done = taken(tmp_path)
@@ -135,7 +138,7 @@ def test_a_training_picture_keeps_or_changes_its_class(tmp_path: Path) -> None:
     assert "which was cat" in str(done.outcomes.set_index("sha256").loc[other, "reason"])
 
 
-def test_the_same_picture_twice_is_taken_once_and_not_at_all_where_its_classes_differ(tmp_path: Path) -> None:
+def test_the_same_image_twice_is_taken_once_and_not_at_all_where_its_classes_differ(tmp_path: Path) -> None:
     twins = [put(tmp_path, encoded(noise(1), kind), "cat", f".{kind}") for kind in ("PNG", "BMP")]
     rivals = [
         put(tmp_path, encoded(noise(2), kind), name, f".{kind}")
@@ -148,7 +151,7 @@ def test_the_same_picture_twice_is_taken_once_and_not_at_all_where_its_classes_d
         **dict.fromkeys(rivals, "refused"),
     }
     reasons = done.outcomes.set_index("sha256")["reason"]
-    assert f"the same picture as correction {rivals[1][:12]}, of dog" == reasons[rivals[0]]
+    assert f"the same image as correction {rivals[1][:12]}, of dog" == reasons[rivals[0]]
 
 
 def test_what_cannot_be_a_correction_is_named(tmp_path: Path) -> None:
@@ -168,7 +171,7 @@ def test_what_cannot_be_a_correction_is_named(tmp_path: Path) -> None:
         assert told in said
 
 
-def test_a_broken_picture_is_refused_with_the_reason(tmp_path: Path) -> None:
+def test_a_broken_image_is_refused_with_the_reason(tmp_path: Path) -> None:
     cut = put(tmp_path, encoded(noise(1))[:60])
     done = taken(tmp_path)
     assert outcomes(done) == {cut: "refused"}
@@ -218,7 +221,7 @@ def test_the_stage_takes_them_in_and_says_so(digits: Checkout, quickstart: Quick
 
 def test_an_unknown_class_stops_the_stage_with_a_message(digits: Checkout) -> None:
     wrong = digits.root / "corrections/digits/eleven"
-    put(wrong.parent, encoded(picture()), "eleven")
+    put(wrong.parent, encoded(random_image()), "eleven")
     try:
         done = digits.run("python", "-m", "pipeline.preprocess", check=False)
     finally:

@@ -1,4 +1,4 @@
-"""Raw files to splits, on synthetic pictures in CIFAR-10's real layout and on the digits."""
+"""Raw files to splits, on synthetic images in CIFAR-10's real layout and on the digits."""
 
 import gzip
 import hashlib
@@ -24,8 +24,8 @@ RECORDS = 20
 FILES = [f"data_batch_{number}.bin" for number in range(1, 6)] + ["test_batch.bin"]
 
 
-def picture(file: int, record: int) -> NDArray[np.uint8]:
-    """Return the picture of one record, uint8 [32,32,3], different for each."""
+def random_image(file: int, record: int) -> NDArray[np.uint8]:
+    """Return the image of one record, uint8 [32,32,3], different for each."""
     return np.random.default_rng([file, record]).integers(0, 256, (32, 32, 3), dtype=np.uint8)
 
 
@@ -36,7 +36,7 @@ def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     for file, name in enumerate(FILES):
         content = bytearray()
         for record in range(RECORDS):
-            image = picture(file, record)
+            image = random_image(file, record)
             content.append(record % 10)
             for channel in range(3):
                 content += image[:, :, channel].tobytes()
@@ -48,14 +48,16 @@ def cifar(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_cifar_pixels_and_labels_come_out_right(cifar: Path) -> None:
     raw = read_raw("cifar10", cifar)
     assert raw.classes == tuple(CLASSES)
-    assert raw.learning.images.shape == (5 * RECORDS, 32, 32, 3)
-    assert raw.learning.images.dtype == np.uint8
-    assert raw.learning.labels.dtype == np.int64
-    np.testing.assert_array_equal(raw.learning.labels, np.arange(5 * RECORDS) % 10)
+    assert raw.train.images.shape == (5 * RECORDS, 32, 32, 3)
+    assert raw.train.images.dtype == np.uint8
+    assert raw.train.labels.dtype == np.int64
+    np.testing.assert_array_equal(raw.train.labels, np.arange(5 * RECORDS) % 10)
     for file in range(5):
         for record in range(RECORDS):
-            np.testing.assert_array_equal(raw.learning.images[file * RECORDS + record], picture(file, record))
-    np.testing.assert_array_equal(raw.test.images[3], picture(5, 3))
+            np.testing.assert_array_equal(
+                raw.train.images[file * RECORDS + record], random_image(file, record)
+            )
+    np.testing.assert_array_equal(raw.test.images[3], random_image(5, 3))
     np.testing.assert_array_equal(raw.test.labels, np.arange(RECORDS) % 10)
 
 
@@ -82,7 +84,7 @@ def test_labels_out_of_range_are_refused(cifar: Path) -> None:
 
 def test_an_empty_class_is_refused(cifar: Path) -> None:
     relabel(cifar / "test_batch.bin", 9, 8)
-    with pytest.raises(ValueError, match="test part: no picture of truck"):
+    with pytest.raises(ValueError, match="test part: no image of truck"):
         read_raw("cifar10", cifar)
 
 
@@ -92,20 +94,20 @@ def test_impossible_labels_and_classes() -> None:
         check_split("part", Split(images, np.array([-1, 1])), ["a", "b"])
     with pytest.raises(ValueError, match="different names"):
         check_split("part", Split(images, np.array([0, 1])), ["a", "a"])
-    with pytest.raises(ValueError, match="no picture of a, b"):
+    with pytest.raises(ValueError, match="no image of a, b"):
         check_split("part", Split(images[:0], np.array([], dtype=np.int64)), ["a", "b"])
     check_split("part", Split(images, np.array([0, 1])), ["a", "b"])
 
 
 def test_digits_are_dark_ink_on_light_paper() -> None:
     raw = digits()
-    everything = np.concatenate([raw.learning.images, raw.test.images])
+    everything = np.concatenate([raw.train.images, raw.test.images])
     assert everything.shape == (1797, 8, 8, 1)
     assert everything.dtype == np.uint8
     assert (everything.min(), everything.max()) == (0, 255)
     # the corners of a digit are paper; of a zero the middle is too, of a one it is ink
     assert everything[:, 0, 0].mean() > 250
-    learning = raw.learning
+    learning = raw.train
     assert learning.images[learning.labels == 1][:, 3:5, 3:5].mean() < 60
     assert learning.images[learning.labels == 0][:, 3:5, 3:5].mean() > 180
     assert raw.classes == tuple("0123456789")
@@ -166,7 +168,7 @@ def test_the_report_finds_what_was_planted() -> None:
     assert [report["splits"][name]["duplicates"] for name in splits] == [2, 0, 0]
     assert report["duplicates_across"] == {"train-validation": 1, "train-test": 2, "validation-test": 0}
     assert report["splits"]["test"] == {
-        "pictures": 10,
+        "images": 10,
         "shape": [4, 4, 3],
         "dtype": "uint8",
         "range": [int(test.images.min()), int(test.images.max())],
@@ -198,7 +200,7 @@ def test_a_split_and_its_manifest_come_back(tmp_path: Path) -> None:
     assert read["sha256"][2] == hashlib.sha256(split.images[2].tobytes()).hexdigest()
 
 
-def test_the_hash_of_a_split_is_of_pictures_and_labels(tmp_path: Path) -> None:
+def test_the_hash_of_a_split_is_of_images_and_labels(tmp_path: Path) -> None:
     split = random_split(6, 0)
     other = Split(split.images, 1 - split.labels)
     for name, part in {"a": split, "b": split, "c": other}.items():

@@ -45,7 +45,7 @@ class Server(ThreadingHTTPServer):
 
     @property
     def url(self) -> str:
-        return f"http://127.0.0.1:{self.server_address[1]}/pictures.tar.gz"
+        return f"http://127.0.0.1:{self.server_address[1]}/images.tar.gz"
 
     def ranges(self) -> list[str | None]:
         return [request.get("Range") for request in self.requests]
@@ -109,11 +109,11 @@ def serve(content: bytes, *, etag: str = '"one"', until: int | None = None) -> A
 def closed_port() -> str:
     with socket.socket() as holder:
         holder.bind(("127.0.0.1", 0))
-        return f"http://127.0.0.1:{holder.getsockname()[1]}/pictures.tar.gz"
+        return f"http://127.0.0.1:{holder.getsockname()[1]}/images.tar.gz"
 
 
 def get(place: Path, *sources: Source, retries: int = 3, advice: str = "") -> fetching.Fetched:
-    return fetch(sources, place / "pictures.tar.gz", retries=retries, backoff_s=0, advice=advice)
+    return fetch(sources, place / "images.tar.gz", retries=retries, backoff_s=0, advice=advice)
 
 
 def leftovers(folder: Path) -> list[str]:
@@ -127,7 +127,7 @@ def test_a_whole_transfer(server: Server, tmp_path: Path) -> None:
     fetched = get(tmp_path / "new", Source(server.url, md5(BODY)))
     assert fetched.path.read_bytes() == BODY
     assert fetched.source == server.url
-    assert leftovers(tmp_path / "new") == ["pictures.tar.gz", "pictures.tar.gz.json"]
+    assert leftovers(tmp_path / "new") == ["images.tar.gz", "images.tar.gz.json"]
 
 
 def test_a_broken_transfer_is_resumed(server: Server, tmp_path: Path) -> None:
@@ -141,7 +141,7 @@ def test_a_later_call_resumes(server: Server, tmp_path: Path) -> None:
     server.answers = [serve(BODY, until=HALF)]
     with pytest.raises(DownloadError, match=r"broke off at 50,000 of 100,000 bytes \(1 tries\)"):
         get(tmp_path, Source(server.url, md5(BODY)), retries=0)
-    assert not (tmp_path / "pictures.tar.gz").exists()
+    assert not (tmp_path / "images.tar.gz").exists()
     server.answers = [serve(BODY)]
     assert get(tmp_path, Source(server.url, md5(BODY))).path.read_bytes() == BODY
     assert server.ranges() == [None, f"bytes={HALF}-"]
@@ -228,7 +228,7 @@ def test_a_length_that_is_too_long(server: Server, tmp_path: Path) -> None:
     with pytest.raises(DownloadError, match=r"broke off at 100,000 of 100,100 bytes \(2 tries\)"):
         get(tmp_path, Source(server.url, md5(BODY)), retries=1)
     assert len(server.requests) == 2
-    assert not (tmp_path / "pictures.tar.gz").exists()
+    assert not (tmp_path / "images.tar.gz").exists()
 
 
 def test_a_length_that_is_too_short(server: Server, tmp_path: Path) -> None:
@@ -296,7 +296,7 @@ def test_the_error_names_every_source_and_the_way_out(server: Server, tmp_path: 
     with pytest.raises(DownloadError) as caught:
         get(tmp_path, Source(absent, md5(BODY)), *sources, retries=1, advice="do this")
     assert str(caught.value).splitlines() == [
-        "no source gave pictures.tar.gz:",
+        "no source gave images.tar.gz:",
         f"  {absent}: no such file",
         f"  {server.url}: answered 404 Not Found",
         f"  {server.url}: sent 100,000 bytes whose md5 is {md5(OTHER).digest}, not {md5(BODY).digest}",
@@ -310,7 +310,7 @@ def test_secrets_in_a_url_stay_there(
     server: Server, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     port = server.server_address[1]
-    secret = f"http://me:hidden@127.0.0.1:{port}/pictures.tar.gz?token=hidden"
+    secret = f"http://me:hidden@127.0.0.1:{port}/images.tar.gz?token=hidden"
     server.answers = [serve(BODY, until=HALF), serve(BODY)]
     assert get(tmp_path, Source(secret, md5(BODY))).source == server.url
     unreachable = closed_port().replace("//", "//me:hidden@") + "?token=hidden"
@@ -324,14 +324,14 @@ def test_what_is_there_already_is_used(server: Server, tmp_path: Path) -> None:
     for _ in range(2):
         assert get(tmp_path, Source(server.url, md5(BODY))).source == server.url
     assert len(server.requests) == 1
-    (tmp_path / "pictures.tar.gz").write_bytes(BODY[:-1])
+    (tmp_path / "images.tar.gz").write_bytes(BODY[:-1])
     assert get(tmp_path, Source(server.url, md5(BODY))).path.read_bytes() == BODY
     assert len(server.requests) == 2
 
 
 def test_an_archive_put_there_by_hand_is_used(tmp_path: Path) -> None:
-    (tmp_path / "pictures.tar.gz").write_bytes(BODY)
-    assert get(tmp_path, Source(closed_port(), md5(BODY))).source == "pictures.tar.gz"
+    (tmp_path / "images.tar.gz").write_bytes(BODY)
+    assert get(tmp_path, Source(closed_port(), md5(BODY))).source == "images.tar.gz"
 
 
 def test_a_local_file_is_used_where_it_is(server: Server, tmp_path: Path) -> None:
@@ -479,7 +479,7 @@ def test_a_damaged_archive(tmp_path: Path, damage: str) -> None:
 
 @pytest.fixture(scope="module")
 def black_cifar10(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """An archive of CIFAR-10's shape, every picture black: it packs to 200 kB."""
+    """An archive of CIFAR-10's shape, every image black: it packs to 200 kB."""
     path = tmp_path_factory.mktemp("mirror") / "black.tar.gz"
     files = {f"{cifar10.FOLDER}/batches.meta.txt": b"airplane\nautomobile\n"}
     members = []

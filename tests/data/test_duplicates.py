@@ -1,4 +1,4 @@
-"""Near-duplicates: planted copies are found, other pictures are not."""
+"""Near-duplicates: planted copies are found, other images are not."""
 
 import numpy as np
 import pandas as pd
@@ -10,10 +10,10 @@ from darkroom.data import duplicates
 from darkroom.data.duplicates import near_duplicates
 
 
-def pictures(
+def random_images(
     count: int, seed: int, *, height: int = 32, width: int = 32, channels: int = 3
 ) -> NDArray[np.uint8]:
-    """Return smooth pictures, all different: uint8 [N,H,W,C] within 30..225."""
+    """Return smooth images, all different: uint8 [N,H,W,C] within 30..225."""
     generator = np.random.default_rng(seed)
     smooth = ndimage.gaussian_filter(
         generator.standard_normal((count, height, width, channels)), (0, 2, 2, 0)
@@ -39,7 +39,7 @@ def assert_columns(table: pd.DataFrame) -> None:
 
 
 def test_copies_are_found_where_they_are_most_similar_first() -> None:
-    test, train, validation = pictures(20, 1), pictures(50, 2), pictures(30, 3)
+    test, train, validation = random_images(20, 1), random_images(50, 2), random_images(30, 3)
     train[41] = noisy(test[3], 3)
     validation[7] = test[11]
     train[0] = (0.5 * test[19] + 60).astype(np.uint8)  # with less contrast and more light
@@ -53,8 +53,8 @@ def test_copies_are_found_where_they_are_most_similar_first() -> None:
 
 
 def test_only_the_closest_counts_and_of_equal_ones_the_first() -> None:
-    test = pictures(3, 1)
-    train, validation = pictures(9, 2), pictures(9, 3)
+    test = random_images(3, 1)
+    train, validation = random_images(9, 2), random_images(9, 3)
     train[2] = noisy(test[1], 10)
     validation[4] = validation[6] = noisy(test[1], 2)
     others = {"train": train, "validation": validation}
@@ -65,7 +65,7 @@ def test_only_the_closest_counts_and_of_equal_ones_the_first() -> None:
 
 
 def test_mirrored_copies_count_if_asked_for() -> None:
-    test, train = pictures(5, 1, height=24, width=37), pictures(9, 2, height=24, width=37)
+    test, train = random_images(5, 1, height=24, width=37), random_images(9, 2, height=24, width=37)
     train[8] = test[2, :, ::-1]
     table = near_duplicates(test, {"train": train}, similarity=0.99, mirror=True)
     assert rows(table) == [(2, "train", 8)]
@@ -88,14 +88,14 @@ def test_similarity_is_the_correlation_of_averaged_pixels_less_their_surrounding
         assert table["similarity"].tolist() == pytest.approx(expected.max(axis=1), abs=1e-5)
         assert table["index"].tolist() == expected.argmax(axis=1).tolist()
 
-    check(pictures(4, 1), pictures(6, 2), averaged=2)
+    check(random_images(4, 1), random_images(6, 2), averaged=2)
     small = {"height": 8, "width": 9, "channels": 1}
-    check(pictures(4, 1, **small), pictures(6, 2, **small), averaged=1)
+    check(random_images(4, 1, **small), random_images(6, 2, **small), averaged=1)
 
 
 def test_the_same_layout_alone_is_not_similar() -> None:
     sky = np.linspace(160, 40, 32)[:, None, None]
-    test, train = ((0.4 * pictures(5, seed) + sky).astype(np.uint8) for seed in (1, 2))
+    test, train = ((0.4 * random_images(5, seed) + sky).astype(np.uint8) for seed in (1, 2))
     plain = np.corrcoef(test.reshape(5, -1), train.reshape(5, -1))[:5, 5:]
     assert plain.max(axis=1).min() > 0.9
     table = near_duplicates(test, {"train": train}, similarity=-1, mirror=True)
@@ -103,7 +103,7 @@ def test_the_same_layout_alone_is_not_similar() -> None:
 
 
 def test_mirrored_similarity_is_the_larger_of_both() -> None:
-    test, train = pictures(30, 1), pictures(40, 2)
+    test, train = random_images(30, 1), random_images(40, 2)
     others = {"train": train}
 
     def found(images: NDArray[np.uint8], mirror: bool) -> NDArray[np.float64]:
@@ -114,9 +114,9 @@ def test_mirrored_similarity_is_the_larger_of_both() -> None:
     assert found(test, True) == pytest.approx(larger, abs=1e-5)
 
 
-def test_pictures_of_one_colour_are_similar_to_equal_ones_alone() -> None:
-    train = pictures(6, 2, height=21, width=50)  # sides that areas cut through: averages are rounded
-    test = pictures(4, 1, height=21, width=50)
+def test_images_of_one_colour_are_similar_to_equal_ones_alone() -> None:
+    train = random_images(6, 2, height=21, width=50)  # sides that areas cut through: averages are rounded
+    test = random_images(4, 1, height=21, width=50)
     train[1], train[2], train[4] = (20, 40, 60), 200, 200
     test[0], test[2], test[3] = 200, 201, (10, 20, 30)
     table = near_duplicates(test, {"train": train}, similarity=-1, mirror=True)
@@ -129,7 +129,7 @@ def test_pictures_of_one_colour_are_similar_to_equal_ones_alone() -> None:
 
 
 def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
-    test, train, validation = pictures(23, 1), pictures(31, 2), pictures(17, 3)
+    test, train, validation = random_images(23, 1), random_images(31, 2), random_images(17, 3)
     train[30], validation[16] = test[22], noisy(test[10], 4)
     test[5] = validation[3] = 9
     others = {"train": train, "validation": validation}
@@ -142,9 +142,9 @@ def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
     assert len(whole) == 23
 
 
-def test_pictures_may_be_memory_mapped(tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_images_may_be_memory_mapped(tmp_path_factory: pytest.TempPathFactory) -> None:
     folder = tmp_path_factory.mktemp("mapped")
-    test, train = pictures(5, 1), pictures(9, 2)
+    test, train = random_images(5, 1), random_images(9, 2)
     train[8], train[0], test[0] = test[2], 50, 50
     np.save(folder / "test.npy", test)
     np.save(folder / "train.npy", train)
@@ -155,8 +155,8 @@ def test_pictures_may_be_memory_mapped(tmp_path_factory: pytest.TempPathFactory)
 
 @pytest.mark.parametrize("count", [0, 3])
 def test_nothing_similar_gives_an_empty_table(count: int) -> None:
-    test = pictures(count, 1)
-    for others in ({}, {"train": pictures(0, 2)}, {"train": pictures(5, 2)}):
+    test = random_images(count, 1)
+    for others in ({}, {"train": random_images(0, 2)}, {"train": random_images(5, 2)}):
         table = near_duplicates(test, others, similarity=0.99, mirror=True)
         assert_columns(table)
         assert len(table) == 0
@@ -165,12 +165,17 @@ def test_nothing_similar_gives_an_empty_table(count: int) -> None:
 @pytest.mark.parametrize(
     ("test", "other", "similarity", "message"),
     [
-        (pictures(2, 1), pictures(2, 2), 1.01, r"between -1 and 1, got 1\.01"),
-        (pictures(2, 1), pictures(2, 2), float("nan"), "got nan"),
-        (pictures(2, 1), pictures(2, 2, height=31), 0.9, r"train holds pictures uint8 \[2, 31, 32, 3\]"),
-        (pictures(2, 1), pictures(2, 2).astype(np.float32), 0.9, "train holds pictures float32"),
-        (pictures(2, 1).astype(np.float32), pictures(2, 2), 0.9, "test holds pictures float32"),
-        (pictures(2, 1)[0], pictures(2, 2), 0.9, r"test holds pictures uint8 \[32, 32, 3\]"),
+        (random_images(2, 1), random_images(2, 2), 1.01, r"between -1 and 1, got 1\.01"),
+        (random_images(2, 1), random_images(2, 2), float("nan"), "got nan"),
+        (
+            random_images(2, 1),
+            random_images(2, 2, height=31),
+            0.9,
+            r"train holds images uint8 \[2, 31, 32, 3\]",
+        ),
+        (random_images(2, 1), random_images(2, 2).astype(np.float32), 0.9, "train holds images float32"),
+        (random_images(2, 1).astype(np.float32), random_images(2, 2), 0.9, "test holds images float32"),
+        (random_images(2, 1)[0], random_images(2, 2), 0.9, r"test holds images uint8 \[32, 32, 3\]"),
     ],
 )
 def test_what_cannot_be_is_refused(

@@ -17,7 +17,7 @@ import yaml
 from darkroom.serving.http.admission import PROBES
 from darkroom.serving.settings import read_settings
 from tests.helpers.checkouts import PROJECT
-from tests.helpers.serving import bento_of, encoded, free_port, picture, serve_bento
+from tests.helpers.serving import bento_of, encoded, free_port, random_image, serve_bento
 from tests.helpers.waiting import answers, eventually
 
 DEPLOY = PROJECT / "deploy"
@@ -223,7 +223,7 @@ def test_the_bento_serves_as_nobody_where_nothing_but_tmp_can_be_written(tmp_pat
         path.chmod(0o755 if path.is_dir() else 0o644)
     with contained(bento, log) as url:
         eventually(lambda: answers(f"{url}/readyz"), log.read_text, seconds=60)
-        sent = {"picture": encoded(picture(8, 8, 1))}
+        sent = {"image": encoded(random_image(8, 8, 1))}
         assert requests.post(f"{url}/predict", files=sent, timeout=30).status_code == 200
         kept = requests.post(f"{url}/feedback", files=sent, data={"class": "7"}, timeout=30)
         assert kept.json() == {"class": "7", "new": True}

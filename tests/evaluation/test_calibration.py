@@ -1,4 +1,4 @@
-"""Temperature, calibration error and the threshold of sure answers do what they are for."""
+"""Temperature, calibration error and the threshold of confident answers do what they are for."""
 
 import numpy as np
 import pytest
@@ -8,20 +8,20 @@ from scipy.special import softmax
 from darkroom.evaluation.calibration import (
     calibration_error,
     calibration_interval,
+    confidence_threshold,
     coverage_curve,
     fit_temperature,
     reliability_table,
     scale,
-    sure_threshold,
 )
 
 
-def drawn(pictures: int, *, sharpness: float, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+def drawn(images: int, *, sharpness: float, seed: int = 0) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
     """Return logits whose softmax is the true chance of each label once divided by `sharpness`."""
     generator = np.random.default_rng(seed)
-    truth = generator.normal(0, 2, (pictures, 5))
+    truth = generator.normal(0, 2, (images, 5))
     chances = softmax(truth, axis=1)
-    labels = (generator.random((pictures, 1)) > chances.cumsum(axis=1)).sum(axis=1)
+    labels = (generator.random((images, 1)) > chances.cumsum(axis=1)).sum(axis=1)
     return (truth * sharpness).astype(np.float32), labels.astype(np.int64)
 
 
@@ -49,7 +49,7 @@ def test_a_set_without_a_mistake_does_not_make_probabilities_certain() -> None:
     logits = (np.eye(5)[labels] * 4).astype(np.float32)
     temperature = fit_temperature(logits, labels)
     confidence = scale(logits, temperature).max(axis=1)
-    # as sure as one mistake in 102 would allow, however many classes there are
+    # as confident as one mistake in 102 would allow, however many classes there are
     assert confidence == pytest.approx(np.full(100, 101 / 102), abs=0.002)
     labels = np.arange(200) % 50
     logits = (np.eye(50)[labels] * 4).astype(np.float32)
@@ -94,35 +94,35 @@ def test_the_interval_of_the_calibration_error_holds_the_true_one() -> None:
     assert low < 0.005 < calibration_error(confidence, calibrated), "what chance adds is no error"
 
 
-def test_reliability_bins_hold_every_picture_once() -> None:
+def test_reliability_bins_hold_every_image_once() -> None:
     logits, labels = drawn(2_000, sharpness=1.0)
     probabilities = scale(logits, 1.0)
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     table = reliability_table(confidence, right)
-    assert table["pictures"].sum() == 2_000
+    assert table["images"].sum() == 2_000
     assert ((table["low"] <= table["confidence"]) & (table["confidence"] <= table["high"] + 1e-6)).all()
     assert (
         (table["accuracy_low"] <= table["accuracy"]) & (table["accuracy"] <= table["accuracy_high"])
     ).all()
-    gaps = (table["accuracy"] - table["confidence"]).abs() * table["pictures"]
+    gaps = (table["accuracy"] - table["confidence"]).abs() * table["images"]
     assert gaps.sum() / 2_000 == pytest.approx(calibration_error(confidence, right))
 
 
 def test_the_sure_threshold_keeps_what_it_promises_and_as_many_as_it_can() -> None:
     confidence = np.array([0.9, 0.8, 0.8, 0.7, 0.6, 0.5], dtype=np.float32)
     right = np.array([True, True, True, True, False, False])
-    assert sure_threshold(confidence, right, accuracy=1.0) == pytest.approx(0.7)
-    assert sure_threshold(confidence, right, accuracy=0.8) == pytest.approx(0.6)
-    assert sure_threshold(confidence, right, accuracy=0.5) == pytest.approx(0.5)
+    assert confidence_threshold(confidence, right, accuracy=1.0) == pytest.approx(0.7)
+    assert confidence_threshold(confidence, right, accuracy=0.8) == pytest.approx(0.6)
+    assert confidence_threshold(confidence, right, accuracy=0.5) == pytest.approx(0.5)
 
 
 def test_equal_confidence_is_answered_together() -> None:
     confidence, right = np.array([0.9, 0.9, 0.4]), np.array([True, False, True])
-    assert sure_threshold(confidence, right, accuracy=0.9) is None
-    assert sure_threshold(confidence, right, accuracy=0.6) == pytest.approx(0.4)
+    assert confidence_threshold(confidence, right, accuracy=0.9) is None
+    assert confidence_threshold(confidence, right, accuracy=0.6) == pytest.approx(0.4)
 
 
-def test_the_coverage_curve_starts_with_every_picture() -> None:
+def test_the_coverage_curve_starts_with_every_image() -> None:
     logits, labels = drawn(3_000, sharpness=1.0)
     probabilities = scale(logits, 1.0)
     confidence, right = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels

@@ -1,4 +1,4 @@
-"""Corruptions: what each does to pictures, and that it does more of it at every strength."""
+"""Corruptions: what each does to images, and that it does more of it at every strength."""
 
 from itertools import pairwise
 
@@ -25,15 +25,15 @@ def photographs(count: int, height: int = 32, width: int = 32, channels: int = 3
     for deviation in (min(height, width) / 8, min(height, width) / 32):
         octave = ndimage.gaussian_filter(fields, (0, deviation, deviation, 0))
         smooth += octave / octave.std() * deviation
-    pictures = 110 + 40 * smooth / smooth.std()
-    for picture in pictures:
+    images = 110 + 40 * smooth / smooth.std()
+    for image in images:
         top, left = generator.integers(0, height // 2), generator.integers(0, width // 2)
-        picture[top : top + height // 3, left : left + width // 3] += generator.normal(0, 60, channels)
-    return np.asarray(pictures.clip(0, 255), dtype=np.uint8)
+        image[top : top + height // 3, left : left + width // 3] += generator.normal(0, 60, channels)
+    return np.asarray(images.clip(0, 255), dtype=np.uint8)
 
 
 def grey(*rows: list[int]) -> NDArray[np.uint8]:
-    """Return one grey picture, uint8 [1,H,W,1]."""
+    """Return one grey image, uint8 [1,H,W,1]."""
     return np.array(rows, dtype=np.uint8)[None, :, :, None]
 
 
@@ -43,25 +43,25 @@ def enlarged(images: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:
 
 
 def difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.float64]:
-    """Return each picture's mean absolute difference."""
+    """Return each image's mean absolute difference."""
     return np.asarray(np.abs(one.astype(np.float64) - other).mean(axis=(1, 2, 3)))
 
 
-PICTURES = {
+IMAGES = {
     "colour": photographs(60),
     "grey": photographs(60, channels=1),
     "wide": photographs(60, height=24, width=61),
     "large": photographs(12, height=224, width=224),
     "small": photographs(60, height=8, width=8),
-    "digits": digits().learning.images[:200],
-    "enlarged digits": enlarged(digits().learning.images[:100], 40),
+    "digits": digits().train.images[:200],
+    "enlarged digits": enlarged(digits().train.images[:100], 40),
 }
 
 
-@pytest.mark.parametrize("kind", PICTURES)
+@pytest.mark.parametrize("kind", IMAGES)
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_every_strength_changes_every_picture_and_more_than_the_one_before(name: str, kind: str) -> None:
-    images = PICTURES[kind]
+def test_every_strength_changes_every_image_and_more_than_the_one_before(name: str, kind: str) -> None:
+    images = IMAGES[kind]
     before = images.copy()
     differences = []
     for strength in STRENGTHS:
@@ -86,7 +86,7 @@ def test_the_seed_decides(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_a_picture_does_not_depend_on_those_after_it_nor_on_the_chunks(
+def test_an_image_does_not_depend_on_those_after_it_nor_on_the_chunks(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     images = photographs(7)
@@ -97,7 +97,7 @@ def test_a_picture_does_not_depend_on_those_after_it_nor_on_the_chunks(
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_no_pictures_and_the_smallest_pictures(name: str) -> None:
+def test_no_images_and_the_smallest_images(name: str) -> None:
     assert corrupt(photographs(0), name, 1, seed=0).shape == (0, 32, 32, 3)
     small = photographs(3, height=2, width=3)
     for strength in STRENGTHS:
@@ -105,7 +105,7 @@ def test_no_pictures_and_the_smallest_pictures(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", CORRUPTIONS)
-def test_pictures_stay_on_disk(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+def test_images_stay_on_disk(name: str, tmp_path_factory: pytest.TempPathFactory) -> None:
     path = tmp_path_factory.mktemp("mapped") / "images.npy"
     images = photographs(4)
     np.save(path, images)
@@ -155,7 +155,7 @@ def test_pixelate_makes_blocks_of_their_mean() -> None:
 
 
 @pytest.mark.parametrize("name", ["blur", "rotation"])
-def test_a_larger_picture_of_the_same_is_hit_as_hard(name: str) -> None:
+def test_a_larger_image_of_the_same_is_hit_as_hard(name: str) -> None:
     images = photographs(40)
     large = enlarged(images, 96)
     for strength in STRENGTHS[2:]:  # a narrower Gaussian falls between the pixels of the small ones

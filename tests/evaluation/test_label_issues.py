@@ -27,7 +27,7 @@ def test_issues_by_hand() -> None:
         [
             [0.90, 0.10, 0.00],  # cat
             [0.70, 0.30, 0.00],  # cat
-            [0.20, 0.80, 0.00],  # cat, but as sure to be a dog as dogs are
+            [0.20, 0.80, 0.00],  # cat, but as confident to be a dog as dogs are
             [0.45, 0.55, 0.00],  # cat, rather a dog, but dogs get more
             [0.10, 0.75, 0.15],  # dog
             [0.35, 0.65, 0.00],  # dog
@@ -47,7 +47,7 @@ def test_issues_by_hand() -> None:
     assert table["margin"].tolist() == pytest.approx([-0.6, -0.2])
 
 
-def test_a_class_without_pictures_is_never_suggested() -> None:
+def test_a_class_without_images_is_never_suggested() -> None:
     probabilities = np.array([[0.3, 0.0, 0.7], [0.6, 0.4, 0.0], [0.1, 0.9, 0.0]], dtype=np.float32)
     table = label_issues(probabilities, np.array([0, 0, 1]), classes=CLASSES)
     assert_columns(table)
@@ -81,7 +81,7 @@ def test_sure_and_right_everywhere_is_no_issue() -> None:
     assert len(label_issues(np.ones((3, 1)), np.zeros(3, dtype=np.int64), classes=["one"])) == 0
 
 
-def test_equal_margins_keep_the_order_of_the_pictures() -> None:
+def test_equal_margins_keep_the_order_of_the_images() -> None:
     probabilities = np.array([[0.1, 0.9]] * 5 + [[0.2, 0.8]] + [[0.9, 0.1]] * 6)
     labels = np.array([0, 1, 0, 1, 1, 1] + [0] * 6)
     assert label_issues(probabilities, labels, classes=["a", "b"])["index"].tolist() == [0, 2]
@@ -90,7 +90,7 @@ def test_equal_margins_keep_the_order_of_the_pictures() -> None:
 @pytest.fixture(scope="module")
 def planted() -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]]:
     """Return out-of-sample probabilities, labels of which some were changed, the true ones, and which."""
-    learning = digits().learning
+    learning = digits().train
     generator = np.random.default_rng(0)
     wrong = np.sort(generator.permutation(len(learning))[:PLANTED])
     labels = learning.labels.copy()

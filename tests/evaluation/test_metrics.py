@@ -15,7 +15,7 @@ from darkroom.evaluation.metrics import (
     confusion_table,
     per_class_table,
     wilson_interval,
-    worst_mistakes,
+    worst_misclassified,
 )
 
 CLASSES = ["cat", "dog", "ship"]
@@ -74,12 +74,12 @@ def test_wilson_refuses(arguments: tuple[int, int], message: str) -> None:
 
 def test_headline_numbers_by_hand() -> None:
     found = classification_metrics(PROBABILITIES, LABELS, classes=CLASSES, top_k=2)
-    assert found["pictures"] == 6
+    assert found["images"] == 6
     assert found["accuracy"] == pytest.approx(4 / 6)
     assert (found["accuracy_low"], found["accuracy_high"]) == wilson_interval(4, 6)
     own = [0.7, 0.5, 0.3, 0.8, 0.9, 0.1]  # what each true class got
     assert found["loss"] == pytest.approx(-sum(map(math.log, own)) / 6, rel=1e-6)
-    # The last picture has its class third, all others first or second.
+    # The last image has its class third, all others first or second.
     assert found["top_2_accuracy"] == pytest.approx(5 / 6)
     # F1 = 2 right / (predicted + actual): cat 4/6, dog 2/4, ship 2/2.
     by_hand = {
@@ -109,12 +109,12 @@ def test_ties_go_to_the_first_class_in_top_k_as_in_accuracy() -> None:
 
 
 def test_probability_zero_gives_a_finite_loss() -> None:
-    sure = np.array([[1.0, 0.0]], dtype=np.float32)
-    found = classification_metrics(sure, np.array([1]), classes=["a", "b"], top_k=1)
+    confident = np.array([[1.0, 0.0]], dtype=np.float32)
+    found = classification_metrics(confident, np.array([1]), classes=["a", "b"], top_k=1)
     assert 80 < found["loss"] < 100
 
 
-def test_a_class_without_pictures_or_predictions() -> None:
+def test_a_class_without_images_or_predictions() -> None:
     probabilities = np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]], dtype=np.float32)
     labels = np.array([0, 0])  # dog is predicted but not there, ship neither
     found = classification_metrics(probabilities, labels, classes=CLASSES, top_k=1)
@@ -138,7 +138,7 @@ def test_per_class_table_by_hand() -> None:
     assert (table["recall_low"][0], table["recall_high"][0]) == wilson_interval(2, 3)
 
 
-def test_confusion_table_has_a_row_a_picture() -> None:
+def test_confusion_table_has_a_row_an_image() -> None:
     table = confusion_table(PROBABILITIES, LABELS, classes=CLASSES)
     assert list(table.columns) == ["actual", "predicted"]
     assert table.to_numpy().tolist() == [
@@ -151,17 +151,17 @@ def test_worst_mistakes_most_confident_first_then_in_order() -> None:
         [[0.6, 0.4], [0.9, 0.1], [0.75, 0.25], [0.1, 0.9], [0.75, 0.25]], dtype=np.float32
     )
     labels = np.array([1, 0, 1, 0, 1])
-    worst = worst_mistakes(probabilities, labels, count=10)
+    worst = worst_misclassified(probabilities, labels, count=10)
     assert worst.dtype == np.int64
     assert worst.tolist() == [3, 2, 4, 0]
-    assert worst_mistakes(probabilities, labels, count=2).tolist() == [3, 2]
-    assert worst_mistakes(probabilities, labels, count=0).tolist() == []
+    assert worst_misclassified(probabilities, labels, count=2).tolist() == [3, 2]
+    assert worst_misclassified(probabilities, labels, count=0).tolist() == []
     with pytest.raises(ValueError, match="-1"):
-        worst_mistakes(probabilities, labels, count=-1)
+        worst_misclassified(probabilities, labels, count=-1)
 
 
 def test_worst_mistakes_of_a_perfect_model() -> None:
-    assert worst_mistakes(np.eye(3, dtype=np.float32), np.arange(3), count=5).tolist() == []
+    assert worst_misclassified(np.eye(3, dtype=np.float32), np.arange(3), count=5).tolist() == []
 
 
 def _with(row: int, values: list[float]) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""Accuracy by parts of the test set: every picture is in one group of each kind."""
+"""Accuracy by parts of the test set: every image is in one group of each kind."""
 
 import numpy as np
 import pytest
@@ -12,35 +12,35 @@ from tests.helpers.training import digits
 
 def test_shares_have_wilson_intervals_and_none_has_no_accuracy() -> None:
     whole = share(np.array([True, True, True, False]))
-    assert (whole["pictures"], whole["accuracy"]) == (4, 0.75)
+    assert (whole["images"], whole["accuracy"]) == (4, 0.75)
     assert whole["accuracy_low"] == pytest.approx(0.3006, abs=1e-4)
     nothing = share(np.array([], dtype=bool))
-    assert nothing["pictures"] == 0
+    assert nothing["images"] == 0
     assert np.isnan(nothing["accuracy"])
 
 
-def test_every_picture_is_in_one_group_of_each_kind() -> None:
+def test_every_image_is_in_one_group_of_each_kind() -> None:
     raw = digits()
     split = raw.test
     generator = np.random.default_rng(0)
     right = generator.random(len(split)) < 0.8
     confidence = generator.random(len(split)).astype(np.float32)
     table = slices_table(split, confidence=confidence, right=right, classes=raw.classes)
-    assert table.groupby("slice")["pictures"].sum().to_dict() == dict.fromkeys(
+    assert table.groupby("slice")["images"].sum().to_dict() == dict.fromkeys(
         ("class", "brightness", "confidence"), len(split)
     )
     threes = table[(table["slice"] == "class") & (table["group"] == "3")].iloc[0]
     assert threes["accuracy"] == pytest.approx(right[split.labels == 3].mean())
-    unsure = table[(table["slice"] == "confidence") & (table["group"] == "0 to 0.5")].iloc[0]
-    assert unsure["pictures"] == (confidence < 0.5).sum()
-    parts = table[table["slice"] == "brightness"]["pictures"]
+    uncertain = table[(table["slice"] == "confidence") & (table["group"] == "0 to 0.5")].iloc[0]
+    assert uncertain["images"] == (confidence < 0.5).sum()
+    parts = table[table["slice"] == "brightness"]["images"]
     assert parts.max() - parts.min() < 0.1 * len(split)
 
 
-def test_pictures_of_one_brightness_still_have_a_place() -> None:
+def test_images_of_one_brightness_still_have_a_place() -> None:
     split = Split(np.full((6, 4, 4, 1), 9, dtype=np.uint8), np.arange(6) % 2)
     table = slices_table(split, confidence=np.ones(6, np.float32), right=np.ones(6, bool), classes=("a", "b"))
-    assert table[table["slice"] == "brightness"]["pictures"].sum() == 6
+    assert table[table["slice"] == "brightness"]["images"].sum() == 6
 
 
 def test_corruptions_are_predicted_one_by_one() -> None:
@@ -48,7 +48,7 @@ def test_corruptions_are_predicted_one_by_one() -> None:
     seen: list[NDArray[np.uint8]] = []
 
     def predict(harder: Split) -> NDArray[np.float32]:
-        """Be right on every second picture."""
+        """Be right on every second image."""
         seen.append(harder.images)
         wrong = np.arange(len(harder)) % 2
         return np.asarray(np.eye(10, dtype=np.float32)[(harder.labels + wrong) % 10])
@@ -58,7 +58,7 @@ def test_corruptions_are_predicted_one_by_one() -> None:
     assert all((images != split.images).any() for images in seen)
     assert report["accuracy"] == report["noise"] == 0.5
     assert report["accuracy_low"] < 0.5 < report["accuracy_high"]
-    assert (table["pictures"] == 50).all()
+    assert (table["images"] == 50).all()
 
 
 def test_a_draw_is_the_same_every_time_and_in_order() -> None:

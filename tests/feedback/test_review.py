@@ -24,17 +24,17 @@ from darkroom.feedback.store import NONE, ReviewError, keep, read_decisions, rea
 from darkroom.files import sha256_file
 from darkroom.serving.monitoring.feedback_store import FeedbackStore
 from tests.helpers.checkouts import PROJECT
-from tests.helpers.serving import encoded, picture
+from tests.helpers.serving import encoded, random_image
 
 CLASSES = ["cat", "dog", "a/b: c"]
 KILLS = 12
 
 
 def say(folder: Path, seed: int, *said: str | None, kind: str = "PNG", predicted: str = "dog") -> str:
-    """Send feedback on a picture as the service keeps it; return its SHA-256."""
+    """Send feedback on an image as the service keeps it; return its SHA-256."""
     about: dict[str, Any] = {"time": f"2026-01-01T00:00:{seed % 60:02}+00:00", "predicted": predicted}
     about |= {"probability": 0.5, "model": {"name": "animals", "version": "3"}}
-    content = encoded(picture(seed=seed), kind)
+    content = encoded(random_image(seed=seed), kind)
     store = FeedbackStore(folder, limit=10**9)
     for one in said:
         assert store.keep(content, kind=kind, said=one, about=about)
@@ -47,9 +47,9 @@ def settle(folder: Path, sha256: str, action: str, label: str | None = None) -> 
 
 
 def corrections(folder: Path) -> dict[str, str]:
-    """Return the folder of each exported picture by its SHA-256, which is checked."""
+    """Return the folder of each exported image by its SHA-256, which is checked."""
     files = [path for path in folder.rglob("*") if path.is_file()]
-    assert len({path.stem for path in files}) == len(files), "a picture is there twice"
+    assert len({path.stem for path in files}) == len(files), "an image is there twice"
     assert all(sha256_file(path) == path.stem for path in files)
     return {path.stem: str(path.parent.relative_to(folder)) for path in files}
 
@@ -67,7 +67,7 @@ def command(*arguments: str | Path, check: bool = True) -> str:
     return said.getvalue()
 
 
-def test_a_row_a_picture_with_all_that_was_said(tmp_path: Path) -> None:
+def test_a_row_an_image_with_all_that_was_said(tmp_path: Path) -> None:
     one, other = say(tmp_path, 1, "cat", None, "dog"), say(tmp_path, 2, "cat", kind="JPEG")
     with open(tmp_path / "feedback.jsonl", "ab") as file:
         file.write(b'{"sha256": "12')  # a crash
@@ -93,8 +93,8 @@ def test_what_cannot_be_decided_is_said(tmp_path: Path) -> None:
         (one, "correct", "bird", r"'bird' is no class; there are cat, dog, a/b: c"),
         (one, "reject", "cat", r"it is rejected and has the class 'cat'"),
         (one, "yes", None, r"the decision is 'yes'; there are confirm, correct, reject"),
-        ("", "reject", None, r"'' is the beginning of 0 pictures"),
-        ("f" * 64, "reject", None, r"is the beginning of 0 pictures"),
+        ("", "reject", None, r"'' is the beginning of 0 images"),
+        ("f" * 64, "reject", None, r"is the beginning of 0 images"),
     ):
         with pytest.raises(ReviewError, match=said):
             settle(tmp_path, sha256, action, label)
@@ -124,7 +124,7 @@ def test_a_table_that_went_through_a_spreadsheet_is_taken_in_whole_or_not_at_all
     rows.loc[names[2], ["decision", "class"]] = ["correct", "bird"]
     rows.to_csv(path, sep=";", encoding="utf-8-sig", quoting=csv.QUOTE_ALL)  # as some save it
     said = command("review", "--folder", tmp_path, "--table", path, "--by", "Ada", check=False)
-    assert re.search(rf"nothing was changed:\n  picture {names[2][:12]}: 'bird' is no class", said)
+    assert re.search(rf"nothing was changed:\n  image {names[2][:12]}: 'bird' is no class", said)
     assert not (tmp_path / "decisions.jsonl").exists()
     rows.loc[names[2], ["decision", "class"]] = ["reject", ""]
     rows.to_csv(path)
@@ -139,7 +139,7 @@ def test_a_table_that_went_through_a_spreadsheet_is_taken_in_whole_or_not_at_all
     }
     assert "0 decisions kept, 3 stood" in command("review", "--folder", tmp_path, "--table", path)
     listed = command("list", "--folder", tmp_path, "--open")
-    assert "4 pictures, 1 not decided yet" in listed
+    assert "4 images, 1 not decided yet" in listed
     assert names[3][:12] in listed
     assert names[0][:12] not in listed
     items = read_items(tmp_path)
@@ -176,16 +176,16 @@ def _counts(**counts: int) -> dict[str, int]:
     return {"new": 0, "moved": 0, "withdrawn": 0, "unchanged": 0, **counts}
 
 
-def test_a_confirmed_picture_that_is_gone_or_damaged_is_named(tmp_path: Path) -> None:
+def test_a_confirmed_image_that_is_gone_or_damaged_is_named(tmp_path: Path) -> None:
     folder, into = tmp_path / "feedback", tmp_path / "corrections"
     names = [say(folder, seed, "cat") for seed in range(3)]
     for name in names:
         settle(folder, name, "confirm")
-    (folder / "pictures" / f"{names[0]}.png").write_bytes(b"rotten")
-    (folder / "pictures" / f"{names[1]}.png").unlink()
+    (folder / "images" / f"{names[0]}.png").write_bytes(b"rotten")
+    (folder / "images" / f"{names[1]}.png").unlink()
     said = command("export", "--folder", folder, "--into", into, check=False)
     assert "1 new" in said
-    assert "2 confirmed pictures are gone" in said
+    assert "2 confirmed images are gone" in said
     assert names[0][:12] in said
     assert corrections(into) == {names[2]: "animals/cat"}
 
@@ -224,7 +224,7 @@ for line in sys.stdin:
 
 
 @pytest.mark.timeout(120)
-def test_killed_at_any_moment_no_decision_and_no_picture_is_lost(tmp_path: Path) -> None:
+def test_killed_at_any_moment_no_decision_and_no_image_is_lost(tmp_path: Path) -> None:
     folder, into = tmp_path / "feedback", tmp_path / "corrections"
     names = {say(folder, seed, "cat") for seed in range(60)}
     process = subprocess.Popen(
@@ -271,28 +271,28 @@ def _other(label: str) -> str:
 
 
 def corrections_whole(into: Path) -> int:
-    """Return how many pictures are exported; each is whole."""
+    """Return how many images are exported; each is whole."""
     files = [path for path in into.rglob("*") if path.is_file() and not path.name.startswith(".")]
     assert all(sha256_file(path) == path.stem for path in files)
     return len({path.stem for path in files})
 
 
-def test_pictures_are_decided_by_command(tmp_path: Path) -> None:
+def test_images_are_decided_by_command(tmp_path: Path) -> None:
     one, two = say(tmp_path, 1, "cat"), say(tmp_path, 2, "cat", "dog")
     assert "1 decisions kept" in command("review", "--folder", tmp_path, one[:12], "--confirm")
     assert "1 decisions kept" in command("review", "--folder", tmp_path, two, "--class", "dog", "--by", "Ada")
     listed = command("list", "--folder", tmp_path)
     assert re.search(rf"{two[:12]} +cat / dog +dog \(50%\) +animals 3 +correct dog", listed)
-    assert "give either --table, or the pictures" in command("review", "--folder", tmp_path, check=False)
+    assert "give either --table, or the images" in command("review", "--folder", tmp_path, check=False)
     assert "say what is decided" in command("review", "--folder", tmp_path, one, check=False)
     assert "name the folder" in command("list", check=False)
 
 
-def test_the_gallery_shows_the_pictures_and_runs_nothing_of_theirs(tmp_path: Path) -> None:
+def test_the_gallery_shows_the_images_and_runs_nothing_of_theirs(tmp_path: Path) -> None:
     hostile = "</script><img src=x onerror=alert(1)>"
     say(tmp_path, 1, hostile, predicted=hostile)
     broken = say(tmp_path, 2, "cat")
-    (tmp_path / "pictures" / f"{broken}.png").write_bytes(b"no picture")
+    (tmp_path / "images" / f"{broken}.png").write_bytes(b"no image")
     page = gallery.gallery(read_items(tmp_path), [hostile, "cat"])
     assert hostile not in page
     assert page.count('src="data:image/png;base64,') == 1

@@ -82,7 +82,7 @@ def commit(checkout: Checkout, message: str) -> None:
 
 
 def copy_for_training(checkout: Checkout, folder: Path) -> Checkout:
-    """Copy code, params and what `train` may read: no test pictures."""
+    """Copy code, params and what `train` may read: no test images."""
     for name in ("src", "pipeline", "params.yaml", "data/train", "data/validation", "data/meta.json"):
         source, target = checkout.root / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)

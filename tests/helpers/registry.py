@@ -39,9 +39,9 @@ def quick(uri: str) -> Store:
     return store
 
 
-def right_but(start: int = 0, stop: int = 0, *, pictures: int = 1000) -> NDArray[np.bool_]:
-    """Return the answers to `pictures` test pictures, all right but those from `start` to `stop`."""
-    answers = np.ones(pictures, dtype=bool)
+def right_but(start: int = 0, stop: int = 0, *, images: int = 1000) -> NDArray[np.bool_]:
+    """Return the answers to `images` test images, all right but those from `start` to `stop`."""
+    answers = np.ones(images, dtype=bool)
     answers[start:stop] = False
     return answers
 
@@ -61,10 +61,10 @@ def exported(folder: Path, seed: int, classes: Sequence[str] = DIGITS, *, accura
         "architecture": "fast",
         "views": 1,
         "temperature": 1.0,
-        "sure_from": 0.5,
+        "confident_from": 0.5,
         "sha256": hashlib.sha256(content).hexdigest(),
         "parameters": 64 * len(classes),
-        "test": {"accuracy": accuracy, "interval": [accuracy, accuracy], "pictures": 1000},
+        "test": {"accuracy": accuracy, "interval": [accuracy, accuracy], "images": 1000},
     }
     write_json(folder / "model.json", about)
     return folder
@@ -81,13 +81,13 @@ def evidence(
     """Write to `folder` what the register stage adds to the exported model; return the files.
 
     The labels go through the classes in turn; the answer is the label where `right`, else the class after
-    it. Every answer is as sure as `right` is right, so the calibration error is 0 from an accuracy of
+    it. Every answer is as confident as `right` is right, so the calibration error is 0 from an accuracy of
     0.5 on.
     """
     folder.mkdir(parents=True, exist_ok=True)
     accuracy, data = float(right.mean()), _data(classes)
     _predictions(right, classes).to_parquet(folder / "predictions.parquet", index=False)
-    write_json(folder / "metrics.json", {"test": {"accuracy": accuracy, "pictures": len(right)}})
+    write_json(folder / "metrics.json", {"test": {"accuracy": accuracy, "images": len(right)}})
     write_json(folder / "data.json", data)
     write_json(folder / "tuned.json", {"train": {"learning_rate": learning_rate}})
     write_text(folder / "model_card.md", f"# Model card: digits\n\nTest accuracy {accuracy:.2%}.\n")
@@ -124,9 +124,11 @@ def _predictions(right: NDArray[np.bool_], classes: Sequence[str]) -> pd.DataFra
     """Return the table that the evaluate stage writes."""
     labels = np.arange(len(right), dtype=np.int64) % len(classes)
     predicted = np.where(right, labels, (labels + 1) % len(classes))
-    sure = np.clip(right.mean(), 0.5, 1.0)
-    probabilities = np.full((len(right), len(classes)), (1 - sure) / (len(classes) - 1), dtype=np.float32)
-    probabilities[np.arange(len(right)), predicted] = sure
+    confident = np.clip(right.mean(), 0.5, 1.0)
+    probabilities = np.full(
+        (len(right), len(classes)), (1 - confident) / (len(classes) - 1), dtype=np.float32
+    )
+    probabilities[np.arange(len(right)), predicted] = confident
     columns = {f"p_{name}": probabilities[:, number] for number, name in enumerate(classes)}
     return pd.DataFrame({"label": labels, "predicted": predicted, **columns})
 

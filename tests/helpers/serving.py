@@ -33,14 +33,15 @@ from tests.helpers.waiting import answers, eventually
 PROJECT = Path(__file__).resolve().parents[2]
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 DIGITS = tuple("0123456789")
-SURE_FROM = 0.47  # of the `cifar10` Bento: picture() is above it, picture(seed=2) and picture(seed=5) below
+# of the `cifar10` Bento: random_image() is above it, random_image(seed=2) and random_image(seed=5) below
+CONFIDENT_FROM = 0.47
 CARD = """# Model card: <things>
 
 A small card.
 
 ## Per class
 
-| class | precision | recall (95 % interval) | F1 | pictures |
+| class | precision | recall (95 % interval) | F1 | images |
 | --- | --- | --- | --- | --- |
 | automobile | 97.20 % | 97.10 % (95.87 to 97.97 %) | 97.15 % | 1,000 |
 
@@ -51,10 +52,10 @@ A small card.
 def linear_graph(height: int, width: int, channels: int, classes: int, *, seed: int = 0) -> onnx.ModelProto:
     """Return uint8 [batch,H,W,C] -> softmax of a random linear map, float32 [batch,classes]."""
     weights = np.random.default_rng(seed).normal(0, 0.6, (height * width * channels, classes))
-    # opinions of whole areas, so that different pictures get different, not too certain answers
+    # opinions of whole areas, so that different images get different, not too certain answers
     weights = (weights / np.sqrt(len(weights)) * 6).astype(np.float32)
     nodes = [
-        helper.make_node("Cast", ["pictures"], ["floats"], to=TensorProto.FLOAT),
+        helper.make_node("Cast", ["images"], ["floats"], to=TensorProto.FLOAT),
         helper.make_node("Div", ["floats", "scale"], ["scaled"]),
         helper.make_node("Flatten", ["scaled"], ["flat"], axis=1),
         helper.make_node("MatMul", ["flat", "weights"], ["logits"]),
@@ -63,7 +64,7 @@ def linear_graph(height: int, width: int, channels: int, classes: int, *, seed: 
     graph = helper.make_graph(
         nodes,
         "linear",
-        [helper.make_tensor_value_info("pictures", TensorProto.UINT8, ["batch", height, width, channels])],
+        [helper.make_tensor_value_info("images", TensorProto.UINT8, ["batch", height, width, channels])],
         [helper.make_tensor_value_info("probabilities", TensorProto.FLOAT, ["batch", classes])],
         [
             numpy_helper.from_array(weights, "weights"),
@@ -150,7 +151,7 @@ def write_champion(
 ) -> None:
     """Write a model.onnx and model.json as the register stage does; if asked, a small card and a reference.
 
-    The reference for drift is of pictures of `picture`, with an embedding.
+    The reference for drift is of images of `image`, with an embedding.
     """
     make = slow_graph if slow else linear_graph
     model = make(height, width, channels, len(classes))
@@ -172,17 +173,19 @@ def write_champion(
         "views": 1,
         "sha256": hashlib.sha256(content).hexdigest(),
         "parameters": height * width * channels * len(classes),
-        "test": {"accuracy": 0.9371, "interval": [0.9322, 0.9417], "pictures": 10000},
+        "test": {"accuracy": 0.9371, "interval": [0.9322, 0.9417], "images": 10000},
         "run_id": "0" * 32,
     } | extra
     (folder / "model.json").write_text(json.dumps(about), encoding="utf-8")
     if reference:
-        pixels = np.stack([picture(height, width, channels, seed=seed) for seed in range(10_000, 10_600)])
+        pixels = np.stack(
+            [random_image(height, width, channels, seed=seed) for seed in range(10_000, 10_600)]
+        )
         answer = Graph(content, threads=1).explain(pixels)
         made = make_reference(pixels, answer, classes=classes, sha256=str(about["sha256"]))
         (folder / "reference.json").write_text(json.dumps(made.to_json()), encoding="utf-8")
     if card:
-        (folder / "figure.png").write_bytes(encoded(picture(60, 900)))
+        (folder / "figure.png").write_bytes(encoded(random_image(60, 900)))
         page = card_page(CARD, folder=folder, title=f"Model card: {name}")
         (folder / "card.html").write_text(page, encoding="utf-8")
 
@@ -200,7 +203,7 @@ def write_project(folder: Path) -> None:
 def bento_of(kind: str) -> tuple[Path, str, Path]:
     """Return the store, tag and archive of a small `cifar10`, `digits`, `slow` or `watched` model's Bento.
 
-    `digits` is as older versions are: without a card, without `sure_from` and without heat maps, which
+    `digits` is as older versions are: without a card, without `confident_from` and without heat maps, which
     `cifar10` has. `slow` answers as `cifar10` does, after a while, and so does `watched`, which has a
     reference for drift.
     """
@@ -210,7 +213,7 @@ def bento_of(kind: str) -> tuple[Path, str, Path]:
     write_project(project)
     if kind != "digits":
         shape: dict[str, Any] = {"classes": CIFAR, "height": 32, "width": 32, "channels": 3}
-        shape |= {"sure_from": SURE_FROM, "card": True, "heat": kind == "cifar10"}
+        shape |= {"confident_from": CONFIDENT_FROM, "card": True, "heat": kind == "cifar10"}
         shape |= {"slow": kind in ("slow", "watched"), "reference": kind == "watched"}
     else:
         shape = {"classes": DIGITS, "height": 8, "width": 8, "channels": 1}
@@ -295,7 +298,7 @@ def _whole(file: IO[str]) -> str:
     return file.read()
 
 
-def picture(height: int = 32, width: int = 32, channels: int = 3, *, seed: int = 1) -> NDArray[np.uint8]:
+def random_image(height: int = 32, width: int = 32, channels: int = 3, *, seed: int = 1) -> NDArray[np.uint8]:
     """Return smooth, lopsided pixels: no turn, mirror image or crop of them looks the same."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0 : 1 : 1j * height, 0 : 1 : 1j * width]

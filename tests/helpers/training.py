@@ -51,8 +51,8 @@ def digits() -> Raw:
 def digits_splits() -> tuple[Split, Split, Meta]:
     """Return training and validation part of the digits and what is known of them."""
     raw = digits()
-    train, validation = split_indices(raw.learning.labels, validation_fraction=0.2, seed=0)
-    parts = [Split(raw.learning.images[part], raw.learning.labels[part]) for part in (train, validation)]
+    train, validation = split_indices(raw.train.labels, validation_fraction=0.2, seed=0)
+    parts = [Split(raw.train.images[part], raw.train.labels[part]) for part in (train, validation)]
     mean, std = channel_statistics(parts[0].images)
     meta = Meta(
         name="digits",

@@ -1,4 +1,4 @@
-"""Every kind of picture becomes the right pixels; every kind of rubbish becomes a clear error."""
+"""Every kind of image becomes the right pixels; every kind of rubbish becomes a clear error."""
 
 import io
 import struct
@@ -9,9 +9,9 @@ import pytest
 from PIL import Image
 
 from darkroom.images.decoding import decode
-from darkroom.images.formats import MAX_PIXELS, PictureError
+from darkroom.images.formats import MAX_PIXELS, ImageError
 from darkroom.images.resizing import to_model_input, to_png
-from tests.helpers.serving import encoded, picture
+from tests.helpers.serving import encoded, random_image
 
 
 def pixels_of(data: bytes) -> np.ndarray:
@@ -21,7 +21,7 @@ def pixels_of(data: bytes) -> np.ndarray:
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
 def test_lossless_formats_arrive_bit_for_bit(kind: str, channels: int) -> None:
-    original = picture(channels=channels)
+    original = random_image(channels=channels)
     image = decode(encoded(original, kind))
     assert image.mode == ("L" if channels == 1 else "RGB")
     seen = to_model_input(image, height=32, width=32, channels=channels)
@@ -33,13 +33,13 @@ def test_lossless_formats_arrive_bit_for_bit(kind: str, channels: int) -> None:
     ("kind", "options"), [("JPEG", {"quality": 95}), ("WEBP", {"quality": 95}), ("GIF", {})]
 )
 def test_lossy_formats_arrive_nearly(kind: str, options: dict[str, int]) -> None:
-    original = picture(64, 64)
+    original = random_image(64, 64)
     difference = pixels_of(encoded(original, kind, **options)).astype(int) - original
     assert np.abs(difference).mean() < 4
 
 
 def test_cmyk_jpeg_is_not_inverted() -> None:
-    original = picture(64, 64)
+    original = random_image(64, 64)
     data = encoded(Image.fromarray(original).convert("CMYK"), "JPEG", quality=95)
     assert Image.open(io.BytesIO(data)).mode == "CMYK"
     assert np.abs(pixels_of(data).astype(int) - original).mean() < 6
@@ -98,7 +98,7 @@ def test_of_an_animation_the_first_frame_is_seen(kind: str) -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "TIFF"])
 @pytest.mark.parametrize(("orientation", "turns"), [(3, 2), (6, 3), (8, 1)])
 def test_exif_rotation_is_applied(kind: str, orientation: int, turns: int) -> None:
-    original = picture(48, 32)
+    original = random_image(48, 32)
     exif = Image.Exif()
     exif[0x0112] = orientation
     seen = pixels_of(encoded(original, kind, exif=exif))
@@ -108,8 +108,8 @@ def test_exif_rotation_is_applied(kind: str, orientation: int, turns: int) -> No
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow says what it found damaged
-def test_damaged_exif_does_not_spoil_a_good_picture() -> None:
-    original = picture()
+def test_damaged_exif_does_not_spoil_a_good_image() -> None:
+    original = random_image()
     data = encoded(original, "PNG", exif=b"Exif\x00\x00MM\x00*\xff\xff\xff\xff")
     np.testing.assert_array_equal(pixels_of(data), original)
 
@@ -154,39 +154,39 @@ def png_header(width: int, height: int) -> bytes:
 
 @pytest.mark.parametrize("size", [(10_000, 5_001), (60_000, 60_000)])
 def test_too_many_pixels_are_refused_from_the_header_alone(size: tuple[int, int]) -> None:
-    with pytest.raises(PictureError, match=f"at most {MAX_PIXELS:,}") as caught:
+    with pytest.raises(ImageError, match=f"at most {MAX_PIXELS:,}") as caught:
         decode(png_header(*size))
     assert (caught.value.status, caught.value.code) == (413, "too_many_pixels")
 
 
 def test_exactly_the_limit_is_not_too_many() -> None:
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageError) as caught:
         decode(png_header(10_000, 5_000))
-    assert caught.value.code == "broken_picture"
+    assert caught.value.code == "broken_image"
 
 
 @pytest.mark.parametrize(
     ("data", "code"),
     [
         (b"", "empty"),
-        (b"hello", "not_a_picture"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not_a_picture"),
-        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not_a_picture"),
-        (b"\x89PNG\r\n\x1a\n", "not_a_picture"),
+        (b"hello", "not_an_image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", "not_an_image"),
+        (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "not_an_image"),
+        (b"\x89PNG\r\n\x1a\n", "not_an_image"),
     ],
 )
-def test_what_is_no_picture_is_refused(data: bytes, code: str) -> None:
-    with pytest.raises(PictureError) as caught:
+def test_what_is_no_image_is_refused(data: bytes, code: str) -> None:
+    with pytest.raises(ImageError) as caught:
         decode(data)
     assert (caught.value.status, caught.value.code) == (422, code)
 
 
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
-def test_a_truncated_picture_is_refused(kind: str, share: float) -> None:
+def test_a_truncated_image_is_refused(kind: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
     data = encoded(noise, kind)
-    with pytest.raises(PictureError) as caught:
+    with pytest.raises(ImageError) as caught:
         decode(data[: int(len(data) * share)])
     assert caught.value.status == 422
 
@@ -195,13 +195,13 @@ def test_a_truncated_picture_is_refused(kind: str, share: float) -> None:
 @pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
 def test_damaged_bytes_never_raise_anything_else(kind: str) -> None:
     random = np.random.default_rng(5)
-    good = bytearray(encoded(picture(24, 24), kind))
+    good = bytearray(encoded(random_image(24, 24), kind))
     for _ in range(60):
         data = bytearray(good)
         for place in random.integers(0, len(data), 4):
             data[place] = random.integers(0, 256)
         try:
             image = decode(bytes(data))
-        except PictureError:
+        except ImageError:
             continue
         assert image.mode in ("L", "RGB")

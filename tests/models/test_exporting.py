@@ -34,10 +34,10 @@ class Exported:
     graph: Path
     shape: tuple[int, int, int]
 
-    def answers(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
+    def answers(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Run the graph on one batch."""
         session = onnxruntime.InferenceSession(str(self.graph), providers=["CPUExecutionProvider"])
-        answers: NDArray[np.float32] = session.run(["probabilities"], {"pictures": pictures})[0]
+        answers: NDArray[np.float32] = session.run(["probabilities"], {"images": images})[0]
         return answers
 
     def with_heat(self) -> Explained | None:
@@ -58,8 +58,8 @@ def exported(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
     return Exported(classifier, graph, shape)
 
 
-def pictures(count: int, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
-    """Return random pictures, the last two of them black and white."""
+def random_images(count: int, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
+    """Return random images, the last two of them black and white."""
     out = np.random.default_rng(5).integers(0, 256, (count, *shape), dtype=np.uint8)
     if count > 2:
         out[-2], out[-1] = 0, 255
@@ -68,7 +68,7 @@ def pictures(count: int, shape: tuple[int, int, int]) -> NDArray[np.uint8]:
 
 @pytest.mark.parametrize("batch", [1, 3, 64])
 def test_the_graph_answers_like_torch(exported: Exported, batch: int) -> None:
-    x = pictures(batch, exported.shape)
+    x = random_images(batch, exported.shape)
     answers = exported.answers(x)
     with torch.inference_mode():
         expected = exported.classifier.eval()(torch.from_numpy(x)).numpy()
@@ -85,7 +85,7 @@ def test_the_graph_says_what_it_takes(exported: Exported) -> None:
     model = onnx.load(exported.graph)
     onnx.checker.check_model(model)
     (given,), (answer, *more) = model.graph.input, model.graph.output
-    assert (given.name, answer.name) == ("pictures", "probabilities")
+    assert (given.name, answer.name) == ("images", "probabilities")
     assert [output.name for output in more] == [*(["heat"] if exported.with_heat() else []), "embedding"]
     assert given.type.tensor_type.elem_type == onnx.TensorProto.UINT8
     assert answer.type.tensor_type.elem_type == onnx.TensorProto.FLOAT
@@ -95,12 +95,12 @@ def test_the_graph_says_what_it_takes(exported: Exported) -> None:
 
 
 def split_of(shape: tuple[int, int, int], count: int = 70) -> Split:
-    return Split(pictures(count, shape), np.zeros(count, dtype=np.int64))
+    return Split(random_images(count, shape), np.zeros(count, dtype=np.int64))
 
 
 def test_the_parity_report(exported: Exported) -> None:
     report = parity(exported.classifier, exported.graph, split_of(exported.shape), tolerance=1e-4)
-    assert report["pictures"] == 70
+    assert report["images"] == 70
     assert 1 in report["batch_sizes"]
     assert max(report["batch_sizes"]) >= 64
     assert 0 <= report["worst_difference"] <= 1e-4
@@ -112,7 +112,7 @@ def test_the_parity_report(exported: Exported) -> None:
 
 @pytest.mark.parametrize("count", [1, 7, 16])
 def test_the_heat_maps_come_with_the_same_run(exported: Exported, count: int) -> None:
-    x = pictures(count, exported.shape)
+    x = random_images(count, exported.shape)
     served = Graph(exported.graph.read_bytes(), threads=1)
     probabilities, heat, _ = served.explain(x)
     np.testing.assert_array_equal(probabilities, served.run(x))
@@ -131,7 +131,7 @@ def test_the_heat_maps_come_with_the_same_run(exported: Exported, count: int) ->
 
 
 def test_the_last_layer_makes_the_logits_of_the_embedding(exported: Exported) -> None:
-    x = pictures(5, exported.shape)
+    x = random_images(5, exported.shape)
     embedding = Graph(exported.graph.read_bytes(), threads=1).explain(x).embedding
     assert embedding is not None
     net = exported.classifier.net
@@ -175,10 +175,10 @@ def test_answers_that_are_no_numbers_break_the_tolerance(exported: Exported) -> 
 
 
 @pytest.mark.parametrize("count", [1, 7, 16, 70])
-def test_the_served_runtime_answers_like_torch_for_any_number_of_pictures(
+def test_the_served_runtime_answers_like_torch_for_any_number_of_images(
     exported: Exported, count: int
 ) -> None:
-    x = pictures(count, exported.shape)
+    x = random_images(count, exported.shape)
     answers = Graph(exported.graph.read_bytes(), threads=1).run(x)
     assert answers.shape == (count, 5)
     assert answers.dtype == np.float32
@@ -194,7 +194,7 @@ def test_a_graph_with_an_output_of_another_name_is_refused(exported: Exported) -
         Graph(model.SerializeToString())
 
 
-def test_bf16_is_measured_on_pictures_as_it_is_served(exported: Exported) -> None:
+def test_bf16_is_measured_on_images_as_it_is_served(exported: Exported) -> None:
     split = split_of(exported.shape)
     report = reduced_parity(exported.graph, split)
     content = exported.graph.read_bytes()
@@ -218,7 +218,7 @@ GOOD = {"same_class": 0.998, "mean_difference": 0.003, "worst_difference": 0.1, 
 @pytest.mark.parametrize(
     ("name", "report", "chosen", "why"),
     [
-        ("auto", GOOD, "bf16", "99.80% of the pictures keep their class"),
+        ("auto", GOOD, "bf16", "99.80% of the images keep their class"),
         ("bf16", GOOD, "bf16", "move by 0.003"),
         ("fp32", GOOD, "fp32", "as params.yaml says"),
         ("auto", None, "fp32", "does not compute in bf16"),
@@ -241,7 +241,7 @@ def test_bf16_that_is_asked_for_but_out_of_bounds_is_an_error(report: dict[str, 
         choose_served_precision("bf16", report, same_class=0.995, difference=0.01)
 
 
-def test_latency_is_of_single_pictures(exported: Exported) -> None:
+def test_latency_is_of_single_images(exported: Exported) -> None:
     took = latency(exported.graph, split_of(exported.shape), repeats=5)
     assert 0 < took["median_milliseconds"] <= took["p95_milliseconds"]
     assert took["runs"] == 5

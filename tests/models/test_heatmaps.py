@@ -6,7 +6,7 @@ from torch import Tensor
 
 from darkroom.models.heatmaps import GRID, Explained, _fast_centres, _resampling, explained
 from darkroom.models.networks.fast import FastNet
-from tests.models.test_networks import classifier_of, pictures
+from tests.models.test_networks import classifier_of, random_images
 
 SHAPE = (37, 33, 3)
 
@@ -24,7 +24,7 @@ def explained_of(architecture: str, *, views: int = 1, convolutions: int = 2) ->
 @torch.inference_mode()
 def test_evidence_adds_up_to_the_logit(architecture: str, convolutions: int) -> None:
     with_heat = explained_of(architecture, convolutions=convolutions)
-    x = pictures(5, SHAPE)
+    x = random_images(5, SHAPE)
     x[4] = 90  # all places alike: the maxima are in many of them
     maps: list[Tensor] = []
     last = with_heat.classifier.net.get_submodule("blocks" if architecture == "fast" else "layer4")
@@ -46,11 +46,9 @@ def test_evidence_adds_up_to_the_logit(architecture: str, convolutions: int) -> 
 
 @pytest.mark.parametrize(("architecture", "views"), [("fast", 1), ("fast", 6), ("resnet18", 2)])
 @torch.inference_mode()
-def test_the_probabilities_stay_and_a_mirrored_picture_has_mirrored_maps(
-    architecture: str, views: int
-) -> None:
+def test_the_probabilities_stay_and_a_mirrored_image_has_mirrored_maps(architecture: str, views: int) -> None:
     with_heat = explained_of(architecture, views=views)
-    x = pictures(3, SHAPE)
+    x = random_images(3, SHAPE)
     probabilities, heat = with_heat(x)
     torch.testing.assert_close(probabilities, with_heat.classifier(x))
     assert heat.shape == (3, 5, GRID, GRID)
@@ -78,7 +76,7 @@ def test_the_places_of_the_last_maps_are_where_their_pixels_are() -> None:
             assert (int(where.min()) + int(where.max()) + 1) / 2 == centre
 
 
-def test_a_map_is_spread_over_the_whole_picture() -> None:
+def test_a_map_is_spread_over_the_whole_image() -> None:
     spread = _resampling([4.5, 12.5, 20.5], 32)
     torch.testing.assert_close(spread.sum(1), torch.ones(GRID))
     places = spread @ torch.tensor([4.5, 12.5, 20.5])

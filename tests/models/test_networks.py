@@ -53,7 +53,7 @@ def classifier_of(
     return classifier.eval()
 
 
-def pictures(count: int, shape: tuple[int, int, int]) -> Tensor:
+def random_images(count: int, shape: tuple[int, int, int]) -> Tensor:
     generator = torch.Generator().manual_seed(2)
     return torch.randint(0, 256, (count, *shape), generator=generator).to(torch.uint8)
 
@@ -67,7 +67,7 @@ def test_every_shape_gives_probabilities(
     architecture: str, convolutions: int, shape: tuple[int, int, int], views: int
 ) -> None:
     classifier = classifier_of(architecture, shape, views=views, convolutions=convolutions)
-    x = pictures(3, shape)
+    x = random_images(3, shape)
     with torch.inference_mode():
         probabilities = classifier(x)
         one = classifier(x[:1])
@@ -75,16 +75,16 @@ def test_every_shape_gives_probabilities(
     assert probabilities.dtype == torch.float32
     torch.testing.assert_close(probabilities.sum(1), torch.ones(3))
     assert (probabilities > 0).all()
-    assert probabilities.std(0).max() > 0, "different pictures, different answers"
-    # a picture's answer is its own, whatever the batch
+    assert probabilities.std(0).max() > 0, "different images, different answers"
+    # an image's answer is its own, whatever the batch
     torch.testing.assert_close(one[0], probabilities[0])
 
 
 @pytest.mark.parametrize("architecture", ["fast", "classic", "resnet18"])
-def test_smaller_pictures_pass_too(architecture: str) -> None:
+def test_smaller_images_pass_too(architecture: str) -> None:
     classifier = classifier_of(architecture, (32, 32, 3))
     with torch.inference_mode():
-        assert classifier(pictures(2, (20, 20, 3))).shape == (2, 5)
+        assert classifier(random_images(2, (20, 20, 3))).shape == (2, 5)
 
 
 def test_standardisation_is_the_formula() -> None:
@@ -100,7 +100,7 @@ def test_standardisation_is_the_formula() -> None:
 
 @pytest.mark.parametrize("architecture", ["fast", "classic"])
 def test_two_views_do_not_see_left_from_right(architecture: str) -> None:
-    x = pictures(4, (8, 8, 1))
+    x = random_images(4, (8, 8, 1))
     with torch.inference_mode():
         two = classifier_of(architecture, views=2)
         torch.testing.assert_close(two.logits(x), two.logits(x.flip(2)))
@@ -109,8 +109,8 @@ def test_two_views_do_not_see_left_from_right(architecture: str) -> None:
         torch.testing.assert_close(two.logits(x), (one.logits(x) + one.logits(x.flip(2))) / 2)
 
 
-def test_six_views_are_the_picture_and_its_shifts_by_a_pixel() -> None:
-    x = pictures(4, (8, 8, 1))
+def test_six_views_are_the_image_and_its_shifts_by_a_pixel() -> None:
+    x = random_images(4, (8, 8, 1))
     padded = torch.from_numpy(np.pad(x.numpy(), ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect"))
     with torch.inference_mode():
         two, six = (classifier_of("fast", views=views).logits for views in (2, 6))
@@ -122,7 +122,7 @@ def test_six_views_are_the_picture_and_its_shifts_by_a_pixel() -> None:
 def test_the_whitening_stem_makes_patches_uncorrelated() -> None:
     classifier = classifier_of("fast", (8, 8, 3))
     assert isinstance(classifier.net, FastNet)
-    x = pictures(200, (8, 8, 3)).float()
+    x = random_images(200, (8, 8, 3)).float()
     smooth = ((x + x.roll(1, 1) + x.roll(1, 2)) / 3).to(torch.uint8)
     standardised = classifier.standardise(smooth)
 
@@ -248,7 +248,7 @@ def test_the_stem_stops_where_it_is_told_to() -> None:
 
 @pytest.mark.parametrize("name", ["adam", "rmsprop"])
 @pytest.mark.parametrize("learning_rate", [0.01, 0.001])
-def test_weight_decay_is_the_share_removed_per_picture(name: str, learning_rate: float) -> None:
+def test_weight_decay_is_the_share_removed_per_image(name: str, learning_rate: float) -> None:
     net = nn.Linear(4, 3)
     before = net.weight.detach().clone()
     optimizers = optimizers_of(net, name, learning_rate=learning_rate)
@@ -266,7 +266,7 @@ def test_muons_weight_decay_is_airbenchs() -> None:
     assert "weight_decay" not in muon.param_groups[0], "filters are kept at a norm instead"
 
 
-def test_sgds_weight_decay_is_the_share_removed_per_picture_in_the_long_run() -> None:
+def test_sgds_weight_decay_is_the_share_removed_per_image_in_the_long_run() -> None:
     # before momentum, as everybody's: a step of momentum 0.9 moves ten times its gradient in the end
     (sgd,) = optimizers_of(nn.Linear(4, 3), "sgd")
     (group,) = sgd.param_groups
@@ -274,7 +274,7 @@ def test_sgds_weight_decay_is_the_share_removed_per_picture_in_the_long_run() ->
     assert (group["momentum"], group["nesterov"]) == (0.9, True)
 
 
-def test_resnet18_is_torchvisions_with_a_stem_for_small_pictures() -> None:
+def test_resnet18_is_torchvisions_with_a_stem_for_small_images() -> None:
     classifier = classifier_of("resnet18", (32, 32, 3))
     # 11,173,962 with 10 classes: the figure known for CIFAR-10; 512 weights and a bias less a class
     assert sum(weight.numel() for weight in classifier.net.parameters()) == 11_173_962 - 5 * 513
@@ -284,7 +284,7 @@ def test_resnet18_is_torchvisions_with_a_stem_for_small_pictures() -> None:
             lambda module, inputs, out: maps.append(out.shape[2:])
         )
     with torch.inference_mode():
-        classifier(pictures(2, (32, 32, 3)))
+        classifier(random_images(2, (32, 32, 3)))
     assert [side for side, _ in maps] == [32, 16, 8, 4]
 
 
@@ -331,11 +331,11 @@ def test_hard_swish_stands_in_for_gelu() -> None:
     torch.manual_seed(0)
     config: dict[str, Any] = {"channels": 3, "classes": 4, "widths": [8, 16], "dropout": 0.0}
     config |= {"convolutions": 3, "whitening": True, "dirac": True}
-    pictures, answers = torch.randn(64, 3, 16, 16), []
+    images, answers = torch.randn(64, 3, 16, 16), []
     for name in ("gelu", "hardswish"):
         torch.manual_seed(1)
         net = FastNet(**config, activation=name)
-        net.whiten(pictures)
+        net.whiten(images)
         with torch.no_grad():
-            answers.append(net.train()(pictures).flatten())
+            answers.append(net.train()(images).flatten())
     assert float(torch.corrcoef(torch.stack(answers))[0, 1]) > 0.99

@@ -1,8 +1,8 @@
-"""Take the documentation's pictures of the monitoring: `python -m tests.page.monitoring_pictures`.
+"""Take the documentation's images of the monitoring: `python -m tests.page.monitoring_images`.
 
 It serves models/champion with two workers and a prediction log, lets a real Prometheus scrape it, and sends
-test pictures: first as they are, then in fog. What Prometheus knows afterwards is drawn, and the report on
-drift is made of the log. It needs Prometheus and Chromium; neither picture shows one out of the data set.
+test images: first as they are, then in fog. What Prometheus knows afterwards is drawn, and the report on
+drift is made of the log. It needs Prometheus and Chromium; neither image shows one out of the data set.
 """
 
 import argparse
@@ -31,7 +31,7 @@ from tests.page.test_page import CHROMIUM, FLAGS
 
 
 def main() -> None:
-    """Write the pictures into docs/."""
+    """Write the images into docs/."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=float, default=150, help="of traffic (default %(default)s)")
     parser.add_argument("--strength", type=int, default=2, help="of the fog (default %(default)s)")
@@ -47,22 +47,22 @@ def main() -> None:
         ):
             start = time.time()
             half, sent = start + options.seconds / 2, 0
-            for usual, foggy in pictures(options.strength):
+            for usual, foggy in random_images(options.strength):
                 if time.time() > start + options.seconds:
                     break
-                picture = usual if time.time() < half else foggy
+                image = usual if time.time() < half else foggy
                 path = "/predict" if sent % 10 else "/predict_batch"
-                field = "picture" if sent % 10 else "pictures"
-                requests.post(url + path, files={field: encoded(picture)}, timeout=60)
+                field = "image" if sent % 10 else "images"
+                requests.post(url + path, files={field: encoded(image)}, timeout=60)
                 if sent % 40 == 0:
-                    requests.post(url + "/predict", files={"picture": b"no picture"}, timeout=60)
+                    requests.post(url + "/predict", files={"image": b"no image"}, timeout=60)
                 sent += 1
             counted = "sum(darkroom_predictions_total)"
             eventually(
                 lambda: sum(query(server, counted).values()) == sent,
-                lambda: f"Prometheus counts all {sent} pictures: {query(server, counted)}",
+                lambda: f"Prometheus counts all {sent} images: {query(server, counted)}",
             )
-            print(f"{sent} pictures; drift: {query(server, 'darkroom_drift')}")
+            print(f"{sent} images; drift: {query(server, 'darkroom_drift')}")
             print(f"alerts: {query(server, 'ALERTS')}")
             draw_dashboard(options.folder / "dashboard.png", server, start=start, end=time.time(), rate="15s")
         reference = read_reference(PROJECT / "models/champion/reference.json")
@@ -79,8 +79,8 @@ def main() -> None:
             file.write(shot)
 
 
-def pictures(strength: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Yield test pictures, in a random order without end, as they are and in fog."""
+def random_images(strength: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Yield test images, in a random order without end, as they are and in fog."""
     test = open_split(PROJECT / "data/test")
     order = np.random.default_rng(0).permutation(len(test))
     for start in itertools.count(0, 100):

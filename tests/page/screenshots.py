@@ -1,6 +1,6 @@
-"""Take the documentation's pictures of the page: `python -m tests.page.screenshots`.
+"""Take the documentation's images of the page: `python -m tests.page.screenshots`.
 
-It serves models/champion and shows the page's own drawings to it, so that no picture of a data set is
+It serves models/champion and shows the page's own drawings to it, so that no image of a data set is
 among them.
 """
 
@@ -28,7 +28,7 @@ LARGEST = 300_000  # bytes
 
 
 def main() -> None:
-    """Write the pictures into docs/."""
+    """Write the images into docs/."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--url", help="of a service that runs already (default: serve models/champion)")
     parser.add_argument("--drawing", help="the class whose drawing is shown (default: the last but one)")
@@ -39,10 +39,10 @@ def main() -> None:
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name, how in SHOTS.items():
-            picture = small(_shot(browser, url, options.drawing, how))
+            image = small(_shot(browser, url, options.drawing, how))
             with atomic_write(options.folder / name) as file:
-                file.write(picture)
-            print(f"{options.folder / name}: {len(picture):,} bytes")
+                file.write(image)
+            print(f"{options.folder / name}: {len(image):,} bytes")
         browser.close()
 
 
@@ -64,7 +64,7 @@ def _bento(folder: Path) -> tuple[Path, str]:
 
 
 def _shot(browser: Browser, url: str, drawing: str | None, how: dict[str, Any]) -> bytes:
-    """Classify some drawings and return a picture of the page with the last one on show."""
+    """Classify some drawings and return an image of the page with the last one on show."""
     context = browser.new_context(reduced_motion="reduce", **how)
     page = context.new_page()
     page.goto(url)
@@ -81,9 +81,9 @@ def _shot(browser: Browser, url: str, drawing: str | None, how: dict[str, Any]) 
     page.mouse.move(0, 0)
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     page.wait_for_timeout(300)  # the last frames of the bars
-    picture = page.screenshot(full_page=how["viewport"]["width"] > 500)
+    image = page.screenshot(full_page=how["viewport"]["width"] > 500)
     context.close()
-    return picture
+    return image
 
 
 NAMES = "[...document.querySelectorAll('#strip button')].map((button) => button.dataset.name)"
@@ -91,7 +91,7 @@ LOADED = "document.getElementById('photo').complete && document.getElementById('
 
 
 def shoot_files(pages: dict[Path, Path], *, height: int = 760) -> None:
-    """Take pictures of the upper part of pages that are files: from page to picture."""
+    """Take images of the upper part of pages that are files: from page to image."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for page_file, target in pages.items():
@@ -102,9 +102,9 @@ def shoot_files(pages: dict[Path, Path], *, height: int = 760) -> None:
         browser.close()
 
 
-def small(picture: bytes) -> bytes:
+def small(png: bytes) -> bytes:
     """Return a PNG of at most `LARGEST` bytes, with fewer colours where it has to be."""
-    image = Image.open(io.BytesIO(picture)).convert("RGB")
+    image = Image.open(io.BytesIO(png)).convert("RGB")
     for colours in (None, 256, 128, 64):
         file = io.BytesIO()
         (image.quantize(colours) if colours else image).save(file, "PNG", optimize=True)

@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, FilePayload, Page, Route, expect, sync_
 
 from darkroom.feedback import decisions, gallery, store
 from darkroom.serving.monitoring.feedback_store import FeedbackStore
-from tests.helpers.serving import CIFAR, DIGITS, SURE_FROM, bento_of, encoded, picture, serve_bento
+from tests.helpers.serving import CIFAR, CONFIDENT_FROM, DIGITS, bento_of, encoded, random_image, serve_bento
 
 CHROMIUM = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
 pytestmark = [
@@ -34,8 +34,8 @@ FLAGS = [
     "--disable-sync",
     "--use-fake-device-for-media-stream",
 ]
-PNG: FilePayload = {"name": "mine.png", "mimeType": "image/png", "buffer": encoded(picture(120, 200))}
-BAD: FilePayload = {"name": "bad.png", "mimeType": "image/png", "buffer": b"not a picture"}
+PNG: FilePayload = {"name": "mine.png", "mimeType": "image/png", "buffer": encoded(random_image(120, 200))}
+BAD: FilePayload = {"name": "bad.png", "mimeType": "image/png", "buffer": b"not an image"}
 
 
 @pytest.fixture(scope="module")
@@ -101,8 +101,8 @@ class Visit:
         ]
         assert percents == sorted(percents, reverse=True)
         assert sum(percents) == pytest.approx(100, abs=1)
-        unsure = classes == CIFAR and percents[0] < 100 * SURE_FROM
-        expect(self.page.locator("#name")).to_have_text("Not sure" if unsure else names[0])
+        uncertain = classes == CIFAR and percents[0] < 100 * CONFIDENT_FROM
+        expect(self.page.locator("#name")).to_have_text("Uncertain" if uncertain else names[0])
         expect(self.page.locator("#spoken")).to_contain_text(names[0])
         expect(self.page.locator("#error")).to_be_hidden()
 
@@ -133,7 +133,7 @@ def give(page: Page, kind: str, content: bytes | None, *, name: str = "given.png
     )
 
 
-def test_a_chosen_picture_is_shown_seen_and_classified(visit: Visit) -> None:
+def test_a_chosen_image_is_shown_seen_and_classified(visit: Visit) -> None:
     page = visit.page
     expect(page.locator("#model-name")).to_have_text("cifar10")
     expect(page.locator("#model-version")).to_have_text("3")
@@ -148,8 +148,8 @@ def test_a_chosen_picture_is_shown_seen_and_classified(visit: Visit) -> None:
 
 
 @pytest.mark.parametrize("kind", ["drop", "paste"])
-def test_a_dropped_or_pasted_picture_is_classified(visit: Visit, kind: str) -> None:
-    give(visit.page, kind, encoded(picture()))
+def test_a_dropped_or_pasted_image_is_classified(visit: Visit, kind: str) -> None:
+    give(visit.page, kind, encoded(random_image()))
     visit.expect_answer(CIFAR)
     expect(visit.page.locator("#mat")).not_to_have_class("over")
 
@@ -177,34 +177,34 @@ def test_the_bars_are_as_long_as_the_probabilities(visit: Visit) -> None:
 
 
 def test_an_answer_that_is_not_sure_says_so(visit: Visit) -> None:
-    page, name, sure = visit.page, visit.page.locator("#name"), visit.page.locator("#sure")
-    give(page, "drop", encoded(picture(seed=2)))
+    page, name, confident = visit.page, visit.page.locator("#name"), visit.page.locator("#confident")
+    give(page, "drop", encoded(random_image(seed=2)))
     visit.expect_answer(CIFAR)
     expect(page.locator("#kicker")).to_have_text("The model is")
-    expect(name).to_have_text("Not sure")
+    expect(name).to_have_text("Uncertain")
     (first, second, third), (one, two) = (
         page.locator("#bars .label").all_inner_texts()[:3],
         page.locator("#bars .percent").all_inner_texts()[:2],
     )
     said = f"It could be {first} ({one}) or {second} ({two})"
-    expect(sure).to_have_text(said)
-    expect(page.locator("#spoken")).to_have_text(f"Not sure. {said}")
+    expect(confident).to_have_text(said)
+    expect(page.locator("#spoken")).to_have_text(f"Uncertain. {said}")
     expect(page.locator("#spoken")).to_have_attribute("aria-live", "polite")
     assert third not in said  # less than half as likely as the first
     fills = "[...document.querySelectorAll('#bars .fill')].map((f) => getComputedStyle(f).backgroundImage)"
     assert set(page.evaluate(fills)) == {"none"}  # no bar stands out
-    give(page, "drop", encoded(picture()))
+    give(page, "drop", encoded(random_image()))
     expect(page.locator("#kicker")).to_have_text("Most likely")
     visit.expect_answer(CIFAR)
-    expect(name).not_to_have_text("Not sure")
-    expect(sure).to_have_text(page.locator("#bars .percent").first.inner_text())
+    expect(name).not_to_have_text("Uncertain")
+    expect(confident).to_have_text(page.locator("#bars .percent").first.inner_text())
     assert "gradient" in page.evaluate(fills)[0]
-    give(page, "drop", encoded(picture(seed=2)))
-    expect(name).to_have_text("Not sure")
+    give(page, "drop", encoded(random_image(seed=2)))
+    expect(name).to_have_text("Uncertain")
     give(page, "drop", b"broken")
     expect(page.locator("#kicker")).to_have_text("No answer")
     expect(name).to_have_text("…")
-    expect(sure).to_have_text("")
+    expect(confident).to_have_text("")
     expect(page.locator("#spoken")).to_have_text("")
     visit.complaints.clear()  # the 422
 
@@ -216,7 +216,7 @@ def test_a_model_that_cannot_tell_whether_it_is_sure_never_says_so(
     give(visit.page, "drop", encoded(Image.new("L", (8, 8), 0)))  # every digit is as likely as the others
     visit.expect_answer(DIGITS)
     expect(visit.page.locator("#kicker")).to_have_text("Most likely")
-    expect(visit.page.locator("#sure")).to_have_text("10.0\u00a0%")
+    expect(visit.page.locator("#confident")).to_have_text("10.0\u00a0%")
     expect(visit.page.get_by_role("link", name="Model card")).to_be_hidden()
     visit.context.close()
 
@@ -236,15 +236,15 @@ def test_the_likeliest_are_named_as_text(
     names = ("a", "b", "<i>c</i>", "d")
     answer = {
         "classes": [{"class": name, "probability": p} for name, p in zip(names, shares, strict=True)],
-        "sure": False,
+        "confident": False,
         "model": {"name": "x", "version": "1"},
         "milliseconds": 1,
-        "input": "data:image/png;base64," + base64.b64encode(encoded(picture())).decode(),
+        "input": "data:image/png;base64," + base64.b64encode(encoded(random_image())).decode(),
     }
     visit.page.route("**/predict?*", lambda route: route.fulfill(json=answer))
     visit.page.set_input_files("#file", files=[PNG])
-    expect(visit.page.locator("#sure")).to_have_text(said.replace(" %", "\u00a0%"))
-    expect(visit.page.locator("#spoken")).to_have_text("Not sure. " + said.replace(" %", "\u00a0%"))
+    expect(visit.page.locator("#confident")).to_have_text(said.replace(" %", "\u00a0%"))
+    expect(visit.page.locator("#spoken")).to_have_text("Uncertain. " + said.replace(" %", "\u00a0%"))
     visit.context.close()
 
 
@@ -255,10 +255,8 @@ def test_every_class_has_a_drawing_to_try(
     visit = Visit(browser, urls[kind])
     buttons = visit.page.locator("#strip button")
     expect(buttons).to_have_count(len(classes))
-    pictures = visit.page.evaluate(
-        "[...document.querySelectorAll('#strip canvas')].map((c) => c.toDataURL())"
-    )
-    assert len(set(pictures)) == len(classes)  # each is drawn, and none like another
+    images = visit.page.evaluate("[...document.querySelectorAll('#strip canvas')].map((c) => c.toDataURL())")
+    assert len(set(images)) == len(classes)  # each is drawn, and none like another
     buttons.nth(3).click()
     visit.expect_answer(classes)
     expect(buttons.nth(3)).to_have_attribute("aria-pressed", "true")
@@ -278,7 +276,7 @@ def test_names_without_a_drawing_hide_the_section(browser: Browser, urls: dict[s
         "height": 9,
         "channels": 3,
     }
-    page.route("**/model", lambda route: route.fulfill(json={**about, "limits": {"picture_bytes": 10}}))
+    page.route("**/model", lambda route: route.fulfill(json={**about, "limits": {"image_bytes": 10}}))
     page.goto(urls["cifar10"])
     expect(page.locator("#bars .label").nth(1)).to_have_text("<b>tea</b>")
     expect(page.locator("#examples")).to_be_hidden()
@@ -293,7 +291,7 @@ def test_a_bad_file_is_explained_and_the_next_one_works(browser: Browser, urls: 
     visit = Visit(browser, urls["cifar10"])
     error = visit.page.locator("#error")
     visit.page.set_input_files("#file", files=[BAD])
-    expect(error).to_contain_text("no picture that can be read")
+    expect(error).to_contain_text("no image that can be read")
     expect(visit.page.locator("#empty")).to_be_visible()
     for kind in ("drop", "paste"):
         give(visit.page, kind, None)
@@ -309,7 +307,7 @@ def test_a_format_the_browser_cannot_show_is_still_classified(visit: Visit) -> N
     tiff: FilePayload = {
         "name": "a.tiff",
         "mimeType": "image/tiff",
-        "buffer": encoded(picture(), "TIFF"),
+        "buffer": encoded(random_image(), "TIFF"),
     }
     visit.page.set_input_files("#file", files=[tiff])
     visit.expect_answer(CIFAR)
@@ -348,19 +346,19 @@ def test_the_keyboard_is_enough(visit: Visit) -> None:
     visit.expect_answer(CIFAR)
 
 
-# --- several pictures and those before -----------------------------------------------------------------
+# --- several images and those before -----------------------------------------------------------------
 
 
-def test_several_pictures_are_classified_and_a_bad_one_keeps_none_back(
+def test_several_images_are_classified_and_a_bad_one_keeps_none_back(
     browser: Browser, urls: dict[str, str]
 ) -> None:
     visit = Visit(browser, urls["cifar10"])
     page, frames = visit.page, visit.page.locator("#sheet button")
     more: list[Any] = [
-        {**PNG, "name": f"{seed}.png", "buffer": encoded(picture(seed=seed))} for seed in (2, 3)
+        {**PNG, "name": f"{seed}.png", "buffer": encoded(random_image(seed=seed))} for seed in (2, 3)
     ]
     page.set_input_files("#file", files=[PNG, more[0], BAD, more[1]])
-    expect(page.locator("#error")).to_contain_text("bad.png: These 13 bytes are no picture")
+    expect(page.locator("#error")).to_contain_text("bad.png: These 13 bytes are no image")
     expect(frames).to_have_count(3)
     expect(page.locator("#file-name")).to_have_text("3.png")
     page.set_input_files("#file", files=[PNG, BAD])
@@ -376,15 +374,15 @@ def test_several_pictures_are_classified_and_a_bad_one_keeps_none_back(
 def test_the_contact_sheet_shows_again_what_was_answered(visit: Visit) -> None:
     page, frames = visit.page, visit.page.locator("#sheet button")
     expect(page.locator("#recent")).to_be_hidden()
-    give(page, "drop", encoded(picture(seed=2)), name="first.png")
+    give(page, "drop", encoded(random_image(seed=2)), name="first.png")
     visit.expect_answer(CIFAR)
     told = page.locator("#bars").inner_text()
-    give(page, "paste", encoded(picture(90, 60)), name="second.png")
+    give(page, "paste", encoded(random_image(90, 60)), name="second.png")
     expect(frames).to_have_count(2)
     expect(page.locator("#file-name")).to_have_text("second.png")
     asked = len([url for url in visit.asked if "/predict" in url])
     share = page.locator("#sheet small").last.inner_text()
-    expect(frames.last).to_have_attribute("aria-label", f"first.png: Not sure, {share}")
+    expect(frames.last).to_have_attribute("aria-label", f"first.png: Uncertain, {share}")
     frames.last.click()
     visit.expect_answer(CIFAR)
     assert page.locator("#bars").inner_text() == told
@@ -479,7 +477,7 @@ def test_a_wrong_answer_can_be_put_right(visit: Visit, feedback: Path) -> None:
     page = visit.page
     expect(page.locator("#kept")).to_be_visible()
     for choice, said in (("truck", "truck"), ("none of these", None)):
-        content = encoded(picture(50, 50, seed=8 + len(choice)))
+        content = encoded(random_image(50, 50, seed=8 + len(choice)))
         page.set_input_files(
             "#file", files=[FilePayload(name="mine.png", mimeType="image/png", buffer=content)]
         )
@@ -492,7 +490,7 @@ def test_a_wrong_answer_can_be_put_right(visit: Visit, feedback: Path) -> None:
         expect(page.locator("#wrong-open")).to_be_hidden()
         line = json.loads((feedback / "feedback.jsonl").read_text(encoding="utf-8").splitlines()[-1])
         assert (line["class"], line["predicted"], line["model"]["version"]) == (said, best, "3")
-        assert (feedback / line["picture"]).read_bytes() == content
+        assert (feedback / line["image"]).read_bytes() == content
     page.locator("#sheet button").nth(1).click()
     expect(page.get_by_role("status")).to_have_text("Thank you. Kept as truck.")  # it is known of each
 
@@ -509,7 +507,7 @@ def test_feedback_that_cannot_be_kept_is_no_thanks(browser: Browser, urls: dict[
     visit.page.locator("#wrong-open").click()
     visit.page.locator("#truth").select_option(index=2)
     visit.page.get_by_role("button", name="Send").click()
-    expect(visit.page.locator("#error")).to_have_text("The picture was not kept: The folder is full.")
+    expect(visit.page.locator("#error")).to_have_text("The image was not kept: The folder is full.")
     expect(visit.page.locator("#thanks")).to_be_empty()
     visit.context.close()
 
@@ -517,13 +515,11 @@ def test_feedback_that_cannot_be_kept_is_no_thanks(browser: Browser, urls: dict[
 # --- the camera ----------------------------------------------------------------------------------------
 
 
-def test_the_camera_is_answered_live_and_its_picture_developed(
-    browser: Browser, urls: dict[str, str]
-) -> None:
+def test_the_camera_is_answered_live_and_its_image_developed(browser: Browser, urls: dict[str, str]) -> None:
     visit = Visit(browser, urls["cifar10"], permissions=["camera"])
     page = visit.page
     page.get_by_role("button", name="Use the camera").click()
-    expect(page.get_by_role("button", name="Take the picture")).to_be_focused()
+    expect(page.get_by_role("button", name="Take the image")).to_be_focused()
     expect(page.locator("#print")).to_have_attribute("data-state", "done")
     percents = [float(text.split("\u00a0")[0]) for text in page.locator("#bars .percent").all_inner_texts()]
     assert sum(percents) == pytest.approx(100, abs=1)
@@ -536,7 +532,7 @@ def test_the_camera_is_answered_live_and_its_picture_developed(
     assert page.evaluate("[...document.querySelectorAll('#bars li')].some((bar) => bar.marked)")  # bars stay
     page.evaluate("window.track = document.getElementById('video').srcObject.getTracks()[0]")
     page.keyboard.press("Enter")
-    expect(page.locator("#file-name")).to_have_text("camera picture")
+    expect(page.locator("#file-name")).to_have_text("camera image")
     expect(page.locator("#sheet li")).to_have_count(1)
     visit.expect_answer(CIFAR)
     expect(page.locator("#finder")).to_be_hidden()
@@ -616,11 +612,11 @@ def test_the_description_of_the_api_is_readable(visit: Visit) -> None:
     visit.page.get_by_role("link", name="API").click()
     for path in ("/predict", "/predict_batch", "/model", "/card", "/metrics"):
         expect(visit.page.get_by_role("heading", name=path).first).to_be_visible()
-    expect(visit.page.locator("pre", has_text='"sure": "boolean or null"')).to_have_count(2)
+    expect(visit.page.locator("pre", has_text='"confident": "boolean or null"')).to_have_count(2)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_the_card_is_a_page_with_pictures_that_fits_a_phone(
+def test_the_card_is_a_page_with_images_that_fits_a_phone(
     browser: Browser, urls: dict[str, str], scheme: Any
 ) -> None:
     visit = Visit(browser, urls["cifar10"], viewport={"width": 360, "height": 740}, color_scheme=scheme)
@@ -652,7 +648,7 @@ def test_the_gallery_of_feedback_saves_a_table_that_the_review_takes_in(
         about = {"time": f"2026-01-01T00:00:0{seed}+00:00", "predicted": "dog", "probability": 0.5}
         about |= {"model": {"name": "animals", "version": "3"}}
         FeedbackStore(tmp_path, limit=10**6).keep(
-            encoded(picture(seed=seed)), kind="PNG", said=said, about=about
+            encoded(random_image(seed=seed)), kind="PNG", said=said, about=about
         )
     items = store.read_items(tmp_path)
     path = tmp_path / "gallery.html"

@@ -36,8 +36,8 @@ from tests.serving.process.test_supervisor import Load, wait_for_the_old_one
 WORLD = 500  # digits that are not the pipeline's
 CORRECTED = 200  # of those on the blackboard people say what they are
 WRONG = 20  # of these people say something wrong
-LEAKS = 10  # pictures of the test set that somebody sends as feedback
-LOOK = 25  # pictures from one look at the drift to the next
+LEAKS = 10  # images of the test set that somebody sends as feedback
+LOOK = 25  # images from one look at the drift to the next
 HELD = 100  # on the blackboard, never sent as feedback
 
 pytestmark = [pytest.mark.life, pytest.mark.timeout(1800)]
@@ -66,8 +66,8 @@ def split_off_the_world(checkout: Checkout, folder: Path) -> Split:
     checkout.run("dvc", "freeze", "download")
     raw = read_digits(folder)
     return Split(
-        np.concatenate([raw.learning.images, raw.test.images]),
-        np.concatenate([raw.learning.labels, raw.test.labels]),
+        np.concatenate([raw.train.images, raw.test.images]),
+        np.concatenate([raw.train.labels, raw.test.labels]),
     )
 
 
@@ -118,24 +118,24 @@ class Service:
         return sum(values)
 
     def drift(self) -> float:
-        """Return, once all pictures are looked at, the gauge of drift: from 1 on it is an alarm."""
+        """Return, once all images are looked at, the gauge of drift: from 1 on it is an alarm."""
         looked_at = "darkroom_log_lines_total"
-        eventually(lambda: self.measured(looked_at) == self.sent, f"{self.sent} pictures are looked at")
+        eventually(lambda: self.measured(looked_at) == self.sent, f"{self.sent} images are looked at")
         return self.measured("darkroom_drift")
 
-    def predict(self, pictures: Iterable[NDArray[np.uint8]]) -> list[str]:
+    def predict(self, images: Iterable[NDArray[np.uint8]]) -> list[str]:
         classes = []
-        for pixels in pictures:
-            answer = requests.post(f"{self.url}/predict", files={"picture": encoded(pixels)}, timeout=30)
+        for pixels in images:
+            answer = requests.post(f"{self.url}/predict", files={"image": encoded(pixels)}, timeout=30)
             answer.raise_for_status()
             self.sent += 1
             classes.append(answer.json()["classes"][0]["class"])
         return classes
 
     def say(self, pixels: NDArray[np.uint8], label: str) -> None:
-        """Send feedback with a picture that is larger than what the model sees, as photographs are."""
+        """Send feedback with an image that is larger than what the model sees, as photographs are."""
         image = Image.fromarray(pixels[..., 0]).resize((64, 64), Image.Resampling.NEAREST)
-        sent = {"picture": encoded(image)}
+        sent = {"image": encoded(image)}
         answer = requests.post(f"{self.url}/feedback", files=sent, data={"class": label}, timeout=30)
         assert answer.status_code == 201, answer.text
 
@@ -163,7 +163,7 @@ def accuracy(answers: Sequence[str], labels: NDArray[np.int64]) -> float:
 
 
 def review(checkout: Checkout, service: Service, truth: dict[str, str]) -> str:
-    """Decide in the table on every picture, as somebody does who sees what is on it."""
+    """Decide in the table on every image, as somebody does who sees what is on it."""
     folder = ("--folder", str(service.feedback))
     table = service.feedback.parent / "review.csv"
     gallery = service.feedback.parent / "gallery.html"
@@ -200,7 +200,7 @@ def test_a_model_s_whole_life(tmp_path: Path) -> None:
         tell("2. it serves, and the world sends ink on paper, then chalk on a blackboard")
         as_trained = accuracy(service.predict(paper.images), paper.labels)
         tell(f"   right on paper: {as_trained:.1%} of {len(paper)}; drift {service.drift():.2f}")
-        assert service.drift() < 1, "an alarm about pictures like those of the test set"
+        assert service.drift() < 1, "an alarm about images like those of the test set"
         answers, noticed = [], 0
         for number, pixels in enumerate(board, 1):
             answers += service.predict([pixels])
@@ -219,9 +219,9 @@ def test_a_model_s_whole_life(tmp_path: Path) -> None:
         assert as_trained > 0.9
         assert before < as_trained - 0.3, "the shift does no harm: nothing to learn"
 
-        tell("3. people say what the pictures are; some are wrong, and somebody sends test pictures")
+        tell("3. people say what the images are; some are wrong, and somebody sends test images")
         truth = send_feedback(checkout, service, board, labels)
-        tell(f"   {len(truth)} pictures kept")
+        tell(f"   {len(truth)} images kept")
         tell(f"   {review(checkout, service, truth)}")
         tell("   " + darkroom(checkout, "feedback", "export", "--folder", str(service.feedback)))
 
@@ -232,16 +232,16 @@ def test_a_model_s_whole_life(tmp_path: Path) -> None:
         tell(f"   of {data['found']} corrections {data['taken']} taken, {data['refused']} refused")
         assert data["found"] == len(truth), "a confirmed correction is lost"
         outcomes = pd.read_csv(checkout.root / "reports/corrections.csv")
-        leaks = outcomes[outcomes["reason"].fillna("").str.contains("test picture")]
-        assert len(leaks) == LEAKS, "a test picture got in"
+        leaks = outcomes[outcomes["reason"].fillna("").str.contains("test image")]
+        assert len(leaks) == LEAKS, "a test image got in"
         assert set(leaks["outcome"]) == {"refused"}
         assert data["taken"] >= CORRECTED - 5
         assert f"{data['taken']} of {data['found']}" in darkroom(checkout, "lineage", "2")
         second = read_json(checkout.root / "reports/metrics.json")["test"]
         registered = read_json(checkout.root / "reports/registered.json")
         tell(f"   test accuracy {second['accuracy']:.2%}; the gate: {registered['verdict']['words']}")
-        if registered["champion"] != "2":  # no better on the test pictures, which are all ink on paper
-            tell("   so somebody promotes it by hand, for what the test pictures do not show")
+        if registered["champion"] != "2":  # no better on the test images, which are all ink on paper
+            tell("   so somebody promotes it by hand, for what the test images do not show")
             darkroom(checkout, "promote", "2", "--why", "it reads the blackboard too")
 
         tell("5. it goes into service under load")
@@ -278,7 +278,7 @@ def configure(checkout: Checkout) -> None:
 def send_feedback(
     checkout: Checkout, service: Service, board: Sequence[NDArray[np.uint8]], labels: NDArray[np.int64]
 ) -> dict[str, str]:
-    """Send corrections as people do; return what is really on each picture that was kept."""
+    """Send corrections as people do; return what is really on each image that was kept."""
     test = open_split(checkout.root / "data/test")
     sent = [(board[n], str(labels[n]), n < WRONG) for n in range(CORRECTED)]
     sent += [(np.array(test.images[n]), str(test.labels[n]), False) for n in range(LEAKS)]
@@ -291,7 +291,7 @@ def send_feedback(
 
 
 def keep_the_pages(folder: Path) -> None:
-    """Write the documentation's pictures to the folder LIFE_PAGES, where that is set."""
+    """Write the documentation's images to the folder LIFE_PAGES, where that is set."""
     place = os.environ.get("LIFE_PAGES")
     if place:
         shoot_files({folder / "drift.html": Path(place) / "life-drift.png"})

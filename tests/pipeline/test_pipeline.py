@@ -35,11 +35,17 @@ from tests.helpers.waiting import eventually
 REPORTED = {
     *("data.json", "corrections.csv", "tune.json", "trials.csv", "train.json", "curve.csv", "metrics.json"),
     "per_class.csv",
-    *("confusion.csv", "confusion.png", "curve.png", "per_class.png", "mistakes.png", "model_card.md"),
+    *("confusion.csv", "confusion.png", "curve.png", "per_class.png", "misclassified.png", "model_card.md"),
     *("parity.json", "latency.json", "registered.json", "bento.json", "calibration.json", "coverage.csv"),
     *("coverage_test.csv", "coverage.png", "reliability.csv", "reliability.png", "slices.csv", "slices.png"),
     *("corruptions.csv", "corruptions.png", "duplicates.csv", "duplicates.png", "label_issues.csv"),
-    *("label_issues.png", "confusion_matrix.csv", "mistakes.csv", "predictions.parquet", "model_card.html"),
+    *(
+        "label_issues.png",
+        "confusion_matrix.csv",
+        "misclassified.csv",
+        "predictions.parquet",
+        "model_card.html",
+    ),
     *("study.html", "tune_curves.csv", "tune_importances.csv", "tune_history.png", "tune_curves.png"),
     *("tune_importances.png", "tune_parallel.png", "tune_slices.png"),
 }
@@ -108,7 +114,7 @@ def test_metrics_params_and_plots_say_something(quickstart: Quickstart) -> None:
     for name in (
         "confusion",
         "trials",
-        "mistakes.png",
+        "misclassified.png",
         "train_loss",
         "tune_history.png",
         "curves of the trials",
@@ -165,7 +171,7 @@ def test_torch_the_exported_graph_and_the_service_agree(quickstart: Quickstart) 
     assert classifier.temperature == read_json(root / "models/champion/model.json")["temperature"] != 1
     torchs = predict(classifier, split, device=torch.device("cpu"))
     session = onnxruntime.InferenceSession(str(root / "models/champion/model.onnx"))
-    graphs = session.run(None, {"pictures": np.array(split.images)})[0]
+    graphs = session.run(None, {"images": np.array(split.images)})[0]
     np.testing.assert_allclose(graphs, torchs, atol=1e-4)
     classes = read_json(root / "data/meta.json")["classes"]
     tag = read_json(root / "reports/bento.json")["tag"]
@@ -173,14 +179,14 @@ def test_torch_the_exported_graph_and_the_service_agree(quickstart: Quickstart) 
     assert precision == read_json(root / "reports/parity.json")["precision"]
     sha256 = read_json(root / "models/champion/model.json")["sha256"]
     reference = read_reference(root / "models/champion/reference.json", sha256=sha256)
-    assert reference.pictures == len(open_split(root / "data/validation"))
+    assert reference.images == len(open_split(root / "data/validation"))
     assert {"class_mix", "confidence", "contrast", "embedding"} <= set(reference.statistics)
     with serve_bento(root / ".bentoml", tag) as url:
-        assert "darkroom_drift_pictures" in requests.get(f"{url}/metrics", timeout=30).text
+        assert "darkroom_drift_images" in requests.get(f"{url}/metrics", timeout=30).text
         assert "Model card" in requests.get(f"{url}/card", timeout=30).text
         for image, expected in zip(split.images, torchs, strict=True):
             answer = requests.post(
-                f"{url}/predict", params={"k": 10}, files={"picture": encoded(np.array(image))}, timeout=30
+                f"{url}/predict", params={"k": 10}, files={"image": encoded(np.array(image))}, timeout=30
             ).json()
             served = {item["class"]: item["probability"] for item in answer["classes"]}
             allowed = 1e-4 if precision == "fp32" else 0.05
@@ -242,7 +248,7 @@ def test_a_lost_database_is_rebuilt_from_the_files(quickstart: Quickstart, tmp_p
 
 @pytest.mark.slow
 def test_a_killed_training_goes_on_and_ends_the_same(quickstart: Quickstart, tmp_path: Path) -> None:
-    # there are no test pictures in this copy: training cannot have looked at any
+    # there are no test images in this copy: training cannot have looked at any
     copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
     command = [sys.executable, "-m", "pipeline.train"]
     first = subprocess.Popen(
@@ -381,14 +387,14 @@ def test_the_real_archive_is_downloaded_preprocessed_and_trained_on(tmp_path: Pa
     for name in ("src", "pipeline"):
         shutil.copytree(ROOT / name, tmp_path / name)
     tree = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    tree["train"] |= {"pictures": 6000, "epochs": 2, "low_resolutions": [22]}
+    tree["train"] |= {"images": 6000, "epochs": 2, "low_resolutions": [22]}
     tree["tune"]["trials"] = 0
     (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
     assert os.environ.get("DARKROOM_MIRROR"), "name the archive in DARKROOM_MIRROR"
     for stage in ("download", "preprocess", "tune", "train"):
         copy.stage(stage)
     report = read_json(tmp_path / "reports/data.json")
-    assert {name: split["pictures"] for name, split in report["splits"].items()} == {
+    assert {name: split["images"] for name, split in report["splits"].items()} == {
         "train": 45_000,
         "validation": 5_000,
         "test": 10_000,

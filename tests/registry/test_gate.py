@@ -29,7 +29,7 @@ def candidate(right: NDArray[np.bool_], version: str = "1") -> Candidate:
 
 
 def right(*wrong: int) -> NDArray[np.bool_]:
-    """Return all right but the pictures in this range."""
+    """Return all right but the images in this range."""
     answers = np.ones(1000, dtype=bool)
     answers[slice(*wrong)] = False
     return answers
@@ -52,7 +52,7 @@ def test_a_model_better_beyond_chance_is_promoted() -> None:
 
 
 def test_a_better_model_within_chance_is_not() -> None:
-    # 30 pictures won and 22 lost: p is 0.33
+    # 30 images won and 22 lost: p is 0.33
     verdict = judge(candidate(right(30, 52), "2"), candidate(right(0, 30)), RULES)
     assert (verdict.promoted, verdict.outcome) == (False, "no better")
     assert verdict.paired is not None
@@ -72,11 +72,11 @@ def test_a_worse_model_is_not() -> None:
     assert verdict.words.startswith("refused: -5.00 points")
 
 
-def test_other_test_pictures_are_refused() -> None:
+def test_other_test_images_are_refused() -> None:
     other = replace(candidate(right(0, 10), "2"), test_sha256="b" * 64)
     verdict = judge(other, candidate(right(0, 500)), RULES)
     assert (verdict.promoted, verdict.outcome) == (False, "not comparable")
-    assert "tested on other pictures (bbbbbbbb against aaaaaaaa)" in verdict.words
+    assert "tested on other images (bbbbbbbb against aaaaaaaa)" in verdict.words
 
 
 @pytest.mark.parametrize(
@@ -99,7 +99,7 @@ def test_other_classes_are_refused(classes: tuple[str, ...], said: str) -> None:
         ({"predictions": 1 - LABELS}, "test accuracy 0.0000 is below gate.min_accuracy 0.5"),
         ({"predictions": np.zeros(1000, dtype=np.int64)}, "recall 0.0000 of class dog is below"),
         ({"calibration_error": 0.3}, "calibration error 0.3000 is above gate.max_calibration_error 0.1"),
-        ({"milliseconds": 80.0}, "80.0 ms a picture is above gate.max_milliseconds 50"),
+        ({"milliseconds": 80.0}, "80.0 ms an image is above gate.max_milliseconds 50"),
     ],
 )
 @pytest.mark.parametrize("champion", [None, candidate(right(0, 999))])
@@ -107,7 +107,7 @@ def test_each_floor_refuses_whatever_the_champion_is(
     changes: dict[str, Any], said: str, champion: Candidate | None
 ) -> None:
     verdict = judge(replace(candidate(right(0, 0), "2"), **changes), champion, RULES)
-    assert (verdict.promoted, verdict.outcome) == (False, "below a floor")
+    assert (verdict.promoted, verdict.outcome) == (False, "below a minimum")
     assert said in verdict.words
 
 
@@ -135,6 +135,6 @@ def test_mcnemar_calls_equal_models_different_as_rarely_as_it_says() -> None:
     assert alarms / 500 <= 0.07
 
 
-def test_answers_to_different_pictures_are_refused() -> None:
+def test_answers_to_different_images_are_refused() -> None:
     with pytest.raises(ValueError, match=r"\[3\] and \[4\]"):
         paired_test(np.ones(3, bool), np.ones(4, bool))

@@ -113,17 +113,17 @@ def test_the_same_graph_gets_no_second_version_and_is_not_judged_again(uri: str,
 
 def test_a_first_model_below_a_floor_is_no_champion(uri: str, tmp_path: Path) -> None:
     first = enter(uri, NAME, tmp_path / "a", right_but(0, 100), rules=FLOOR)
-    assert (first.champion, first.verdict.outcome) == (None, "below a floor")
+    assert (first.champion, first.verdict.outcome) == (None, "below a minimum")
     assert champion(uri) is None
     with pytest.raises(RegistryError, match=r"no champion .*darkroom promote"):
         write_champion(uri, NAME, tmp_path / "champion")
 
 
-def test_other_test_pictures_and_other_classes_are_refused(uri: str, tmp_path: Path) -> None:
+def test_other_test_images_and_other_classes_are_refused(uri: str, tmp_path: Path) -> None:
     enter(uri, NAME, tmp_path / "a", right_but(0, 500))
-    pictures = enter(uri, NAME, tmp_path / "b", right_but(), test_sha256="0" * 64)
-    assert pictures.verdict.outcome == "not comparable"
-    assert "tested on other pictures (00000000 against 7e577e57)" in pictures.verdict.words
+    images = enter(uri, NAME, tmp_path / "b", right_but(), test_sha256="0" * 64)
+    assert images.verdict.outcome == "not comparable"
+    assert "tested on other images (00000000 against 7e577e57)" in images.verdict.words
     classes = enter(uri, NAME, tmp_path / "c", right_but(), classes=(*DIGITS[:9], "ten"))
     assert classes.verdict.outcome == "not comparable"
     assert "(new: ten; gone: 9)" in classes.verdict.words

@@ -12,9 +12,9 @@ import pytest
 from darkroom.evaluation.metrics import classification_metrics, per_class_table
 from darkroom.reporting.card_page import card_page
 from darkroom.reporting.model_card import CardInputs, model_card
-from tests.helpers.serving import encoded, picture
+from tests.helpers.serving import encoded, random_image
 
-PICTURE = encoded(picture())
+IMAGE = encoded(random_image())
 HOSTILE = (
     "<script>alert(1)</script>",
     "a|b",
@@ -90,23 +90,23 @@ def _card(classes: tuple[str, ...], **extra: Any) -> str:
     )
 
 
-def test_linked_pictures_are_in_the_page(tmp_path: Path) -> None:
+def test_linked_images_are_in_the_page(tmp_path: Path) -> None:
     names = {"Confusion": "confusion.png", "Mistakes": "sub/my worst (100%25) #1?.png"}
     (tmp_path / "sub").mkdir()
-    (tmp_path / "confusion.png").write_bytes(PICTURE)
-    (tmp_path / "sub/my worst (100%) #1?.png").write_bytes(PICTURE + b"more")
-    page = _page(_card(("cat", "dog"), pictures=names), tmp_path)
-    pictures = [given for tag, given in page.tags if tag == "img"]
-    assert [given["alt"] for given in pictures] == list(names)
-    for given, content in zip(pictures, (PICTURE, PICTURE + b"more"), strict=True):
+    (tmp_path / "confusion.png").write_bytes(IMAGE)
+    (tmp_path / "sub/my worst (100%) #1?.png").write_bytes(IMAGE + b"more")
+    page = _page(_card(("cat", "dog"), images=names), tmp_path)
+    images = [given for tag, given in page.tags if tag == "img"]
+    assert [given["alt"] for given in images] == list(names)
+    for given, content in zip(images, (IMAGE, IMAGE + b"more"), strict=True):
         kind, data = str(given["src"]).split(",")
         assert kind == "data:image/png;base64"
         assert base64.b64decode(data) == content
 
 
 def test_the_page_asks_for_nothing_and_runs_nothing(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(PICTURE)
-    markdown = _card(("cat", "dog"), pictures={"A": "a.png"}) + "\n[more](https://a.invalid/)\n"
+    (tmp_path / "a.png").write_bytes(IMAGE)
+    markdown = _card(("cat", "dog"), images={"A": "a.png"}) + "\n[more](https://a.invalid/)\n"
     page = _page(markdown, tmp_path)
     assert all(link.startswith("data:") for link in page.values("src"))
     assert [given["href"] for tag, given in page.tags if tag == "link"] == ["data:,"]
@@ -122,13 +122,13 @@ def test_the_page_asks_for_nothing_and_runs_nothing(tmp_path: Path) -> None:
 
 
 def test_hostile_names_are_shown_as_they_are(tmp_path: Path) -> None:
-    (tmp_path / "a.png").write_bytes(PICTURE)
-    pictures = dict.fromkeys(HOSTILE, "a.png")
-    plain = _page(_card(("cat", "dog"), pictures={"A": "a.png"}), tmp_path)
+    (tmp_path / "a.png").write_bytes(IMAGE)
+    images = dict.fromkeys(HOSTILE, "a.png")
+    plain = _page(_card(("cat", "dog"), images={"A": "a.png"}), tmp_path)
     for name in HOSTILE:
         classes = (name, *(other for other in HOSTILE if other != name))
         page = _page(
-            _card(classes, pictures=pictures, source={name: name}, command=name, training={name: name}),
+            _card(classes, images=images, source={name: name}, command=name, training={name: name}),
             tmp_path,
             title=name,
         )
@@ -146,7 +146,7 @@ def test_tables_keep_their_columns(tmp_path: Path) -> None:
     markdown = _card(HOSTILE)
     page = _page(markdown, tmp_path)
     start = page.cells.index("class")
-    assert page.cells[start : start + 5] == ["class", "precision", "recall (95 % interval)", "F1", "pictures"]
+    assert page.cells[start : start + 5] == ["class", "precision", "recall (95 % interval)", "F1", "images"]
     assert page.cells[start + 5 :: 5][: len(HOSTILE)] == list(HOSTILE)
     boxes = [given for _, given in page.tags if given.get("class") == "wide"]
     assert len(boxes) == sum(tag == "table" for tag, _ in page.tags) == markdown.count("\n| --- |")
@@ -223,7 +223,7 @@ def test_the_title_is_text(tmp_path: Path) -> None:
     assert text.startswith("<!doctype html>")
 
 
-def test_a_missing_picture_is_named(tmp_path: Path) -> None:
+def test_a_missing_image_is_named(tmp_path: Path) -> None:
     with pytest.raises(
         FileNotFoundError, match=r"'confusion\.png', but .* is missing: run `dvc repro evaluate`"
     ):
@@ -233,10 +233,10 @@ def test_a_missing_picture_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "link", ["../out.png", "sub/../../out.png", "%2e%2e/out.png", "{root}/out.png", "way.png"]
 )
-def test_a_picture_outside_the_folder_is_refused(tmp_path: Path, link: str) -> None:
+def test_an_image_outside_the_folder_is_refused(tmp_path: Path, link: str) -> None:
     folder = tmp_path / "reports"
     folder.mkdir()
-    (tmp_path / "out.png").write_bytes(PICTURE)
+    (tmp_path / "out.png").write_bytes(IMAGE)
     (folder / "way.png").symlink_to(tmp_path / "out.png")
     with pytest.raises(ValueError, match="outside"):
         card_page(f"![a](<{link.format(root=tmp_path)}>)", folder=folder, title="x")
@@ -245,7 +245,7 @@ def test_a_picture_outside_the_folder_is_refused(tmp_path: Path, link: str) -> N
 @pytest.mark.parametrize(
     "link", ["http://a.invalid/x.png", "//a.invalid/x.png", "data:image/png;base64,AAAA", "ftp://a.invalid/x"]
 )
-def test_an_address_is_no_picture(tmp_path: Path, link: str) -> None:
+def test_an_address_is_no_image(tmp_path: Path, link: str) -> None:
     with pytest.raises(ValueError, match="an address"):
         card_page(f"![a]({link})", folder=tmp_path, title="x")
 
@@ -257,6 +257,6 @@ def test_a_file_that_is_no_png_is_refused(tmp_path: Path) -> None:
 
 
 def test_a_relative_folder_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    (tmp_path / "a.png").write_bytes(PICTURE)
+    (tmp_path / "a.png").write_bytes(IMAGE)
     monkeypatch.chdir(tmp_path)
     assert "data:image/png;base64," in card_page("![a](a.png)", folder=Path(), title="x")

@@ -15,7 +15,7 @@ from darkroom.reporting.change_report import difference_interval, pr_report
 
 def metrics(right: int) -> dict[str, Any]:
     low, high = wilson_interval(right, 1000)
-    share = {"accuracy": right / 1000, "accuracy_low": low, "accuracy_high": high, "pictures": 1000}
+    share = {"accuracy": right / 1000, "accuracy_low": low, "accuracy_high": high, "images": 1000}
     return {
         "test": {**share, "loss": 0.25, "loss_low": 0.2, "loss_high": 0.3},
         "calibration": {"error": 0.012, "error_low": 0.01, "error_high": 0.02},
@@ -44,7 +44,7 @@ def test_the_difference_to_another_branch_has_an_interval(checkout: Path) -> Non
     write_json(checkout / "reports/metrics.json", metrics(930))
     write_text(checkout / "params.yaml", "seed: 1\n")
     write_text(checkout / "reports/confusion_matrix.csv", "actual,cat,a|b\ncat,400,30\na|b,40,530\n")
-    write_text(checkout / "reports/mistakes.csv", "picture,actual,predicted,confidence\n7,cat,a|b,0.99\n")
+    write_text(checkout / "reports/misclassified.csv", "image,actual,predicted,confidence\n7,cat,a|b,0.99\n")
     verdict = {"words": "promoted: +3.00 points", "promoted": True}
     write_json(checkout / "reports/registered.json", {"name": "x", "version": "2", "verdict": verdict})
     report = pr_report(checkout, against="main")
@@ -63,7 +63,7 @@ def test_the_same_reports_are_said_to_be_the_same(checkout: Path) -> None:
 
 def test_reports_of_older_code_are_compared_with(checkout: Path) -> None:
     older: dict[str, Any] = metrics(900)
-    older = {"test": {key: older["test"][key] for key in ("accuracy", "pictures", "loss")}}
+    older = {"test": {key: older["test"][key] for key in ("accuracy", "images", "loss")}}
     write_json(checkout / "reports/metrics.json", older)
     write_json(checkout / "reports/registered.json", {"name": "x", "version": "1", "promoted": True})
     git(checkout, "add", "-A")
@@ -77,7 +77,7 @@ def test_reports_of_older_code_are_compared_with(checkout: Path) -> None:
 
 def test_class_names_that_look_like_numbers_stay_as_they_are(checkout: Path) -> None:
     write_text(checkout / "reports/confusion_matrix.csv", "actual,007,1e3\n007,400,30\n1e3,40,530\n")
-    write_text(checkout / "reports/mistakes.csv", "picture,actual,predicted,confidence\n7,007,1e3,0.99\n")
+    write_text(checkout / "reports/misclassified.csv", "image,actual,predicted,confidence\n7,007,1e3,0.99\n")
     report = pr_report(checkout, against="main")
     assert "| 007 | 400 | 30 |" in report
     assert "| 7 | 007 | 1e3 | 99.0% |" in report

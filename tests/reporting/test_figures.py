@@ -1,4 +1,4 @@
-"""The figures are real pictures of sane size that show something, or nothing is written at all."""
+"""The figures are real images of sane size that show something, or nothing is written at all."""
 
 import itertools
 import warnings
@@ -21,7 +21,7 @@ from darkroom.evaluation.metrics import per_class_table, wilson_interval
 from darkroom.reporting.figures.confusion import confusion_figure
 from darkroom.reporting.figures.corruptions import corruptions_figure
 from darkroom.reporting.figures.coverage import coverage_figure
-from darkroom.reporting.figures.galleries import gallery_figure, mistakes_figure, pairs_figure
+from darkroom.reporting.figures.galleries import gallery_figure, misclassified_figure, pairs_figure
 from darkroom.reporting.figures.learning_curve import learning_curve_figure
 from darkroom.reporting.figures.per_class import per_class_figure
 from darkroom.reporting.figures.reliability import reliability_figure
@@ -96,7 +96,7 @@ def _curve(epochs: int) -> pd.DataFrame:
             "validation_accuracy": 1 - 0.7 / epoch,
             "learning_rate": 0.1 / epoch,
             "seconds": 1.0,
-            "pictures_per_second": 1000.0,
+            "images_per_second": 1000.0,
         }
     )
 
@@ -115,22 +115,22 @@ def _table(recalls: list[float], support: int = 100) -> pd.DataFrame:
     )
 
 
-def _shares(right: list[int], pictures: int) -> dict[str, Any]:
-    intervals = [wilson_interval(number, pictures) for number in right]
+def _shares(right: list[int], images: int) -> dict[str, Any]:
+    intervals = [wilson_interval(number, images) for number in right]
     return {
-        "pictures": [pictures] * len(right),
-        "accuracy": [number / pictures for number in right],
+        "images": [images] * len(right),
+        "accuracy": [number / images for number in right],
         "accuracy_low": [low for low, _ in intervals],
         "accuracy_high": [high for _, high in intervals],
     }
 
 
-def _bins(right: list[int], pictures: int = 100) -> pd.DataFrame:
+def _bins(right: list[int], images: int = 100) -> pd.DataFrame:
     """Return as many bins, from just above 0 up to 1, each with its mean confidence in its middle."""
     edges = np.linspace(0, 1, len(right) + 1)
     middle = (edges[:-1] + edges[1:]) / 2
     ends = {"low": edges[:-1], "high": edges[1:], "confidence": middle}
-    return pd.DataFrame(ends | _shares(right, pictures))
+    return pd.DataFrame(ends | _shares(right, images))
 
 
 def _selective(rows: int) -> pd.DataFrame:
@@ -139,15 +139,15 @@ def _selective(rows: int) -> pd.DataFrame:
     return pd.DataFrame({"threshold": threshold, "coverage": coverage, "accuracy": 1 - 0.1 * coverage**2})
 
 
-def _corruptions(names: list[str], pictures: int = 1000) -> pd.DataFrame:
-    right = [round(pictures * (0.95 - 0.12 * strength)) for strength in range(1, 6)]
-    rows = pd.DataFrame({"strength": range(1, 6)} | _shares(right, pictures))
+def _corruptions(names: list[str], images: int = 1000) -> pd.DataFrame:
+    right = [round(images * (0.95 - 0.12 * strength)) for strength in range(1, 6)]
+    rows = pd.DataFrame({"strength": range(1, 6)} | _shares(right, images))
     return pd.concat([rows.assign(corruption=name) for name in names])
 
 
-def _slices(classes: int, pictures: int = 100) -> pd.DataFrame:
-    right = [round(pictures * (0.5 + 0.5 * place / classes)) for place in range(1, classes + 1)]
-    parts = [pd.DataFrame({"slice": "class"} | _shares(right, pictures))]
+def _slices(classes: int, images: int = 100) -> pd.DataFrame:
+    right = [round(images * (0.5 + 0.5 * place / classes)) for place in range(1, classes + 1)]
+    parts = [pd.DataFrame({"slice": "class"} | _shares(right, images))]
     parts += [pd.DataFrame({"slice": name} | _shares([70] * 5, 100)) for name in ("brightness", "confidence")]
     table = pd.concat(parts)
     return table.assign(group=[f"group {place}" for place in range(len(table))])
@@ -169,7 +169,7 @@ def test_confusion_shades_the_diagonal(tmp_path: Path, size: int) -> None:
     assert _close_to(wrong, full) > 1000
 
 
-def test_confusion_of_a_class_without_pictures(tmp_path: Path) -> None:
+def test_confusion_of_a_class_without_images(tmp_path: Path) -> None:
     confusion_figure(tmp_path / "c.png", np.array([0, 0]), np.array([0, 1]), NAMES)
     _pixels(tmp_path / "c.png")
 
@@ -193,7 +193,7 @@ def test_learning_curve(tmp_path: Path, epochs: int) -> None:
     assert _close_to(pixels, (0xD5, 0x5E, 0x00)) > 50, "training is orange"
 
 
-def test_learning_curve_without_validation_pictures(tmp_path: Path) -> None:
+def test_learning_curve_without_validation_images(tmp_path: Path) -> None:
     curve = _curve(4).assign(validation_loss=np.nan, validation_accuracy=np.nan)
     learning_curve_figure(tmp_path / "curve.png", curve, 4)
     pixels = _pixels(tmp_path / "curve.png")
@@ -244,16 +244,16 @@ def test_mistakes_are_enlarged_pixel_by_pixel(tmp_path: Path, channels: int, cou
     images = np.zeros((count, 4, 4, channels), dtype=np.uint8)
     images[:, ::2, ::2] = 200
     path = tmp_path / "m.png"
-    mistakes_figure(path, images, NAMES[:1] * count, NAMES[2:] * count, [1.0] + [0.5] * (count - 1))
+    misclassified_figure(path, images, NAMES[:1] * count, NAMES[2:] * count, [1.0] + [0.5] * (count - 1))
     pixels = _pixels(path)
-    # Of each picture 4 of 16 pixels are light, 12 black; smoothing would give neither in such numbers.
+    # Of each image 4 of 16 pixels are light, 12 black; smoothing would give neither in such numbers.
     light, black = _close_to(pixels, (200, 200, 200)), _close_to(pixels, (0, 0, 0))
     assert light > 10_000 * count
     assert black == pytest.approx(3 * light, rel=0.03)
 
 
 def test_no_mistakes_is_said(tmp_path: Path) -> None:
-    mistakes_figure(tmp_path / "m.png", np.zeros((0, 8, 8, 1), dtype=np.uint8), [], [], [])
+    misclassified_figure(tmp_path / "m.png", np.zeros((0, 8, 8, 1), dtype=np.uint8), [], [], [])
     assert (_pixels(tmp_path / "m.png") < 100).any(), "there is text"
 
 
@@ -271,12 +271,12 @@ def test_mistakes_refuses(
     tmp_path: Path, images: NDArray[np.uint8], confidence: list[float], message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):
-        mistakes_figure(tmp_path / "m.png", images, ["a"], ["b"], confidence)
+        misclassified_figure(tmp_path / "m.png", images, ["a"], ["b"], confidence)
     assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("count", [1, 7])
-def test_gallery_shows_pictures_under_captions(tmp_path: Path, count: int) -> None:
+def test_gallery_shows_images_under_captions(tmp_path: Path, count: int) -> None:
     images = np.full((count, 4, 6, 3), (10, 200, 30), dtype=np.uint8)
     path = tmp_path / "g.png"
     gallery_figure(path, images, [("cat? (97 %)", "labelled dog")] * count, title="look", none="none")
@@ -338,10 +338,10 @@ def test_reliability_marks_the_bins_off_the_line(tmp_path: Path) -> None:
     pixels = _pixels(path)
     assert _close_to(pixels, BLUE) > 500, "on the line"
     assert _close_to(pixels, ORANGE) == 0
-    assert _close_to(pixels, PALE) > 5 * 5000, "the pictures of five bins"
+    assert _close_to(pixels, PALE) > 5 * 5000, "the images of five bins"
     reliability_figure(path, _bins([0, 0, 0, 0, 10]), error=0.4, temperature=0.5)
     pixels = _pixels(path)
-    assert _close_to(pixels, ORANGE) > 500, "far too sure"
+    assert _close_to(pixels, ORANGE) > 500, "far overconfident"
 
 
 def test_reliability_points_rise_with_accuracy(tmp_path: Path) -> None:
@@ -380,14 +380,14 @@ def test_reliability_refuses(tmp_path: Path) -> None:
 @pytest.mark.parametrize("rows", [1, 5, 200])
 def test_coverage_marks_the_threshold(tmp_path: Path, rows: int) -> None:
     path, curve = tmp_path / "c.png", _selective(rows)
-    coverage_figure(path, curve, threshold=None, sure_accuracy=0.99)
+    coverage_figure(path, curve, threshold=None, confident_accuracy=0.99)
     pixels = _pixels(path)
     assert _close_to(pixels, BLUE) > 50
     assert _close_to(pixels, ORANGE) == 0, "no threshold, no mark"
-    coverage_figure(path, curve, threshold=float(curve["threshold"].iloc[0]), sure_accuracy=0.99)
+    coverage_figure(path, curve, threshold=float(curve["threshold"].iloc[0]), confident_accuracy=0.99)
     _, wide = _middle(_pixels(path), ORANGE)
     if rows > 1:
-        coverage_figure(path, curve, threshold=float(curve["threshold"].iloc[-1]), sure_accuracy=0.99)
+        coverage_figure(path, curve, threshold=float(curve["threshold"].iloc[-1]), confident_accuracy=0.99)
         _, narrow = _middle(_pixels(path), ORANGE)
         assert narrow < wide - 500, "a higher threshold answers fewer"
 
@@ -406,15 +406,15 @@ def test_coverage_tells_the_first_row_not_below_the_threshold(
     for threshold, said in (
         (0.5, "80.0 % answered, 90.00 % of them right"),
         (0.51, "50.0 % answered, 99.00 % of them right"),
-        (0.95, "no picture is so sure"),
+        (0.95, "no image is so confident"),
     ):
-        coverage_figure(path, curve, threshold=threshold, sure_accuracy=0.9)
+        coverage_figure(path, curve, threshold=threshold, confident_accuracy=0.9)
         _pixels(path)
         assert f"threshold {threshold}\n{said}" in [text.get_text() for text in drawn]
-    coverage_figure(path, curve, threshold=None, sure_accuracy=0.995)
+    coverage_figure(path, curve, threshold=None, confident_accuracy=0.995)
     told = [text.get_text() for text in drawn]
-    assert "no threshold makes 99.5 % of the answered validation pictures right" in told
-    coverage_figure(path, curve, threshold=None, sure_accuracy=None)  # after a final fit
+    assert "no threshold makes 99.5 % of the answered validation images right" in told
+    coverage_figure(path, curve, threshold=None, confident_accuracy=None)  # after a final fit
     told = [text.get_text() for text in drawn]
     assert any(text.endswith("; no threshold was chosen") for text in told)
     assert not any("answered," in text for text in told)
@@ -422,26 +422,26 @@ def test_coverage_tells_the_first_row_not_below_the_threshold(
 
 def test_coverage_where_all_is_right(tmp_path: Path) -> None:
     curve = _selective(50).assign(accuracy=1.0)
-    coverage_figure(tmp_path / "c.png", curve, threshold=0.1, sure_accuracy=1.0)
+    coverage_figure(tmp_path / "c.png", curve, threshold=0.1, confident_accuracy=1.0)
     assert _close_to(_pixels(tmp_path / "c.png"), ORANGE) > 50
 
 
 def test_coverage_refuses(tmp_path: Path) -> None:
     path, curve = tmp_path / "c.png", _selective(5)
     with pytest.raises(ValueError, match="lacks coverage"):
-        coverage_figure(path, curve.drop(columns="coverage"), threshold=None, sure_accuracy=0.9)
+        coverage_figure(path, curve.drop(columns="coverage"), threshold=None, confident_accuracy=0.9)
     with pytest.raises(ValueError, match="no rows"):
-        coverage_figure(path, curve[:0], threshold=None, sure_accuracy=0.9)
+        coverage_figure(path, curve[:0], threshold=None, confident_accuracy=0.9)
     with pytest.raises(ValueError, match="falling coverage"):
-        coverage_figure(path, curve[::-1], threshold=None, sure_accuracy=0.9)
+        coverage_figure(path, curve[::-1], threshold=None, confident_accuracy=0.9)
     with pytest.raises(ValueError, match="every coverage is 0"):
-        coverage_figure(path, curve.assign(coverage=0.0), threshold=None, sure_accuracy=0.9)
+        coverage_figure(path, curve.assign(coverage=0.0), threshold=None, confident_accuracy=0.9)
     with pytest.raises(ValueError, match="accuracy must be 0 to 1, got nan"):
-        coverage_figure(path, curve.assign(accuracy=np.nan), threshold=None, sure_accuracy=0.9)
-    with pytest.raises(ValueError, match=r"sure_accuracy.*99\.0"):
-        coverage_figure(path, curve, threshold=None, sure_accuracy=99.0)
+        coverage_figure(path, curve.assign(accuracy=np.nan), threshold=None, confident_accuracy=0.9)
+    with pytest.raises(ValueError, match=r"confident_accuracy.*99\.0"):
+        coverage_figure(path, curve, threshold=None, confident_accuracy=99.0)
     with pytest.raises(ValueError, match=r"threshold.*-1"):
-        coverage_figure(path, curve, threshold=-1.0, sure_accuracy=0.9)
+        coverage_figure(path, curve, threshold=-1.0, confident_accuracy=0.9)
     assert not list(tmp_path.iterdir())
 
 
@@ -458,10 +458,10 @@ def test_corruptions_have_a_panel_each(tmp_path: Path, drawn: dict[Text, Bbox], 
 
 def test_corruptions_band_is_the_interval(tmp_path: Path) -> None:
     bands = []
-    for pictures in (50, 5000):
-        corruptions_figure(tmp_path / "c.png", _corruptions(["blur"], pictures), clean=0.95)
+    for images in (50, 5000):
+        corruptions_figure(tmp_path / "c.png", _corruptions(["blur"], images), clean=0.95)
         bands.append(_close_to(_pixels(tmp_path / "c.png"), BAND))
-    assert bands[0] > 3 * bands[1] > 0, "fewer pictures, a wider interval"
+    assert bands[0] > 3 * bands[1] > 0, "fewer images, a wider interval"
 
 
 def test_corruptions_refuses(tmp_path: Path) -> None:
@@ -498,13 +498,13 @@ def test_slices_mark_what_is_surely_worse(tmp_path: Path) -> None:
 
 def test_slices_of_many_groups_and_of_none(tmp_path: Path, drawn: dict[Text, Bbox]) -> None:
     table = _slices(120)
-    table["pictures"] = table["pictures"].where(table["group"] != "group 7", 0)
+    table["images"] = table["images"].where(table["group"] != "group 7", 0)
     unknown = ["accuracy", "accuracy_low", "accuracy_high"]
-    table[unknown] = table[unknown].where(table["pictures"] > 0)
+    table[unknown] = table[unknown].where(table["images"] > 0)
     slices_figure(tmp_path / "s.png", table)
     _pixels(tmp_path / "s.png")
     told = [text.get_text() for text in drawn]
-    assert told.count("no pictures") == 1
+    assert told.count("no images") == 1
     assert [text for text in told if text.startswith("by ")] == ["by class", "by brightness", "by confidence"]
     assert all(group in told for group in table["group"])
 
@@ -517,8 +517,8 @@ def test_slices_refuses(tmp_path: Path) -> None:
         slices_figure(path, table[:0])
     with pytest.raises(ValueError, match="accuracy must be 0 to 1, got nan"):
         slices_figure(path, table.assign(accuracy=np.nan))
-    with pytest.raises(ValueError, match="'class' has no pictures"):
-        slices_figure(path, table.assign(pictures=0))
+    with pytest.raises(ValueError, match="'class' has no images"):
+        slices_figure(path, table.assign(images=0))
     assert not list(tmp_path.iterdir())
 
 
@@ -531,16 +531,16 @@ IMAGES = np.zeros((6, 4, 4, 3), dtype=np.uint8)
     [
         lambda path: reliability_figure(path, _bins([9_000] * 15, 10_000), error=0.0123, temperature=1.234),
         lambda path: reliability_figure(path, _bins([90] * 20, 100_000), error=0.0123, temperature=1.234),
-        lambda path: coverage_figure(path, _selective(200), threshold=0.1, sure_accuracy=0.99),
-        lambda path: coverage_figure(path, _selective(200), threshold=0.55, sure_accuracy=0.99),
-        lambda path: coverage_figure(path, _selective(200), threshold=0.98, sure_accuracy=0.5),
-        lambda path: coverage_figure(path, _selective(1), threshold=None, sure_accuracy=0.995),
+        lambda path: coverage_figure(path, _selective(200), threshold=0.1, confident_accuracy=0.99),
+        lambda path: coverage_figure(path, _selective(200), threshold=0.55, confident_accuracy=0.99),
+        lambda path: coverage_figure(path, _selective(200), threshold=0.98, confident_accuracy=0.5),
+        lambda path: coverage_figure(path, _selective(1), threshold=None, confident_accuracy=0.995),
         lambda path: corruptions_figure(path, _corruptions(["elastic transform", *"abc"]), clean=0.95),
         lambda path: corruptions_figure(path, _corruptions([LONG, *"abcdefghijklmnopqr"]), clean=0.95),
         lambda path: corruptions_figure(path, _corruptions([LONG]), clean=0.95),
         lambda path: slices_figure(path, _slices(10)),
         lambda path: slices_figure(path, _slices(120, 10_000).assign(group=LONG)),
-        lambda path: mistakes_figure(path, IMAGES, ["W" * 20] * 6, ["W" * 20] * 6, [1.0] * 6),
+        lambda path: misclassified_figure(path, IMAGES, ["W" * 20] * 6, ["W" * 20] * 6, [1.0] * 6),
         lambda path: gallery_figure(path, IMAGES, [(LONG, LONG)] * 6, title=LONG * 4, none=""),
         lambda path: pairs_figure(path, IMAGES, IMAGES, [(LONG, LONG)] * 6, title=LONG * 4, none=""),
         lambda path: gallery_figure(path, IMAGES[:0], [], title="", none=LONG * 4),
@@ -569,7 +569,7 @@ def test_an_error_while_drawing_leaves_what_was_there(
     path.write_bytes(b"before")
 
     def fails(*_args: object, **_options: object) -> None:
-        _args[1].write(b"half a picture")  # type: ignore[attr-defined]
+        _args[1].write(b"half an image")  # type: ignore[attr-defined]
         raise OSError("disk full")
 
     monkeypatch.setattr("matplotlib.figure.Figure.savefig", fails)

@@ -46,7 +46,7 @@ def _full() -> dict[str, Any]:
         "source": {"url": "file_a.tar.gz", "official": False, "sha256": HASH[::-1]},
         "training": {"train": {"epochs": 10, "weight_decay": 2e-6, "optimizer": "muon"}, "seed": 0},
         "tuned": {"train": {"learning_rate": 0.123456789}},
-        "pictures": {"Confusion matrix": "confusion.png", "Worst mistakes": "my mistakes.png"},
+        "images": {"Confusion matrix": "confusion.png", "Worst mistakes": "my misclassified.png"},
         "commit": "abc1234",
         "dirty": True,
         "command": "dvc repro",
@@ -64,11 +64,11 @@ def _evidence() -> dict[str, Any]:
             "error_low": 0.0102,
             "error_high": 0.0133,
             "error_before": 0.0444,
-            "sure": {
+            "confident": {
                 "from": 0.7155,
                 "asked": 0.985,
                 "coverage": 0.8877,
-                "pictures": 5,
+                "images": 5,
                 "accuracy": 0.9766,
                 "accuracy_low": 0.9655,
                 "accuracy_high": 0.9833,
@@ -79,14 +79,14 @@ def _evidence() -> dict[str, Any]:
             "accuracy": 0.6543,
             "accuracy_low": 0.6432,
             "accuracy_high": 0.6654,
-            "pictures": 500,
+            "images": 500,
             "noise": 0.5151,
             "fog": 0.7171,
         },
         "duplicates": {
             "found": 3456,
             "without": {
-                "pictures": 9,
+                "images": 9,
                 "accuracy": 0.9191,
                 "accuracy_low": 0.9090,
                 "accuracy_high": 0.9292,
@@ -117,7 +117,7 @@ def test_every_number_is_told() -> None:
         "66.67 %", "45,000", "5,000", "32 by 24", HASH, HASH[::-1], "1,973,448", "64, 256, 256", "2e-06",
         "0.123456789", "muon", "abc1234", "changes that are not in it", "`dvc repro`",
         "3.11.7", "2.15.0", "cpu",
-        "bf16", "![Confusion matrix](<confusion.png>)", "(<my mistakes.png>)",
+        "bf16", "![Confusion matrix](<confusion.png>)", "(<my misclassified.png>)",
         "Knows no night.",
         "not the official release",
     ):  # fmt: skip
@@ -125,7 +125,7 @@ def test_every_number_is_told() -> None:
     assert ["train.weight\\_decay", "2e-06"] in _rows(card)
     assert ["official", "no"] in _rows(card)
     assert ["seed", "0"] in _rows(card)
-    assert ["test pictures", "6"] in _rows(card)
+    assert ["test images", "6"] in _rows(card)
 
 
 def test_rows_of_the_class_table() -> None:
@@ -143,9 +143,9 @@ def test_the_evidence_is_told() -> None:
         "1.11 % (1.02 to 1.33 %, 95 % bootstrap)", "4.44 %", "1.234", "71.55 %", "88.77 %", "98.50 %",
         "81.81 %",
         "97.66 % (96.55 to 98.33 %, 95 % Wilson)",
-        "65.43 % (64.32 to 66.54 %, 95 % bootstrap)", "51.51 %", "71.71 %", "500 test pictures",
-        "3,456 test pictures", "91.91 % (90.90 to 92.92 %, 95 % Wilson)",
-        "37 labels of test pictures", "19 labels of validation pictures",
+        "65.43 % (64.32 to 66.54 %, 95 % bootstrap)", "51.51 %", "71.71 %", "500 test images",
+        "3,456 test images", "91.91 % (90.90 to 92.92 %, 95 % Wilson)",
+        "37 labels of test images", "19 labels of validation images",
         "off by 1.11 % on average",
     ):  # fmt: skip
         assert told in card
@@ -155,21 +155,21 @@ def test_the_evidence_is_told() -> None:
 
 def test_no_sure_answers_and_no_duplicates_are_said() -> None:
     evidence = _evidence()
-    del evidence["calibration"]["sure"]
+    del evidence["calibration"]["confident"]
     evidence["duplicates"] = {"found": 0, "without": evidence["duplicates"]["without"]}
     card = model_card(CardInputs(**_needed(), **evidence))
     assert "No confidence was found" in card
-    assert "0 test pictures closely resemble a training or validation one." in card
+    assert "0 test images closely resemble a training or validation one." in card
 
 
-def test_a_final_fit_claims_nothing_of_validation_pictures() -> None:
+def test_a_final_fit_claims_nothing_of_validation_images() -> None:
     evidence = _evidence()
-    del evidence["calibration"]["sure"]
+    del evidence["calibration"]["confident"]
     evidence["calibration"] |= {"held_out": False, "temperature": 1.0}
     card = model_card(CardInputs(**_needed(), **evidence))
-    assert "the validation pictures were trained on" in card
+    assert "the validation images were trained on" in card
     assert "1.11 % (1.02 to 1.33 %, 95 % bootstrap)" in card
-    assert "fitted on validation pictures" not in card
+    assert "fitted on validation images" not in card
     assert "before the temperature" not in card
 
 
@@ -198,7 +198,7 @@ def test_missing_parts_are_left_out() -> None:
         ("tuned", "### Found by the tuner"),
         ("environment", "## Environment"),
         ("source", "### Source"),
-        ("pictures", "!["),
+        ("images", "!["),
         ("commit", "commit"),
         ("command", "dvc repro"),
         ("parameters", "1,973,448"),
@@ -233,13 +233,13 @@ def test_tables_are_rectangular_and_lines_cannot_be_broken_by_names() -> None:
         assert len({len(row) for row in _rows(table.replace("\\\\", ""))}) == 1
 
 
-def test_class_without_test_pictures_is_named_as_a_limit() -> None:
+def test_class_without_test_images_is_named_as_a_limit() -> None:
     inputs = _needed()
     labels = np.array([0, 0, 0, 1, 1, 1])
     inputs["per_class"] = per_class_table(PROBABILITIES, labels, classes=CLASSES)
     card = model_card(CardInputs(**inputs))
-    assert "No test picture shows: \\<ship\\>." in card
-    assert "no pictures" in card
+    assert "No test image shows: \\<ship\\>." in card
+    assert "no images" in card
 
 
 def test_the_weakest_class_is_named() -> None:

@@ -38,7 +38,7 @@ def test_a_clean_checkout_has_no_diff(repository: Path) -> None:
 def test_the_diff_holds_changes_new_files_and_bytes_and_applies(repository: Path, tmp_path: Path) -> None:
     (repository / "code.py").write_text("a = 2\n", encoding="utf-8")
     (repository / "new file.py").write_text("b = 'é'\n", encoding="utf-8")
-    (repository / "picture.png").write_bytes(os.urandom(300))
+    (repository / "image.png").write_bytes(os.urandom(300))
     (repository / "latin.txt").write_bytes("Bär\n".encode("latin-1"))
     (repository / "staged.py").write_text("c = 3\n", encoding="utf-8")
     git(repository, "add", "staged.py")
@@ -53,7 +53,7 @@ def test_the_diff_holds_changes_new_files_and_bytes_and_applies(repository: Path
     git(tmp_path, "clone", "-q", str(repository), str(copy))
     (tmp_path / "the.diff").write_bytes(diff)
     git(copy, "apply", str(tmp_path / "the.diff"))
-    for name in ("code.py", "new file.py", "picture.png", "latin.txt", "staged.py"):
+    for name in ("code.py", "new file.py", "image.png", "latin.txt", "staged.py"):
         assert (copy / name).read_bytes() == (repository / name).read_bytes()
 
 

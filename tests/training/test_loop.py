@@ -41,13 +41,13 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 
 def train(
-    changes: Mapping[str, Any] | None = None, *, pictures: int = 0, validation: int | None = 0, **options: Any
+    changes: Mapping[str, Any] | None = None, *, images: int = 0, validation: int | None = 0, **options: Any
 ) -> tuple[Classifier, Fit]:
-    """Train a fresh classifier on the first pictures of the digits."""
+    """Train a fresh classifier on the first images of the digits."""
     params = tiny_params(changes)
     parts = digits_splits()
     learning, validating = (
-        parts[0].first(pictures),
+        parts[0].first(images),
         None if validation is None else parts[1].first(validation),
     )
     classifier = new_classifier(model_config(params, parts[2]), learning, seed=params.seed)
@@ -106,7 +106,7 @@ def test_it_learns(changes: dict[str, Any]) -> None:
 
 
 def test_rmsprop_learns_with_the_weight_decay_of_the_defaults_and_large_batches() -> None:
-    # weight_decay is per picture: an L2 term inside RMSprop would grow with the batch and shrink all weights
+    # weight_decay is per image: an L2 term inside RMSprop would grow with the batch and shrink all weights
     changes = {
         "model": CLASSIC,
         "train": {"optimizer": "rmsprop", "learning_rate": 0.001, "epochs": 10, "batch_size": 250},
@@ -118,9 +118,7 @@ def test_rmsprop_learns_with_the_weight_decay_of_the_defaults_and_large_batches(
 
 def test_the_same_seed_gives_the_same_weights() -> None:
     changes = {"train": {"epochs": 2}, "augment": {"flip": "alternating", "cutout": 2}}
-    one, same_again, other = (
-        weights(train({**changes, "seed": seed}, pictures=256)[0]) for seed in (3, 3, 4)
-    )
+    one, same_again, other = (weights(train({**changes, "seed": seed}, images=256)[0]) for seed in (3, 3, 4))
     assert same(one, same_again)
     assert not same(one, other)
 
@@ -139,7 +137,7 @@ def script(monkeypatch: pytest.MonkeyPatch, accuracies: list[float]) -> list[dic
 
 def test_the_best_epochs_weights_are_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = script(monkeypatch, [0.2, 0.7, 0.7, 0.4])
-    classifier, result = train({"train": {"epochs": 4}}, pictures=128, checkpoints=tmp_path)
+    classifier, result = train({"train": {"epochs": 4}}, images=128, checkpoints=tmp_path)
     assert result.best.epoch == 2, "the first of equals"
     assert not result.stopped_early
     assert same(weights(classifier), seen[1])
@@ -149,18 +147,18 @@ def test_the_best_epochs_weights_are_kept(tmp_path: Path, monkeypatch: pytest.Mo
 def test_it_stops_when_validation_no_longer_gains(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     seen = script(monkeypatch, [0.2, 0.5, 0.4, 0.5, 0.9])
     changes = {"train": {"epochs": 5, "patience": 2}}
-    classifier, result = train(changes, pictures=128, checkpoints=tmp_path)
+    classifier, result = train(changes, images=128, checkpoints=tmp_path)
     assert result.stopped_early
     assert len(result.history) == 4
     assert result.best.epoch == 2
     assert same(weights(classifier), seen[1])
-    again, repeated = train(changes, pictures=128, checkpoints=tmp_path)
+    again, repeated = train(changes, images=128, checkpoints=tmp_path)
     assert len(seen) == 4, "nothing is trained again"
     assert repeated == result
     assert same(weights(again), weights(classifier))
 
 
-def test_pictures_reach_the_net_as_they_should(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_images_reach_the_net_as_they_should(monkeypatch: pytest.MonkeyPatch) -> None:
     """In training the same standardisation as in prediction; in validation nothing but it."""
     parts = digits_splits()
     learning, validating = parts[0].first(100), parts[1].first(60)
@@ -183,7 +181,7 @@ def test_pictures_reach_the_net_as_they_should(monkeypatch: pytest.MonkeyPatch) 
     }
     for epoch in (0, 1):
         trained = rows(torch.cat(seen[True][2 * epoch : 2 * epoch + 2]))
-        assert sorted(trained) == sorted(standard[True]), "each picture once an epoch"
+        assert sorted(trained) == sorted(standard[True]), "each image once an epoch"
         assert trained != standard[True], "in another order"
         assert rows(seen[False][epoch]) == standard[False]
     assert rows(torch.cat(seen[True][:2])) != rows(torch.cat(seen[True][2:])), "in another order each epoch"
@@ -201,8 +199,8 @@ def test_augmentation_is_for_training_alone(monkeypatch: pytest.MonkeyPatch) -> 
         lambda net, inputs: seen[net.training].append(inputs[0].detach().clone())
     )
     fit(classifier, learning, validating, params=params, device=CPU, precision=torch.float32)
-    pictures = classifier.standardise(torch.from_numpy(np.array(validating.images)))
-    assert torch.equal(torch.cat(seen[False]), pictures)
+    images = classifier.standardise(torch.from_numpy(np.array(validating.images)))
+    assert torch.equal(torch.cat(seen[False]), images)
     plain = classifier.standardise(torch.from_numpy(np.array(learning.images)))
     known = {row.contiguous().numpy().tobytes() for row in plain}
     changed = [row.contiguous().numpy().tobytes() not in known for row in torch.cat(seen[True])]
@@ -228,22 +226,22 @@ def test_the_first_epochs_are_of_low_resolution(architecture: str) -> None:
     assert sides == [(True, 4), (False, 8), (True, 6), (False, 8), (True, 8), (False, 8)]
 
 
-def test_full_size_epochs_see_the_hardest_pictures() -> None:
+def test_full_size_epochs_see_the_hardest_images() -> None:
     plain = {"flip": "none", "translate": 0, "cutout": 0}
-    # the first epoch's low resolution is that of the pictures: it sees them all, and as they are
+    # the first epoch's low resolution is that of the images: it sees them all, and as they are
     settings = {**ADAM, "epochs": 3, "low_resolutions": [8], "hardest_share": 0.4, "batch_size": 20}
     params = tiny_params({"model": {"dropout": 0.0}, "augment": plain, "train": settings})
     parts = digits_splits()
     learning = parts[0].first(100)
     classifier = new_classifier(model_config(params, parts[2]), learning, seed=0)
-    pictures = classifier.standardise(torch.from_numpy(np.array(learning.images)))
-    row_of = {picture.numpy().tobytes(): row for row, picture in enumerate(pictures)}
+    images = classifier.standardise(torch.from_numpy(np.array(learning.images)))
+    row_of = {image.numpy().tobytes(): row for row, image in enumerate(images)}
     assert len(row_of) == 100
     shown: list[tuple[int, float]] = []  # row and loss
 
     def note(net: torch.nn.Module, inputs: tuple[Tensor], logits: Tensor) -> None:
         if net.training:
-            rows = [row_of[picture.contiguous().numpy().tobytes()] for picture in inputs[0]]
+            rows = [row_of[image.contiguous().numpy().tobytes()] for image in inputs[0]]
             labels = torch.from_numpy(learning.labels[rows])
             losses = torch.nn.functional.cross_entropy(logits.detach(), labels, reduction="none")
             shown.extend(zip(rows, losses.tolist(), strict=True))
@@ -321,7 +319,7 @@ changes = {changes!r}
 def die(epoch):
     if epoch.epoch == 2:
         os.kill(os.getpid(), signal.SIGKILL)
-train(changes, pictures=256, checkpoints=Path(sys.argv[1]), on_epoch=die)
+train(changes, images=256, checkpoints=Path(sys.argv[1]), on_epoch=die)
 """
 
 
@@ -342,12 +340,12 @@ def test_a_killed_training_ends_like_one_that_was_not(tmp_path: Path, changes: d
     epochs: list[int] = []
     resumed, result = train(
         changes,
-        pictures=256,
+        images=256,
         checkpoints=tmp_path / "killed",
         on_epoch=lambda epoch: epochs.append(epoch.epoch),
     )
     assert epochs == [2, 3, 4]
-    whole, uninterrupted = train(changes, pictures=256, checkpoints=tmp_path / "whole")
+    whole, uninterrupted = train(changes, images=256, checkpoints=tmp_path / "whole")
     assert same(weights(resumed), weights(whole))
 
     def figures(epoch: Epoch) -> tuple[float | None, ...]:
@@ -362,14 +360,14 @@ def test_after_a_damaged_checkpoint_training_goes_on_from_the_one_before(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     changes = {"train": {"epochs": 3}}
-    first, _ = train(changes, pictures=128, checkpoints=tmp_path)
+    first, _ = train(changes, images=128, checkpoints=tmp_path)
     path = tmp_path / "epoch-00003.safetensors"
     path.write_bytes(path.read_bytes()[:-100])
     epochs: list[int] = []
     with caplog.at_level(logging.WARNING):
         again, _ = train(
             changes,
-            pictures=128,
+            images=128,
             checkpoints=tmp_path,
             on_epoch=lambda epoch: epochs.append(epoch.epoch),
         )
@@ -390,7 +388,7 @@ def limit(epoch):
     if epoch.epoch == 3:  # a file may grow to half a checkpoint's size, as if the disk ended there
         size = (folder / "epoch-00002.safetensors").stat().st_size
         resource.setrlimit(resource.RLIMIT_FSIZE, (size // 2, size // 2))
-train({"train": {"epochs": 4}}, pictures=128, checkpoints=folder, on_epoch=limit)
+train({"train": {"epochs": 4}}, images=128, checkpoints=folder, on_epoch=limit)
 """
 
 
@@ -414,12 +412,12 @@ def test_a_full_disk_keeps_the_last_good_checkpoint(tmp_path: Path) -> None:
     epochs: list[int] = []
     resumed, _ = train(
         {"train": {"epochs": 4}},
-        pictures=128,
+        images=128,
         checkpoints=tmp_path,
         on_epoch=lambda epoch: epochs.append(epoch.epoch),
     )
     assert epochs == [3, 4]
-    assert same(weights(resumed), weights(train({"train": {"epochs": 4}}, pictures=128)[0]))
+    assert same(weights(resumed), weights(train({"train": {"epochs": 4}}, images=128)[0]))
 
 
 def test_an_error_of_on_epoch_ends_the_training(tmp_path: Path) -> None:
@@ -427,7 +425,7 @@ def test_an_error_of_on_epoch_ends_the_training(tmp_path: Path) -> None:
         raise KeyError("enough")
 
     with pytest.raises(KeyError, match="enough"):
-        train(pictures=128, checkpoints=tmp_path, on_epoch=stop)
+        train(images=128, checkpoints=tmp_path, on_epoch=stop)
     assert not list(tmp_path.iterdir()), "the epoch is made again"
 
 
@@ -468,11 +466,11 @@ def test_what_is_validated_and_kept_with_ema_is_the_average(
 ) -> None:
     seen = script(monkeypatch, [0.2, 0.7, 0.4])
     changes = {"train": {"epochs": 3, "average": "ema", "average_memory": 0.5}}
-    averaged, _ = train(changes, pictures=128, checkpoints=tmp_path)
+    averaged, _ = train(changes, images=128, checkpoints=tmp_path)
     assert same(weights(averaged), seen[1])
     monkeypatch.undo()
     seen_plain = script(monkeypatch, [0.2, 0.7, 0.4])
-    train({"train": {"epochs": 3}}, pictures=128)
+    train({"train": {"epochs": 3}}, images=128)
     assert not same(seen[1], seen_plain[1])
 
 
@@ -490,13 +488,13 @@ def test_flips() -> None:
     assert 0.4 < agreement < 0.6, "by chance again"
 
 
-def test_without_validation_pictures_the_last_epoch_is_kept(tmp_path: Path) -> None:
+def test_without_validation_images_the_last_epoch_is_kept(tmp_path: Path) -> None:
     changes = {"train": {"epochs": 3, "patience": 1}}
-    classifier, result = train(changes, pictures=128, validation=None, checkpoints=tmp_path)
+    classifier, result = train(changes, images=128, validation=None, checkpoints=tmp_path)
     assert [epoch.validation_accuracy for epoch in result.history] == [None] * 3
     assert result.best.epoch == 3
     assert not result.stopped_early
-    train({"train": {"epochs": 3}}, pictures=128, checkpoints=tmp_path / "watched")
+    train({"train": {"epochs": 3}}, images=128, checkpoints=tmp_path / "watched")
     last = load_checkpoint(tmp_path / "watched")
     assert last
     assert same(weights(classifier), last[0]["classifier"]), "validation changes nothing in training"
@@ -506,13 +504,13 @@ def test_without_validation_pictures_the_last_epoch_is_kept(tmp_path: Path) -> N
 def test_a_compiled_net_learns_the_same() -> None:
     plain = {"model": {"dropout": 0.0}}  # a compiled dropout draws other numbers
     results = [
-        train({**plain, "train": {"epochs": 2, "compile": compiled}}, pictures=256)[1].history[-1].train_loss
+        train({**plain, "train": {"epochs": 2, "compile": compiled}}, images=256)[1].history[-1].train_loss
         for compiled in ("always", "never")
     ]
     assert results[0] == pytest.approx(results[1], rel=1e-3)
 
 
-# --- evaluation, devices, smaller pictures ---
+# --- evaluation, devices, smaller images ---
 
 
 def test_evaluate_is_the_formula_over_more_than_one_batch(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -529,7 +527,7 @@ def test_evaluate_is_the_formula_over_more_than_one_batch(monkeypatch: pytest.Mo
 
 def test_bf16_is_close_to_fp32() -> None:
     parts = digits_splits()
-    classifier, _ = train(pictures=256)
+    classifier, _ = train(images=256)
     results = [
         evaluate(classifier, parts[1], device=CPU, precision=precision)[0]
         for precision in (torch.float32, torch.bfloat16)
@@ -577,10 +575,10 @@ def test_a_smaller_split() -> None:
 
 
 def test_shrinking_is_that_of_floats_within_a_grey_level() -> None:
-    pictures = torch.randint(0, 256, (5, 12, 9, 3), dtype=torch.uint8)
-    small = shrink(pictures, 6)
+    images = torch.randint(0, 256, (5, 12, 9, 3), dtype=torch.uint8)
+    small = shrink(images, 6)
     assert small.shape == (5, 8, 6, 3)
-    wide = pictures.permute(0, 3, 1, 2).double()
+    wide = images.permute(0, 3, 1, 2).double()
     exact = F.interpolate(wide, size=(8, 6), mode="bilinear", antialias=True).permute(0, 2, 3, 1)
     torch.testing.assert_close(small.double(), exact, rtol=0, atol=1.01)  # 0.5 for each of two roundings
 

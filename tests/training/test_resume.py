@@ -158,7 +158,7 @@ def test_two_processes_train_what_one_does(quickstart: Quickstart, tmp_path: Pat
             "epochs": 2,
             "low_resolutions": [8],
             "hardest_share": 0.5,
-            "pictures": 300,
+            "images": 300,
             "processes": processes,
             "precision": "fp32",
         }
@@ -255,25 +255,25 @@ def test_two_processes_make_the_database_at_once(quickstart: Quickstart, tmp_pat
 
 
 @pytest.mark.slow
-def test_a_final_fit_uses_the_validation_pictures_too(quickstart: Quickstart, tmp_path: Path) -> None:
+def test_a_final_fit_uses_the_validation_images_too(quickstart: Quickstart, tmp_path: Path) -> None:
     copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
     for name in ("data/test", "reports"):
         shutil.copytree(quickstart.checkout.root / name, copy.root / name)
     set_params(copy.root, epochs=2, use_validation=True)
     said = copy.stage("train")
-    assert "trained on validation pictures too" in said
+    assert "trained on validation images too" in said
     report = read_json(copy.root / "reports/train.json")
     assert report["validation"] == {"loss": None, "accuracy": None, "accuracy_with_views": None}
     assert report["best_epoch"] == 2
     assert "none are left to fit on" in copy.stage("calibrate")
     calibration = read_json(copy.root / "models/calibration.json")
-    assert (calibration["temperature"], calibration["sure_from"]) == (1.0, None)
+    assert (calibration["temperature"], calibration["confident_from"]) == (1.0, None)
     assert pd.read_csv(copy.root / "reports/coverage.csv").empty
     copy.stage("evaluate")  # whose figures show no validation
     metrics = read_json(copy.root / "reports/metrics.json")
-    assert "sure" not in metrics["calibration"]
+    assert "confident" not in metrics["calibration"]
     assert list(metrics["label_issues"]) == ["test"], "the model knows the others' labels by heart"
     card = (copy.root / "reports/model_card.md").read_text(encoding="utf-8")
-    assert "the validation pictures were trained on" in card
-    assert "fitted on validation pictures" not in card
+    assert "the validation images were trained on" in card
+    assert "fitted on validation images" not in card
     assert not list((copy.root / ".checkpoints").glob("train-*"))

@@ -49,7 +49,7 @@ def epoch(number: int, accuracy: float) -> Epoch:
 
 
 def quick(params: Params, attempt: Attempt) -> float:
-    """Pretend to train: best at a learning rate of 0.3 and 64 pictures a step."""
+    """Pretend to train: best at a learning rate of 0.3 and 64 images a step."""
     accuracy = 0.9 - abs(params.train.learning_rate - 0.3) / 2 - abs(params.train.batch_size - 64) / 1000
     for number in (1, 2, 3):
         attempt.report(epoch(number, accuracy * number / 3))

@@ -17,13 +17,13 @@ def add_to(parser: argparse.ArgumentParser, root: Path) -> None:
         help="that the service keeps feedback in (default: DARKROOM_FEEDBACK)",
     )
     steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
-    to_list = steps.add_parser("list", parents=[folder], help="a row a picture: said, predicted, decided")
+    to_list = steps.add_parser("list", parents=[folder], help="a row an image: said, predicted, decided")
     to_list.add_argument("--table", type=Path, help="write it as CSV, for a spreadsheet, and to decide in")
-    to_list.add_argument("--gallery", type=Path, help="write it as a page with the pictures, to decide in")
+    to_list.add_argument("--gallery", type=Path, help="write it as a page with the images, to decide in")
     to_list.add_argument("--open", action="store_true", help="only what is not decided yet")
-    to_review = steps.add_parser("review", parents=[folder], help="decide: in a table, or on pictures")
+    to_review = steps.add_parser("review", parents=[folder], help="decide: in a table, or on images")
     to_review.add_argument("--table", type=Path, help="with the decisions, as list wrote it")
-    to_review.add_argument("pictures", nargs="*", metavar="SHA256", help="of a picture, or how it begins")
+    to_review.add_argument("images", nargs="*", metavar="SHA256", help="of an image, or how it begins")
     to_review.add_argument(
         "--confirm", action="store_const", dest="action", const="confirm", help="what was said is right"
     )
@@ -58,7 +58,7 @@ def _list(root: Path, asked: argparse.Namespace) -> str:
     every = store.read_items(asked.folder)
     items = [item for item in every if not (asked.open and item.decision)]
     undecided = sum(item.decision is None for item in every)
-    lines = [f"{len(every)} pictures, {undecided} not decided yet"]
+    lines = [f"{len(every)} images, {undecided} not decided yet"]
     if asked.table:
         write_table(asked.table, store.table(items))
         lines.append(
@@ -79,15 +79,15 @@ def _list(root: Path, asked: argparse.Namespace) -> str:
             )
             for item in items
         ]
-        lines.append(columns([("picture", "said", "predicted", "model", "decision"), *rows]))
+        lines.append(columns([("image", "said", "predicted", "model", "decision"), *rows]))
     return "\n".join(lines)
 
 
 def _review(root: Path, asked: argparse.Namespace) -> str:
     from darkroom.feedback import decisions, store
 
-    if bool(asked.table) == bool(asked.pictures):
-        raise SystemExit("give either --table, or the pictures with --confirm, --reject or --class")
+    if bool(asked.table) == bool(asked.images):
+        raise SystemExit("give either --table, or the images with --confirm, --reject or --class")
     items = store.read_items(asked.folder)
     classes, who = (
         decisions.known_classes(items, root / "data" / "meta.json"),
@@ -100,8 +100,8 @@ def _review(root: Path, asked: argparse.Namespace) -> str:
         if action is None:
             raise SystemExit("say what is decided: --confirm, --reject or --class")
         decided = [
-            decisions.decide(items, picture, action, asked.label, classes=classes, who=who)
-            for picture in asked.pictures
+            decisions.decide(items, image, action, asked.label, classes=classes, who=who)
+            for image in asked.images
         ]
     kept = store.keep(asked.folder, decided)
     return f"{kept} decisions kept, {len(decided) - kept} stood already; next: `feedback export`"
@@ -118,7 +118,7 @@ def _export(_: Path, asked: argparse.Namespace) -> str:
     if done.missing:
         names = ", ".join(sha256[:12] for sha256 in done.missing)
         raise SystemExit(
-            f"{said}\n{len(done.missing)} confirmed pictures are gone from {asked.folder}, or not what they "
+            f"{said}\n{len(done.missing)} confirmed images are gone from {asked.folder}, or not what they "
             f"were: {names}. Bring the files back, or reject them."
         )
     return said

@@ -66,7 +66,7 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("quickstart", help="every stage on the digits, in a scratch copy of the checkout")
     commands.add_parser("list", help="all versions, the champion marked")
     show = commands.add_parser("show", help="a version, its measures and its verdict")
-    compare = commands.add_parser("compare", help="two versions on the same test pictures")
+    compare = commands.add_parser("compare", help="two versions on the same test images")
     promote = commands.add_parser("promote", help="make a version champion by hand, with a reason")
     rollback = commands.add_parser("rollback", help="make the champion before this one champion again")
     deploy = commands.add_parser("deploy", help="serve the champion's Bento, without a failed request")
@@ -74,9 +74,7 @@ def _parser() -> argparse.ArgumentParser:
     lineage = commands.add_parser("lineage", help="all that a version comes from")
     reproduce = commands.add_parser("reproduce", help="make a version again in a new folder, and compare")
     report = commands.add_parser("report", help="the reports beside another commit's, as Markdown")
-    feedback_parser = commands.add_parser(
-        "feedback", help="what people said of pictures: look, decide, export"
-    )
+    feedback_parser = commands.add_parser("feedback", help="what people said of images: look, decide, export")
     feedback.add_to(feedback_parser, ROOT)
     drift = commands.add_parser("drift", help="a prediction log beside the model's reference, as a page")
     promote.add_argument("version", help="its number")
@@ -230,11 +228,11 @@ def _said(name: str, change: "Change") -> str:
 
 def _deploy(store: "Store", name: str, asked: argparse.Namespace) -> str:
     from darkroom.registry.champion import RegistryError
-    from darkroom.registry.deploy import KeeperError, deploy
+    from darkroom.registry.deploy import SupervisorError, deploy
 
     try:
         done = deploy(ROOT, store, name, port=asked.port, tag=asked.bento)
-    except KeeperError as error:
+    except SupervisorError as error:
         raise RegistryError(str(error)) from error
     if done["tag"] == done["before"]:
         return f"{done['tag']} is served already"

@@ -26,7 +26,7 @@ SMALL = (
     "train.first_block_until=1",
     "tune.trials=4",
     "tune.epochs=4",
-    "tune.pictures=0",
+    "tune.images=0",
     "tune.resolution=0",
     "tune.startup_trials=2",
     "tune.space.train.batch_size.choices=[32,64,128]",
@@ -70,7 +70,7 @@ def summary(root: Path, experiment: str, *, seconds: float) -> str:
     return (
         f"\nDone in {seconds:.0f} s.\n"
         f"  test accuracy     {test['accuracy']:.2%} (95 % interval {test['accuracy_low']:.2%} to "
-        f"{test['accuracy_high']:.2%}, {test['pictures']} pictures)\n"
+        f"{test['accuracy_high']:.2%}, {test['images']} images)\n"
         f"  registered model  {model['name']} version {model['version']}; "
         f"champion: version {model['champion']}\n"
         f"  Bento             {bento['tag']}\n"

@@ -6,7 +6,7 @@ from darkroom.config.base import Count, Section
 
 
 class Augment(Section):
-    """What is done to training pictures, in pixels."""
+    """What is done to training images, in pixels."""
 
     flip: Literal["none", "random", "alternating"]
     translate: Count

@@ -8,6 +8,6 @@ from darkroom.config.base import Section
 
 
 class Calibrate(Section):
-    """What is fitted on the validation pictures after training."""
+    """What is fitted on the validation images after training."""
 
-    sure_accuracy: Annotated[float, Field(gt=0, le=1)]
+    confident_accuracy: Annotated[float, Field(gt=0, le=1)]

@@ -27,7 +27,7 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
         )
     if values["model.views"] > 1 and values["augment.flip"] == "none":
         return (
-            f"model.views is {values['model.views']}, which mirrors pictures at prediction, but augment.flip "
+            f"model.views is {values['model.views']}, which mirrors images at prediction, but augment.flip "
             "is none: set model.views=1"
         )
     return None

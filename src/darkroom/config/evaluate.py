@@ -11,7 +11,7 @@ class Evaluate(Section):
     """What evaluation reports besides the usual."""
 
     top_k: Positive
-    mistakes: Count
+    misclassified: Count
     resamples: Annotated[int, Field(ge=100)]
-    corruption_pictures: Positive
+    corruption_images: Positive
     duplicate_similarity: Annotated[float, Field(gt=0, le=1)]

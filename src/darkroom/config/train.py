@@ -25,7 +25,7 @@ class Train(Section):
     average_memory: Annotated[float, Field(gt=0)]
     use_validation: bool
     patience: Positive
-    pictures: Count
+    images: Count
     precision: Literal["auto", "bf16", "fp32"]
     device: Literal["auto", "cuda", "mps", "cpu"]
     threads: Count

@@ -19,7 +19,7 @@ class Tune(Section):
     pruner: Literal["asha", "hyperband", "median", "none"]
     sampler: Literal["tpe", "random"]
     startup_trials: Count
-    pictures: Count
+    images: Count
     resolution: Count
     workers: Positive
     engine: Literal["processes", "ray"]

@@ -5,7 +5,7 @@ from torch import Tensor
 
 
 def augment(
-    pictures: Tensor,
+    images: Tensor,
     mirrored: Tensor,
     *,
     translate: int,
@@ -15,12 +15,12 @@ def augment(
 ) -> Tensor:
     """Mirror, translate and cut out.
 
-    `pictures` uint8 [B,H,W,C] and `mirrored` bool [B], on one device; `translate` and `cutout` in
+    `images` uint8 [B,H,W,C] and `mirrored` bool [B], on one device; `translate` and `cutout` in
     pixels; `fill` uint8 [C], the colour of what is cut out (DeVries & Taylor 2017, arXiv:1708.04552);
-    `generator` on the CPU, so that every device sees the same pictures. Returns uint8 [B,H,W,C].
+    `generator` on the CPU, so that every device sees the same images. Returns uint8 [B,H,W,C].
     """
-    batch, height, width, channels = pictures.shape
-    device = pictures.device
+    batch, height, width, channels = images.shape
+    device = images.device
     rows = torch.arange(height, device=device).expand(batch, height)
     columns = torch.arange(width, device=device).expand(batch, width)
     if translate:
@@ -30,7 +30,7 @@ def augment(
     # one gather of whole pixels does both; index_select is many times faster than indexing by three tensors
     first = torch.arange(batch, device=device)[:, None, None] * height
     pixels = (first + rows[:, :, None]) * width + columns[:, None, :]
-    moved = pictures.reshape(-1, channels).index_select(0, pixels.flatten()).view(pictures.shape)
+    moved = images.reshape(-1, channels).index_select(0, pixels.flatten()).view(images.shape)
     if cutout:
         top = torch.randint(0, height, (batch, 1), generator=generator).to(device) - cutout // 2
         left = torch.randint(0, width, (batch, 1), generator=generator).to(device) - cutout // 2

@@ -1,12 +1,12 @@
-"""Corrections: reviewed pictures that join the training pictures, and what keeps test pictures out.
+"""Corrections: reviewed images that join the training images, and what keeps test images out.
 
 A correction is a file `<folder>/<class>/<sha256>.<format>`. It is brought to the model's input by the
-service's own code. One that equals or closely resembles a test or validation picture is refused: it would
+service's own code. One that equals or closely resembles a test or validation image is refused: it would
 be learnt by heart, and the test would then measure memory.
 
 A copy seldom comes back as it was. So a correction is compared in several looks, which undo what is usually
-done to a picture: enlarged in one way or another, framed, turned a little; and with the inner parts of the
-held-out pictures, for copies that were cropped. `python -m benchmarks.leaks` measures what that finds.
+done to an image: enlarged in one way or another, framed, turned a little; and with the inner parts of the
+held-out images, for copies that were cropped. `python -m benchmarks.leaks` measures what that finds.
 """
 
 import hashlib
@@ -24,16 +24,16 @@ from PIL import Image
 from darkroom.data.duplicates import near_duplicates
 from darkroom.data.splits import Split
 from darkroom.images.decoding import decode
-from darkroom.images.formats import PictureError
+from darkroom.images.formats import ImageError
 from darkroom.images.resizing import to_model_input
 
 HELD_OUT = ("test", "validation")
 FILTERS = tuple(Image.Resampling[name] for name in ("NEAREST", "BOX", "BILINEAR", "LANCZOS"))
-CUTS = (0.04, 0.08, 0.12)  # of the picture, on each side
+CUTS = (0.04, 0.08, 0.12)  # of the image, on each side
 TURNS = (-10, -5, 5, 10)  # degrees
-LARGE = 8  # times the model's size: pictures are turned at this size at least
-# A wrong refusal costs a picture, a leak the test. So a correction that is twice as far from a held-out
-# picture as the report on duplicates allows still counts as a copy.
+LARGE = 8  # times the model's size: images are turned at this size at least
+# A wrong refusal costs an image, a leak the test. So a correction that is twice as far from a held-out
+# image as the report on duplicates allows still counts as a copy.
 LEEWAY = 2.0
 TAKEN, RELABELS, REFUSED = "taken", "relabels", "refused"
 COLUMNS = ("sha256", "class", "outcome", "reason", "split", "index", "similarity")
@@ -45,7 +45,7 @@ class CorrectionError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Correction:
-    """A picture with its class.
+    """An image with its class.
 
     Attributes:
         sha256: of the file.
@@ -64,11 +64,11 @@ class Correction:
 
 @dataclass(frozen=True, kw_only=True)
 class TakenIn:
-    """The training pictures with the corrections.
+    """The training images with the corrections.
 
     Attributes:
         train: the split; what was taken in comes last.
-        files: the SHA-256 of the correction behind each training picture, "" for all others [N].
+        files: the SHA-256 of the correction behind each training image, "" for all others [N].
         outcomes: a row a correction, with the columns `COLUMNS`.
         summary: counts, and one hash of all that went in, for reports; empty without any correction.
     """
@@ -112,7 +112,7 @@ def read_corrections(
             image = decode(data)
             pixels = to_model_input(image, height=height, width=width, channels=channels)
             found[sha256] = replace(one, pixels=pixels, looks=_looks(image, pixels))
-        except PictureError as error:
+        except ImageError as error:
             found[sha256] = replace(one, broken=error.message)
     if wrong:
         raise CorrectionError(
@@ -130,18 +130,18 @@ def take_in(
     similarity: float,
     mirror: bool,
 ) -> TakenIn:
-    """Join corrections to the training pictures; what may not be learnt is refused, with the reason.
+    """Join corrections to the training images; what may not be learnt is refused, with the reason.
 
     In this order: what cannot be read; what has the same pixels as another correction (all of them where
-    their classes differ, else all but the first); what equals or closely resembles a picture in `test` or
-    `validation`. A picture that is among the training pictures already gives it its class.
+    their classes differ, else all but the first); what equals or closely resembles an image in `test` or
+    `validation`. An image that is among the training images already gives it its class.
 
     Args:
         corrections: in the order in which they are to be taken in.
-        splits: `train`, `validation` and `test`; pictures uint8 [N,H,W,C] of one size.
+        splits: `train`, `validation` and `test`; images uint8 [N,H,W,C] of one size.
         classes: the names.
-        similarity: from which on a picture resembles another, as `duplicates.near_duplicates` has it.
-        mirror: whether mirrored pictures count.
+        similarity: from which on an image resembles another, as `duplicates.near_duplicates` has it.
+        mirror: whether mirrored images count.
     """
     refused = _refused(corrections, splits, classes, similarity=similarity, mirror=mirror)
     train = splits["train"]
@@ -158,10 +158,10 @@ def take_in(
             row |= {"outcome": TAKEN, "split": "train", "index": len(train) + len(added)}
             added.append(one)
         elif train.labels[known] == one.label:
-            reason = "a training picture already, of this class"
+            reason = "a training image already, of this class"
             row |= {"outcome": REFUSED, "reason": reason, "split": "train", "index": known, "similarity": 1.0}
         else:
-            reason = f"a training picture already, which was {classes[train.labels[known]]}"
+            reason = f"a training image already, which was {classes[train.labels[known]]}"
             row |= {
                 "outcome": RELABELS,
                 "reason": reason,
@@ -203,7 +203,7 @@ def _refused(
         agreed = len({one.label for one in group}) == 1
         for one in group[1:] if agreed else group:
             other = next(twin for twin in group if twin is not one)
-            reason = f"the same picture as correction {other.sha256[:12]}, of {classes[other.label]}"
+            reason = f"the same image as correction {other.sha256[:12]}, of {classes[other.label]}"
             refused[one.sha256] = {"reason": reason}
     readable = [one for one in corrections if one.pixels is not None and one.looks is not None]
     if not readable:
@@ -212,14 +212,14 @@ def _refused(
         images = np.asarray(splits[name].images)
         copies = _copies(readable, images, similarity=similarity, mirror=mirror)
         for sha256, (place, value) in copies.items():
-            reason = f"resembles a {name} picture"
+            reason = f"resembles a {name} image"
             if value > refused.get(sha256, {}).get("similarity", -1):
                 refused[sha256] = {"reason": reason, "split": name, "index": place, "similarity": value}
         places = _places(images)
         for correction in readable:  # to the bit, whatever `similarity` is
             known = None if correction.pixels is None else places.get(_digest(correction.pixels))
             if known is not None:
-                told = {"reason": f"is a {name} picture", "split": name, "index": known, "similarity": 1.0}
+                told = {"reason": f"is a {name} image", "split": name, "index": known, "similarity": 1.0}
                 refused[correction.sha256] = told
     return refused
 
@@ -241,7 +241,7 @@ def _copies(
 
 
 def _looks(image: Image.Image, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return what a picture may have been made of, uint8 [L,H,W,C]; `pixels` is how the model sees it."""
+    """Return what an image may have been made of, uint8 [L,H,W,C]; `pixels` is how the model sees it."""
     height, width, channels = pixels.shape
     image = image.convert("L" if channels == 1 else "RGB")
     looks = [pixels]
@@ -255,13 +255,13 @@ def _looks(image: Image.Image, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]:
 
 
 def _cut(pixels: NDArray[np.uint8], share: float) -> NDArray[np.uint8]:
-    """Return the inner part of a picture [H,W,C], enlarged to its size."""
+    """Return the inner part of an image [H,W,C], enlarged to its size."""
     image = Image.fromarray(pixels[..., 0] if pixels.shape[-1] == 1 else pixels)
     return _inner(image, share, pixels.shape)
 
 
 def _inner(image: Image.Image, share: float, shape: tuple[int, ...]) -> NDArray[np.uint8]:
-    """Return a picture less a share on each side as uint8 of `shape` [H,W,C]."""
+    """Return an image less a share on each side as uint8 of `shape` [H,W,C]."""
     across, down = share * image.width, share * image.height
     box = (across, down, image.width - across, image.height - down)
     return np.asarray(image.resize((shape[1], shape[0]), Image.Resampling.BICUBIC, box=box)).reshape(shape)
@@ -272,7 +272,7 @@ def _digest(image: NDArray[np.uint8]) -> bytes:
 
 
 def _places(images: NDArray[np.uint8]) -> dict[bytes, int]:
-    """Return the place of each picture by its digest; of equal ones the first."""
+    """Return the place of each image by its digest; of equal ones the first."""
     places: dict[bytes, int] = {}
     for number, image in enumerate(images):
         places.setdefault(_digest(image), number)

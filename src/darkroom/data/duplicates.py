@@ -1,4 +1,4 @@
-"""Test pictures that are, nearly, among the pictures learnt from: what a model does with them is memory.
+"""Test images that are, nearly, among the images learnt from: what a model does with them is memory.
 
 The problem is described by Barz & Denzler 2020, "Do We Train on Test Data? Purging CIFAR of
 Near-Duplicates" (arXiv:1902.00423). They compare features of a trained network; here it is the pixels,
@@ -17,12 +17,12 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from tqdm import tqdm
 
-SIDE = 16  # pictures are compared at this size at most: finer detail differs between copies
+SIDE = 16  # images are compared at this size at most: finer detail differs between copies
 SURROUNDINGS = 1 / 4  # of a side: the deviation of the Gaussian
-FLAT = 1e-3  # grey levels: a picture that deviates less is of one colour but for rounding
-TEST_CHUNK = 16_384  # test pictures compared at once, 48 MiB in colour, and again mirrored
+FLAT = 1e-3  # grey levels: an image that deviates less is of one colour but for rounding
+TEST_CHUNK = 16_384  # test images compared at once, 48 MiB in colour, and again mirrored
 OTHER_CHUNK = 512  # with so many others: 32 MiB of similarities
-READ_VALUES = 2**22  # values of pictures averaged at once: 16 MiB as float32, a few times over
+READ_VALUES = 2**22  # values of images averaged at once: 16 MiB as float32, a few times over
 
 
 def near_duplicates(
@@ -32,25 +32,25 @@ def near_duplicates(
     similarity: float,
     mirror: bool,
 ) -> pd.DataFrame:
-    """Return the test pictures whose closest picture in any of `others` is at least so similar.
+    """Return the test images whose closest image in any of `others` is at least so similar.
 
-    The similarity of two pictures is the correlation of their pixels, all channels together, after
+    The similarity of two images is the correlation of their pixels, all channels together, after
     averaging over areas to at most 16x16 and less a Gaussian blur of a quarter of that: brighter or with
-    less contrast is still the same. Pictures of one colour correlate with nothing; they are similar (1)
-    to equal ones alone. Of equally close pictures the first counts. However many pictures there are, less
+    less contrast is still the same. Images of one colour correlate with nothing; they are similar (1)
+    to equal ones alone. Of equally close images the first counts. However many images there are, less
     than 500 MB are needed.
 
     Args:
         test: uint8 [N,H,W,C]; may be memory-mapped, as may the others.
-        others: the pictures learnt from, uint8 [M,H,W,C] each, by the name of their split.
+        others: the images learnt from, uint8 [M,H,W,C] each, by the name of their split.
         similarity: -1 to 1.
-        mirror: compare with the mirrored test picture too and count the larger; not for what means
+        mirror: compare with the mirrored test image too and count the larger; not for what means
             something else mirrored, as digits do.
 
     Returns:
-        A row a test picture, the most similar first: `test_index` (int64), `split` (str, the name in
+        A row a test image, the most similar first: `test_index` (int64), `split` (str, the name in
         `others`), `index` (int64, in that split) and `similarity` (float64, rounded to 5 decimals, which
-        is what single precision knows: equal pictures have 1).
+        is what single precision knows: equal images have 1).
 
     Raises:
         ValueError: `similarity` is not within -1..1, or arrays are not uint8 of the same [H,W,C].
@@ -60,7 +60,7 @@ def near_duplicates(
     for name, images in [("test", test), *others.items()]:
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != test.shape[1:]:
             raise ValueError(
-                f"{name} holds pictures {images.dtype} {list(images.shape)}: all must be uint8 [N,H,W,C] "
+                f"{name} holds images {images.dtype} {list(images.shape)}: all must be uint8 [N,H,W,C] "
                 f"of the same size, as test is {test.dtype} {list(test.shape)}"
             )
 
@@ -101,7 +101,7 @@ def _closest(
     flat: NDArray[np.bool_],
     others: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return each test picture's largest similarity in `others`, -inf for none, and its place there."""
+    """Return each test image's largest similarity in `others`, -inf for none, and its place there."""
     (theirs,), theirs_flat = _views(others, mirror=False)
     similarities = views[0] @ theirs.T
     for view in views[1:]:
@@ -118,7 +118,7 @@ def _closest(
 
 
 def _views(images: NDArray[np.uint8], *, mirror: bool) -> tuple[list[NDArray[np.float32]], NDArray[np.bool_]]:
-    """Return features float32 [N,D], as they are and mirrored, and which pictures [N] are of one colour."""
+    """Return features float32 [N,D], as they are and mirrored, and which images [N] are of one colour."""
     features, flat = _features(images)
     both = [features, features[:, :, ::-1]] if mirror else [features]
     return [view.reshape(len(view), int(np.prod(view.shape[1:]))) for view in both], flat
@@ -131,8 +131,8 @@ def _features(images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[n
     features = np.empty((len(images), len(down), len(across), channels), dtype=np.float32)
     step = max(1, READ_VALUES // max(1, height * width * channels))
     for start in range(0, len(images), step):
-        pictures = images[start : start + step].astype(np.float32)
-        features[start : start + step] = np.einsum("ij,njkc,lk->nilc", down, pictures, across, optimize=True)
+        chunk = images[start : start + step].astype(np.float32)
+        features[start : start + step] = np.einsum("ij,njkc,lk->nilc", down, chunk, across, optimize=True)
     around = (0, SURROUNDINGS * len(down), SURROUNDINGS * len(across), 0)
     features -= ndimage.gaussian_filter(features, around, mode="reflect")
     features -= features.mean(axis=(1, 2, 3), keepdims=True)

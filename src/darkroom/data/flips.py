@@ -5,9 +5,9 @@ from torch import Tensor
 
 
 def mirrored(count: int, epoch: int, *, seed: int, flip: str) -> Tensor:
-    """Say which pictures are mirrored, bool [count].
+    """Say which images are mirrored, bool [count].
 
-    `alternating`: by chance in epoch 0, then every other time, so that each picture is shown both ways in
+    `alternating`: by chance in epoch 0, then every other time, so that each image is shown both ways in
     two epochs (Jordan 2024, arXiv:2404.00498). `random`: by chance each time. `none`: not one.
     """
     if flip == "none":

@@ -17,13 +17,13 @@ def channel_statistics(images: NDArray[np.uint8]) -> tuple[list[float], list[flo
     ]
     values = np.arange(256) / 255
     means, stds = [], []
-    for count in counts:  # exact, in integers, whatever the order of the pictures
+    for count in counts:  # exact, in integers, whatever the order of the images
         mean = float((count * values).sum() / count.sum())
         means.append(mean)
         stds.append(float(np.sqrt((count * (values - mean) ** 2).sum() / count.sum())))
     if min(stds) == 0:
         raise ValueError(
-            f"the training pictures have a channel of one value (deviations {stds}): nothing to learn"
+            f"the training images have a channel of one value (deviations {stds}): nothing to learn"
         )
     return means, stds
 
@@ -36,7 +36,7 @@ def data_report(
     for name, split in splits.items():
         hashes = manifests[name]["sha256"]
         report["splits"][name] = {
-            "pictures": len(split),
+            "images": len(split),
             "shape": list(split.images.shape[1:]),
             "dtype": str(split.images.dtype),
             "range": [int(split.images.min()), int(split.images.max())],

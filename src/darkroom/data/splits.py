@@ -1,4 +1,4 @@
-"""A split of the data on disk: pictures and labels as memory-mapped arrays, with a manifest."""
+"""A split of the data on disk: images and labels as memory-mapped arrays, with a manifest."""
 
 import shutil
 from collections.abc import Sequence
@@ -12,12 +12,12 @@ from numpy.typing import NDArray
 
 from darkroom.files import read_json, sha256_files, write_array
 
-JOIN_CHUNK = 4096  # pictures copied at once
+JOIN_CHUNK = 4096  # images copied at once
 
 
 @dataclass(frozen=True)
 class Split:
-    """Pictures uint8 [N,H,W,C] and their labels int64 [N]."""
+    """Images uint8 [N,H,W,C] and their labels int64 [N]."""
 
     images: NDArray[np.uint8]
     labels: NDArray[np.int64]
@@ -26,20 +26,20 @@ class Split:
         return len(self.labels)
 
     def first(self, count: int) -> "Split":
-        """Return the first `count` pictures; all of them when `count` is 0."""
+        """Return the first `count` images; all of them when `count` is 0."""
         return self if count == 0 else Split(self.images[:count], self.labels[:count])
 
 
 @dataclass(frozen=True)
 class Meta:
-    """What every stage must know of a data set: its classes, the shape and statistics of its pictures."""
+    """What every stage must know of a data set: its classes, the shape and statistics of its images."""
 
     name: str
     classes: tuple[str, ...]
     height: int
     width: int
     channels: int
-    mean: tuple[float, ...]  # of each channel, training pictures alone, 0 to 1
+    mean: tuple[float, ...]  # of each channel, training images alone, 0 to 1
     std: tuple[float, ...]
     test_sha256: str
     tree: dict[str, Any]  # the file as it is
@@ -74,7 +74,7 @@ def join_splits(folder: Path, splits: Sequence[Split]) -> None:
 
 
 def open_split(folder: Path) -> Split:
-    """Open a split; the pictures stay on disk until they are used.
+    """Open a split; the images stay on disk until they are used.
 
     Raises FileNotFoundError that names the stage to run, ValueError for arrays of the wrong kind.
     """
@@ -85,7 +85,7 @@ def open_split(folder: Path) -> Split:
     labels = np.load(folder / "labels.npy", allow_pickle=False)
     if images.dtype != np.uint8 or images.ndim != 4 or labels.shape != images.shape[:1]:
         raise ValueError(
-            f"{folder} holds pictures {images.dtype} {images.shape} and labels {labels.shape}; "
+            f"{folder} holds images {images.dtype} {images.shape} and labels {labels.shape}; "
             "expected uint8 [N,H,W,C] and [N]: run `dvc repro -f preprocess`"
         )
     return Split(images, labels)
@@ -108,5 +108,5 @@ def read_meta(path: Path) -> Meta:
 
 
 def split_sha256(folder: Path) -> str:
-    """Return one hash for a split's pictures and labels."""
+    """Return one hash for a split's images and labels."""
     return sha256_files([folder / "images.npy", folder / "labels.npy"], folder)

@@ -12,7 +12,7 @@ from darkroom.data.splits import Split
 
 
 def check_split(what: str, split: Split, classes: Sequence[str]) -> None:
-    """Raise ValueError when labels are out of range or a class has no picture."""
+    """Raise ValueError when labels are out of range or a class has no image."""
     if not classes or len(set(classes)) != len(classes):
         raise ValueError(f"the classes are {list(classes)}: expected different names")
     low, high = int(split.labels.min(initial=0)), int(split.labels.max(initial=-1))
@@ -23,7 +23,7 @@ def check_split(what: str, split: Split, classes: Sequence[str]) -> None:
     counts = np.bincount(split.labels, minlength=len(classes))
     empty = [name for name, count in zip(classes, counts, strict=True) if count == 0]
     if empty:
-        raise ValueError(f"{what}: no picture of {', '.join(empty)} among {len(split):,}")
+        raise ValueError(f"{what}: no image of {', '.join(empty)} among {len(split):,}")
 
 
 def split_indices(
@@ -31,7 +31,7 @@ def split_indices(
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the indices of training and of validation: every class in the same share, by `seed`.
 
-    Raises ValueError when a class is too small to have a picture in both.
+    Raises ValueError when a class is too small to have an image in both.
     """
     try:
         train, validation = train_test_split(
@@ -46,17 +46,17 @@ def split_indices(
 
 
 def manifest(split: Split, source_index: NDArray[np.int64], classes: Sequence[str]) -> pd.DataFrame:
-    """Return a row a picture: its place in this split and in the published part, its label and hash."""
+    """Return a row an image: its place in this split and in the published part, its label and hash."""
     return pd.DataFrame(
         {
             "index": np.arange(len(split)),
             "source_index": source_index,
             "label": split.labels,
             "class": pd.Categorical.from_codes(split.labels, categories=pd.Index(classes)),
-            "sha256": [_picture_sha256(image) for image in split.images],
+            "sha256": [_image_sha256(image) for image in split.images],
         }
     )
 
 
-def _picture_sha256(image: NDArray[np.uint8]) -> str:
+def _image_sha256(image: NDArray[np.uint8]) -> str:
     return hashlib.sha256(np.ascontiguousarray(image).tobytes()).hexdigest()

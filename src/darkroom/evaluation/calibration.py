@@ -1,6 +1,6 @@
-"""How far a probability can be trusted: temperature, calibration error, and from where answers count as sure.
+"""How far a probability can be trusted: temperature, calibration error, confidence threshold.
 
-A picture's confidence is the probability of its predicted class.
+An image's confidence is the probability of its predicted class.
 """
 
 from typing import Any
@@ -24,10 +24,10 @@ def scale(logits: NDArray[np.float32], temperature: float) -> NDArray[np.float32
 
 
 def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Return the temperature with the least cross-entropy on held-out pictures.
+    """Return the temperature with the least cross-entropy on held-out images.
 
-    The method is Guo et al.'s (2017, arXiv:1706.04599). Of N pictures the true class counts (N+1)/(N+2)
-    and the others share the rest, as in Platt's scaling (1999): where every picture is right, the least
+    The method is Guo et al.'s (2017, arXiv:1706.04599). Of N images the true class counts (N+1)/(N+2)
+    and the others share the rest, as in Platt's scaling (1999): where every image is right, the least
     cross-entropy would have all probabilities 0 or 1.
 
     Args:
@@ -42,9 +42,9 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
         raise ValueError(f"logits {list(logits.shape)} and labels {list(labels.shape)} must be [N,K] and [N]")
     if not np.isfinite(logits).all():
         raise ValueError("the logits hold NaN or infinity")
-    pictures, classes = logits.shape
-    targets = np.full(logits.shape, 1 / (pictures + 2) / (classes - 1))
-    targets[np.arange(pictures), labels] = (pictures + 1) / (pictures + 2)
+    images, classes = logits.shape
+    targets = np.full(logits.shape, 1 / (images + 2) / (classes - 1))
+    targets[np.arange(images), labels] = (images + 1) / (images + 2)
 
     def cross_entropy(log_temperature: float) -> float:
         return float(-(targets * log_softmax(logits / np.exp(log_temperature), axis=1)).sum(axis=1).mean())
@@ -58,7 +58,7 @@ def calibration_error(
 ) -> float:
     """Return the expected calibration error (Naeini et al. 2015) of answers, both arrays [N].
 
-    It is the mean over the pictures of |confidence - accuracy|, each averaged first within its one of
+    It is the mean over the images of |confidence - accuracy|, each averaged first within its one of
     `bins` equal parts of 0..1.
     """
     place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
@@ -86,9 +86,9 @@ def calibration_interval(
 def reliability_table(
     confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_], *, bins: int = BINS
 ) -> pd.DataFrame:
-    """Return a row a bin of confidence that has pictures.
+    """Return a row a bin of confidence that has images.
 
-    Columns: `low` and `high` (the bin's edges), `pictures`, `confidence` (mean), `accuracy`, and
+    Columns: `low` and `high` (the bin's edges), `images`, `confidence` (mean), `accuracy`, and
     `accuracy_low` and `accuracy_high` (95 % Wilson interval).
     """
     place = np.minimum((confidence * bins).astype(np.int64), bins - 1)
@@ -100,7 +100,7 @@ def reliability_table(
             {
                 "low": bin_ / bins,
                 "high": (bin_ + 1) / bins,
-                "pictures": int(inside.sum()),
+                "images": int(inside.sum()),
                 "confidence": float(confidence[inside].mean()),
                 "accuracy": float(right[inside].mean()),
                 "accuracy_low": low,
@@ -115,7 +115,7 @@ def coverage_curve(
 ) -> pd.DataFrame:
     """Return what is answered, and how well, if only answers of some confidence count; falling coverage.
 
-    Columns: `threshold` (the least confidence that counts), `coverage` (share of the pictures that have
+    Columns: `threshold` (the least confidence that counts), `coverage` (share of the images that have
     it) and `accuracy` (share of those that are right): some 200 rows, evenly spread over the coverage,
     and the one of the given `threshold`. The selective classification of Geifman & El-Yaniv (2017,
     arXiv:1705.08500).
@@ -134,7 +134,7 @@ def coverage_curve(
     )
 
 
-def sure_threshold(
+def confidence_threshold(
     confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_], *, accuracy: float
 ) -> float | None:
     """Return the least confidence from which on at least the share `accuracy` of answers is right.
@@ -149,7 +149,7 @@ def sure_threshold(
 def _selective(
     confidence: NDArray[np.floating[Any]], right: NDArray[np.bool_]
 ) -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]]:
-    """Return the confidences, falling, how many pictures reach each, and how many of those are right."""
+    """Return the confidences, falling, how many images reach each, and how many of those are right."""
     order = np.argsort(-confidence, kind="stable")
     falling = confidence[order].astype(np.float64)
     last = np.flatnonzero(

@@ -1,7 +1,7 @@
 """Numbers on a test set: from probabilities and labels to metrics, tables and the worst mistakes.
 
 The predicted class is the most probable one, the first of them on a tie. A share without anything to
-share (the precision of a class never predicted, the recall and F1 of a class without pictures) is 0,
+share (the precision of a class never predicted, the recall and F1 of a class without images) is 0,
 as is scikit-learn's custom, and counts as 0 in the macro averages.
 """
 
@@ -45,8 +45,8 @@ def classification_metrics(
 ) -> dict[str, Any]:
     """Return the headline numbers of a test set, ready for JSON; shares lie within 0..1.
 
-    Keys: `loss` (mean cross-entropy in nats), `accuracy` and `top_<top_k>_accuracy`, `pictures`, and
-    `macro` and `weighted` (by pictures), each with `precision`, `recall` and `f1`. The module says what
+    Keys: `loss` (mean cross-entropy in nats), `accuracy` and `top_<top_k>_accuracy`, `images`, and
+    `macro` and `weighted` (by images), each with `precision`, `recall` and `f1`. The module says what
     undefined shares count as. Beside the loss, the accuracies and the F1s stand `<name>_low` and
     `<name>_high`, the 95 % interval: Wilson's for the accuracies, bootstrapped for the others.
 
@@ -54,7 +54,7 @@ def classification_metrics(
         probabilities: float [N, K], each row summing to 1.
         labels: integers [N] within 0..K-1.
         classes: the K names.
-        top_k: a picture counts as right when its class is among this many most probable ones (of
+        top_k: an image counts as right when its class is among this many most probable ones (of
             equal probabilities the first come first); more than K is as good as K.
         resamples: of the bootstrap.
 
@@ -63,18 +63,18 @@ def classification_metrics(
     """
     if top_k < 1:
         raise ValueError(f"top_k must be 1 or more, got {top_k}")
-    sure, labels = checked_probabilities(probabilities, labels, classes)
-    predictions = sure.argmax(axis=1)
-    pictures = len(labels)
+    checked, labels = checked_probabilities(probabilities, labels, classes)
+    predictions = checked.argmax(axis=1)
+    images = len(labels)
     right = int((predictions == labels).sum())
 
-    own = sure[np.arange(pictures), labels]
+    own = checked[np.arange(images), labels]
     # A float32 softmax underflows to 0, whose logarithm is not finite.
     losses = -np.log(np.maximum(own, np.finfo(np.float32).tiny))
 
     # The place of the true class: how many classes are more probable, or equal and earlier.
     earlier = np.arange(len(classes)) < labels[:, None]
-    ahead = (sure > own[:, None]) | ((sure == own[:, None]) & earlier)
+    ahead = (checked > own[:, None]) | ((checked == own[:, None]) & earlier)
     top = int((ahead.sum(axis=1) < top_k).sum())
 
     averages = {}
@@ -87,30 +87,30 @@ def classification_metrics(
             "precision": float(precision),
             "recall": float(recall),
             "f1": float(f1),
-            **_named("f1", bootstrap_interval(f1_of, pictures, resamples)),
+            **_named("f1", bootstrap_interval(f1_of, images, resamples)),
         }
     return {
         "loss": float(losses.mean()),
-        **_named("loss", bootstrap_interval(lambda drawn: losses[drawn].mean(), pictures, resamples)),
-        "accuracy": right / pictures,
-        **_named("accuracy", wilson_interval(right, pictures)),
-        "pictures": pictures,
-        f"top_{top_k}_accuracy": top / pictures,
-        **_named(f"top_{top_k}_accuracy", wilson_interval(top, pictures)),
+        **_named("loss", bootstrap_interval(lambda drawn: losses[drawn].mean(), images, resamples)),
+        "accuracy": right / images,
+        **_named("accuracy", wilson_interval(right, images)),
+        "images": images,
+        f"top_{top_k}_accuracy": top / images,
+        **_named(f"top_{top_k}_accuracy", wilson_interval(top, images)),
         **averages,
     }
 
 
 def bootstrap_interval(
-    statistic: Callable[[NDArray[np.int64]], float], pictures: int, resamples: int = 1000, *, seed: int = 0
+    statistic: Callable[[NDArray[np.int64]], float], images: int, resamples: int = 1000, *, seed: int = 0
 ) -> tuple[float, float]:
-    """Return the 95 % percentile interval (low, high) of a statistic over resampled test pictures.
+    """Return the 95 % percentile interval (low, high) of a statistic over resampled test images.
 
-    `statistic` takes indices int64 [pictures], drawn with replacement (Efron & Tibshirani 1993). The
+    `statistic` takes indices int64 [images], drawn with replacement (Efron & Tibshirani 1993). The
     same seed gives the same interval.
     """
     generator = np.random.default_rng(seed)
-    values = [float(statistic(generator.integers(pictures, size=pictures))) for _ in range(resamples)]
+    values = [float(statistic(generator.integers(images, size=images))) for _ in range(resamples)]
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
 
@@ -118,7 +118,7 @@ def bootstrap_interval(
 def _f1_of(
     labels: NDArray[np.int64], predictions: NDArray[np.int64], size: int, average: str
 ) -> Callable[[NDArray[np.int64]], float]:
-    """Return a function of drawn indices: their F1, `macro` (every class alike) or by its pictures."""
+    """Return a function of drawn indices: their F1, `macro` (every class alike) or by its images."""
     cells = labels * size + predictions
 
     def f1(drawn: NDArray[np.int64]) -> float:
@@ -139,14 +139,14 @@ def per_class_table(
 ) -> pd.DataFrame:
     """Return one row a class, in the order of `classes`.
 
-    Columns: `class`, `precision`, `recall`, `f1` (0..1), `support` (pictures of the class), and
-    `recall_low` and `recall_high` (95 % Wilson interval; 0 and 1 for a class without pictures).
+    Columns: `class`, `precision`, `recall`, `f1` (0..1), `support` (images of the class), and
+    `recall_low` and `recall_high` (95 % Wilson interval; 0 and 1 for a class without images).
 
     Raises:
         ValueError: as `classification_metrics`.
     """
-    sure, labels = checked_probabilities(probabilities, labels, classes)
-    predictions = sure.argmax(axis=1)
+    checked, labels = checked_probabilities(probabilities, labels, classes)
+    predictions = checked.argmax(axis=1)
     precision, recall, f1, support = precision_recall_fscore_support(
         labels, predictions, labels=range(len(classes)), average=None, zero_division=0
     )
@@ -168,47 +168,47 @@ def per_class_table(
 def confusion_table(
     probabilities: NDArray[np.float32], labels: NDArray[np.int64], *, classes: Sequence[str]
 ) -> pd.DataFrame:
-    """Return one row a picture, `actual` and `predicted` class name: what DVC's confusion plot reads.
+    """Return one row an image, `actual` and `predicted` class name: what DVC's confusion plot reads.
 
     Raises:
         ValueError: as `classification_metrics`.
     """
-    sure, labels = checked_probabilities(probabilities, labels, classes)
+    checked, labels = checked_probabilities(probabilities, labels, classes)
     names = np.asarray(classes, dtype=object)
-    return pd.DataFrame({"actual": names[labels], "predicted": names[sure.argmax(axis=1)]})
+    return pd.DataFrame({"actual": names[labels], "predicted": names[checked.argmax(axis=1)]})
 
 
 def confusion_matrix(
     probabilities: NDArray[np.float32], labels: NDArray[np.int64], *, classes: Sequence[str]
 ) -> pd.DataFrame:
-    """Return a row an actual class, its name in `actual`, and a column a predicted class: counts of pictures.
+    """Return a row an actual class, its name in `actual`, and a column a predicted class: counts of images.
 
     Raises:
         ValueError: as `classification_metrics`, or a class is called `actual`.
     """
-    sure, labels = checked_probabilities(probabilities, labels, classes)
+    checked, labels = checked_probabilities(probabilities, labels, classes)
     size = len(classes)
-    counts = np.bincount(labels * size + sure.argmax(axis=1), minlength=size * size).reshape(size, size)
+    counts = np.bincount(labels * size + checked.argmax(axis=1), minlength=size * size).reshape(size, size)
     table = pd.DataFrame(counts, columns=list(classes))
     table.insert(0, "actual", list(classes))
     return table
 
 
-def worst_mistakes(
+def worst_misclassified(
     probabilities: NDArray[np.float32], labels: NDArray[np.int64], *, count: int
 ) -> NDArray[np.int64]:
     """Return the indices (int64, at most `count`) of wrong predictions, the most confident first.
 
-    Equal confidence keeps the order of the pictures.
+    Equal confidence keeps the order of the images.
 
     Raises:
         ValueError: as `classification_metrics`, or `count` is negative.
     """
     if count < 0:
         raise ValueError(f"count must be 0 or more, got {count}")
-    sure, labels = checked_probabilities(probabilities, labels)
-    wrong = np.flatnonzero(sure.argmax(axis=1) != labels)
-    confidence = sure[wrong].max(axis=1)
+    checked, labels = checked_probabilities(probabilities, labels)
+    wrong = np.flatnonzero(checked.argmax(axis=1) != labels)
+    confidence = checked[wrong].max(axis=1)
     return wrong[np.argsort(-confidence, kind="stable")][:count].astype(np.int64)
 
 
@@ -219,7 +219,7 @@ def checked_probabilities(
     probabilities, labels = np.asarray(probabilities), np.asarray(labels)
     if probabilities.ndim != 2 or labels.ndim != 1 or len(probabilities) != len(labels):
         raise ValueError(
-            "probabilities must have the shape [pictures, classes] and labels [pictures], "
+            "probabilities must have the shape [images, classes] and labels [images], "
             f"got {list(probabilities.shape)} and {list(labels.shape)}"
         )
     if probabilities.size == 0:

@@ -18,13 +18,13 @@ CONFIDENCE_EDGES = (0.0, 0.5, 0.7, 0.9, 0.99, 1.0)
 
 
 def share(right: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return `pictures`, `accuracy`, `accuracy_low` and `accuracy_high` (95 % Wilson interval) of bool [N].
+    """Return `images`, `accuracy`, `accuracy_low` and `accuracy_high` (95 % Wilson interval) of bool [N].
 
-    No pictures have no accuracy: NaN.
+    No images have no accuracy: NaN.
     """
     low, high = wilson_interval(int(right.sum()), len(right))
     accuracy = float(right.mean()) if len(right) else float("nan")
-    return {"pictures": len(right), "accuracy": accuracy, "accuracy_low": low, "accuracy_high": high}
+    return {"images": len(right), "accuracy": accuracy, "accuracy_low": low, "accuracy_high": high}
 
 
 def slices_table(
@@ -32,7 +32,7 @@ def slices_table(
 ) -> pd.DataFrame:
     """Return a row a part of `split`: `slice` (what it is cut by), `group`, and what `share` says of it.
 
-    Brightness is a picture's mean pixel value, cut into five parts with as many pictures each;
+    Brightness is an image's mean pixel value, cut into five parts with as many images each;
     confidence, the probability of the predicted class, is cut at 0.5, 0.7, 0.9 and 0.99. Both arrays are [N].
     """
     groups = [("class", name, split.labels == number) for number, name in enumerate(classes)]
@@ -57,14 +57,14 @@ def corruptions_table(
 
     Args:
         predict: gives the probabilities [N,K] of a split.
-        split: the pictures as they are, N of at least 1.
+        split: the images as they are, N of at least 1.
         seed: of the corruptions that draw.
-        resamples: of the pictures, for the interval of the mean.
+        resamples: of the images, for the interval of the mean.
 
     Returns:
         A row a corruption and strength: `corruption`, `strength` and what `share` says; and the mean
         corruption accuracy as `accuracy` with `accuracy_low` and `accuracy_high` (95 %, over the
-        pictures), `pictures`, and each corruption's mean over the strengths by its name.
+        images), `images`, and each corruption's mean over the strengths by its name.
     """
     rows, rights = [], []
     cases = [(name, strength) for name in CORRUPTIONS for strength in STRENGTHS]
@@ -74,26 +74,26 @@ def corruptions_table(
         rows.append({"corruption": name, "strength": strength, **share(right)})
         rights.append(right)
     table = pd.DataFrame(rows)
-    by_picture = np.mean(rights, axis=0)
-    low, high = bootstrap_interval(lambda drawn: by_picture[drawn].mean(), len(split), resamples)
+    by_image = np.mean(rights, axis=0)
+    low, high = bootstrap_interval(lambda drawn: by_image[drawn].mean(), len(split), resamples)
     means = table.groupby("corruption", sort=False)["accuracy"].mean()
     return table, {
-        "accuracy": float(by_picture.mean()),
+        "accuracy": float(by_image.mean()),
         "accuracy_low": low,
         "accuracy_high": high,
-        "pictures": len(split),
+        "images": len(split),
         **{str(name): float(value) for name, value in means.items()},
     }
 
 
 def draw(split: Split, count: int, *, seed: int) -> Split:
-    """Return `count` pictures of `split`, drawn without replacement, in their order, or all it has."""
+    """Return `count` images of `split`, drawn without replacement, in their order, or all it has."""
     chosen = np.random.default_rng(seed).permutation(len(split))[:count]
     chosen.sort()
     return Split(np.asarray(split.images[chosen]), split.labels[chosen])
 
 
 def _brightness(images: NDArray[np.uint8], chunk: int = 4096) -> NDArray[np.float64]:
-    """Return each picture's mean pixel value, 0 to 255; the pictures may be larger than memory."""
+    """Return each image's mean pixel value, 0 to 255; the images may be larger than memory."""
     parts = [images[start : start + chunk].mean(axis=(1, 2, 3)) for start in range(0, len(images), chunk)]
     return np.concatenate(parts)

@@ -19,7 +19,7 @@ from darkroom.feedback.store import Item, read_items
 
 @dataclass(frozen=True, kw_only=True)
 class Exported:
-    """What an export did; `missing` names the pictures that are confirmed and cannot be read."""
+    """What an export did; `missing` names the images that are confirmed and cannot be read."""
 
     new: int
     moved: int
@@ -29,11 +29,11 @@ class Exported:
 
 
 def export(folder: Path, into: Path) -> Exported:
-    """Write the confirmed and corrected pictures to `into/<model>/<class>/<sha256>.<format>`.
+    """Write the confirmed and corrected images to `into/<model>/<class>/<sha256>.<format>`.
 
-    As often as it is called, the same decisions give the same files: a picture is there once, under the
+    As often as it is called, the same decisions give the same files: an image is there once, under the
     class decided last, and not at all when it was rejected since. Killed at any moment it leaves whole
-    files, and the next call does the rest. Pictures whose feedback was moved away stay as they are.
+    files, and the next call does the rest. Images whose feedback was moved away stay as they are.
 
     Raises:
         ReviewError: there is no feedback.
@@ -82,14 +82,14 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _target(into: Path, item: Item) -> Path | None:
-    """Return where a decided picture belongs; None for a rejected one."""
+    """Return where a decided image belongs; None for a rejected one."""
     if item.decision is None or item.decision.label is None:
         return None
     return into / class_folder(item.model) / class_folder(item.decision.label) / item.file.name
 
 
 def _copy(item: Item, target: Path) -> bool:
-    """Copy a picture whose bytes are what they were; return whether they are."""
+    """Copy an image whose bytes are what they were; return whether they are."""
     try:
         content = item.file.read_bytes()
     except OSError:

@@ -19,24 +19,24 @@ CONFIRM, CORRECT, REJECT = ACTIONS = ("confirm", "correct", "reject")
 def decide(
     items: Sequence[Item], sha256: str, action: str, label: str | None, *, classes: Sequence[str], who: str
 ) -> Decision:
-    """Return a decision on a picture, checked; it is kept by `keep`.
+    """Return a decision on an image, checked; it is kept by `keep`.
 
     Args:
-        items: the pictures there are.
-        sha256: of the picture; its first digits will do where no other has them.
+        items: the images there are.
+        sha256: of the image; its first digits will do where no other has them.
         action: confirm, correct or reject.
         label: the right class; needed to correct, and to confirm where people said several.
         classes: the classes there are.
         who: decides.
 
     Raises:
-        ReviewError: there is no such picture, action or class, or they do not fit together.
+        ReviewError: there is no such image, action or class, or they do not fit together.
     """
     found = [item for item in items if sha256 and item.sha256.startswith(sha256)]
     if len(found) != 1:
-        raise ReviewError(f"{sha256!a} is the beginning of {len(found)} pictures' SHA-256; needed: of one")
+        raise ReviewError(f"{sha256!a} is the beginning of {len(found)} images' SHA-256; needed: of one")
     (item,) = found
-    name = f"picture {item.sha256[:12]}"
+    name = f"image {item.sha256[:12]}"
     if action not in ACTIONS:
         raise ReviewError(f"{name}: the decision is {action!a}; there are {', '.join(ACTIONS)}")
     if action == REJECT:
@@ -83,7 +83,7 @@ def read_table(path: Path, items: Sequence[Item], *, classes: Sequence[str], who
         action, label = row["decision"].strip().lower(), row["class"].strip()
         if not action:
             if label:
-                wrong.append(f"picture {row['sha256'][:12]} has the class {label!a} and no decision")
+                wrong.append(f"image {row['sha256'][:12]} has the class {label!a} and no decision")
             continue
         try:
             decisions.append(decide(items, row["sha256"].strip(), action, label, classes=classes, who=who))

@@ -1,8 +1,8 @@
-"""Feedback in review: what people said of pictures, what a reviewer decides, the corrections that come of it.
+"""Feedback in review: what people said of images, what a reviewer decides, the corrections that come of it.
 
 The feedback folder is the service's (`serving.feedback`). A reviewer's decisions go to `decisions.jsonl`
-beside it, a line each; lines are added and never written again, and a picture's last one counts. What is
-decided is exported to the folder of corrections, a folder a class and a file a picture, which the next
+beside it, a line each; lines are added and never written again, and an image's last one counts. What is
+decided is exported to the folder of corrections, a folder a class and a file an image, which the next
 `dvc repro` takes in (`corrections`).
 """
 
@@ -16,13 +16,13 @@ if TYPE_CHECKING:
 from darkroom.feedback.decisions import ACTIONS
 from darkroom.feedback.store import Item, told
 
-SIDE = 160  # pixels of a picture in the gallery, at most
+SIDE = 160  # pixels of an image in the gallery, at most
 
 
 def gallery(items: Sequence[Item], classes: Sequence[str]) -> str:
-    """Return one page with every picture, which needs nothing else, to look at and to decide on.
+    """Return one page with every image, which needs nothing else, to look at and to decide on.
 
-    Its button saves a table that `read_table` takes in. Pictures come decoded and encoded anew, so that no
+    Its button saves a table that `read_table` takes in. Images come decoded and encoded anew, so that no
     byte that a stranger sent reaches the browser.
     """
     options = "".join(f"<option>{html.escape(name)}</option>" for name in classes)
@@ -51,22 +51,22 @@ def _figure(item: Item, options: str) -> str:
 
 
 def _thumbnail(path: Path) -> str:
-    """Return a picture as a data URL, at most `SIDE` pixels a side; empty where it cannot be read."""
+    """Return an image as a data URL, at most `SIDE` pixels a side; empty where it cannot be read."""
     import base64
     import io
 
     from PIL import Image
 
     from darkroom.images.decoding import decode
-    from darkroom.images.formats import PictureError
+    from darkroom.images.formats import ImageError
 
     try:
         image = decode(path.read_bytes())
-    except (OSError, PictureError):
+    except (OSError, ImageError):
         return ""
     scale = SIDE / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    # enlarged pictures keep their pixels
+    # enlarged images keep their pixels
     image = image.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BICUBIC)
     file = io.BytesIO()
     image.save(file, "PNG")
@@ -90,7 +90,7 @@ _PAGE = """<!doctype html>
   label { display: flex; justify-content: space-between; margin-top: .3rem; }
   select { max-width: 9rem; }
 </style>
-<header><b>{count} pictures</b> - decide, then <button>save decisions.csv</button> and take them in with
+<header><b>{count} images</b> - decide, then <button>save decisions.csv</button> and take them in with
 <code>python -m darkroom feedback review --table decisions.csv</code></header>
 <main>
 {figures}

@@ -25,7 +25,7 @@ class ReviewError(ValueError):
 
 @dataclass(frozen=True, kw_only=True)
 class Decision:
-    """A reviewer's word on a picture: `action` is confirm, correct or reject, `label` the right class."""
+    """A reviewer's word on an image: `action` is confirm, correct or reject, `label` the right class."""
 
     sha256: str
     action: str
@@ -36,7 +36,7 @@ class Decision:
 
 @dataclass(frozen=True, kw_only=True)
 class Item:
-    """A picture of the feedback with all that is known of it.
+    """An image of the feedback with all that is known of it.
 
     Attributes:
         sha256: of its file.
@@ -60,7 +60,7 @@ class Item:
 
 
 def read_items(folder: Path) -> list[Item]:
-    """Return the pictures of a feedback folder, the last spoken of first.
+    """Return the images of a feedback folder, the last spoken of first.
 
     A line that a crash cut off is passed over. Raises ReviewError where there is no feedback.
     """
@@ -73,12 +73,12 @@ def read_items(folder: Path) -> list[Item]:
     decisions = read_decisions(folder)
     told: dict[str, list[Mapping[str, Any]]] = {}
     for line in _whole_lines(lines):
-        if {"sha256", "picture", "class", "model"} <= set(line):
+        if {"sha256", "image", "class", "model"} <= set(line):
             told.setdefault(line["sha256"], []).append(line)
     items = [
         Item(
             sha256=sha256,
-            file=folder / entries[-1]["picture"],
+            file=folder / entries[-1]["image"],
             said=tuple(dict.fromkeys(entry["class"] for entry in entries)),
             predicted=entries[-1]["predicted"],
             probability=float(entries[-1]["probability"]),
@@ -93,7 +93,7 @@ def read_items(folder: Path) -> list[Item]:
 
 
 def read_decisions(folder: Path) -> dict[str, Decision]:
-    """Return the decision that counts of each picture, by its SHA-256."""
+    """Return the decision that counts of each image, by its SHA-256."""
     path = folder / "decisions.jsonl"
     lines = _whole_lines(path) if path.is_file() else ()
     return {line["sha256"]: Decision(**line) for line in lines if set(line) == set(_FIELDS)}
@@ -113,7 +113,7 @@ def _whole_lines(path: Path) -> Iterator[dict[str, Any]]:
 
 
 def table(items: Iterable[Item]) -> "pd.DataFrame":
-    """Return a row a picture, with the columns `COLUMNS`; `decision` and `class` are for the reviewer."""
+    """Return a row an image, with the columns `COLUMNS`; `decision` and `class` are for the reviewer."""
     import pandas as pd
 
     rows = [
@@ -137,7 +137,7 @@ def table(items: Iterable[Item]) -> "pd.DataFrame":
 
 
 def told(item: Item) -> str:
-    """Return what people said of a picture, in words: more than one where they do not agree."""
+    """Return what people said of an image, in words: more than one where they do not agree."""
     return " / ".join(NONE if said is None else said for said in item.said)
 
 

@@ -1,4 +1,4 @@
-"""From the bytes of any usual picture to the pixels that the model sees."""
+"""From the bytes of any usual image to the pixels that the model sees."""
 
 from contextlib import suppress
 
@@ -6,41 +6,41 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from darkroom.images.formats import PictureError, open_picture
+from darkroom.images.formats import ImageError, open_image
 
 # decode() has a limit of its own that answers the client; Pillow's would only warn in the log.
 Image.MAX_IMAGE_PIXELS = None
 
 
 def decode(data: bytes) -> Image.Image:
-    """Return the picture in `data`, upright, in mode `RGB` or `L`, 8 bits a channel.
+    """Return the image in `data`, upright, in mode `RGB` or `L`, 8 bits a channel.
 
     Of an animation the first frame; transparent parts on white; 16 bits scaled to 8; CMYK and
     palettes as RGB. The size is read from the header, before any pixel is decoded.
 
     Raises:
-        PictureError: empty, not a picture, broken off, or over `MAX_PIXELS` or `MAX_SCANS`.
+        ImageError: empty, not an image, broken off, or over `MAX_PIXELS` or `MAX_SCANS`.
     """
-    return load(open_picture(data))
+    return load(open_image(data))
 
 
 def load(image: Image.Image) -> Image.Image:
-    """Return an opened picture decoded, as `decode` does.
+    """Return an opened image decoded, as `decode` does.
 
     Raises:
-        PictureError: it cannot be decoded.
+        ImageError: it cannot be decoded.
     """
     width, height = image.size
     kind = image.format
     try:
         image.load()
-        with suppress(Exception):  # a damaged EXIF block is no reason to refuse a good picture
+        with suppress(Exception):  # a damaged EXIF block is no reason to refuse a good image
             ImageOps.exif_transpose(image, in_place=True)
         return _plain(image)
     except Exception as error:
-        raise PictureError(
-            "broken_picture",
-            f"The file starts as a {width} × {height} {kind} picture but cannot be decoded: it is "
+        raise ImageError(
+            "broken_image",
+            f"The file starts as a {width} × {height} {kind} image but cannot be decoded: it is "
             "cut short or damaged. Send it again, whole.",
         ) from error
 

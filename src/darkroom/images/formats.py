@@ -9,8 +9,8 @@ MAX_PIXELS = 50_000_000
 MAX_SCANS = 100  # of a JPEG; each goes over all pixels again, so that a small file could take minutes
 
 
-class PictureError(Exception):
-    """A picture that cannot be used: `code` for programs, `message` for people, `status` for HTTP."""
+class ImageError(Exception):
+    """An image that cannot be used: `code` for programs, `message` for people, `status` for HTTP."""
 
     def __init__(self, code: str, message: str, status: int = 422) -> None:
         """Keep the three."""
@@ -18,34 +18,34 @@ class PictureError(Exception):
         self.code, self.message, self.status = code, message, status
 
 
-def open_picture(data: bytes) -> Image.Image:
-    """Return the picture in `data` with its size known and no pixel decoded.
+def open_image(data: bytes) -> Image.Image:
+    """Return the image in `data` with its size known and no pixel decoded.
 
     Raises:
-        PictureError: empty, not a picture, or over `MAX_PIXELS` or `MAX_SCANS`.
+        ImageError: empty, not an image, or over `MAX_PIXELS` or `MAX_SCANS`.
     """
     if not data:
-        raise PictureError("empty", "The file is empty (0 bytes). Send the bytes of a picture.")
+        raise ImageError("empty", "The file is empty (0 bytes). Send the bytes of an image.")
     try:
         image = Image.open(io.BytesIO(data), formats=FORMATS)
         width, height = image.size
     except Exception as error:  # on hostile bytes Pillow raises almost anything
-        raise PictureError(
-            "not_a_picture",
-            f"These {len(data):,} bytes are no picture that can be read here. Send one of {_names()}.",
+        raise ImageError(
+            "not_an_image",
+            f"These {len(data):,} bytes are no image that can be read here. Send one of {_names()}.",
         ) from error
     if width * height > MAX_PIXELS:
-        raise PictureError(
+        raise ImageError(
             "too_many_pixels",
-            f"The picture has {width} × {height} = {width * height:,} pixels; at most {MAX_PIXELS:,} are "
+            f"The image has {width} × {height} = {width * height:,} pixels; at most {MAX_PIXELS:,} are "
             "accepted. Send it smaller.",
             413,
         )
     # the marker cannot be among a scan's own bytes; a TIFF may hold JPEGs
     if image.format in ("JPEG", "MPO", "TIFF") and (scans := data.count(b"\xff\xda")) > MAX_SCANS:
-        raise PictureError(
+        raise ImageError(
             "too_many_scans",
-            f"The picture is a JPEG in {scans:,} scans; at most {MAX_SCANS} are accepted. Save it anew.",
+            f"The image is a JPEG in {scans:,} scans; at most {MAX_SCANS} are accepted. Save it anew.",
         )
     return image
 

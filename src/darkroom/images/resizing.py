@@ -12,7 +12,7 @@ def to_model_input(image: Image.Image, *, height: int, width: int, channels: int
 
     The largest centred part of the model's shape is resized with an antialiased bicubic filter:
     nothing is squeezed, shrinking averages all pixels instead of picking some, and enlarging stays
-    smooth. A picture that already has the model's size arrives bit for bit.
+    smooth. An image that already has the model's size arrives bit for bit.
     """
     if channels not in (1, 3):
         raise ValueError(f"the model takes {channels} channels; 1 (grey) or 3 (RGB) can be made")

@@ -32,18 +32,18 @@ class Classifier(nn.Module):
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
 
-    def standardise(self, pictures: Tensor) -> Tensor:
-        """uint8 [B,H,W,C] to float32 [B,C,H,W], mean 0 and deviation 1 over the training pictures."""
+    def standardise(self, images: Tensor) -> Tensor:
+        """uint8 [B,H,W,C] to float32 [B,C,H,W], mean 0 and deviation 1 over the training images."""
         # the permuted view of NHWC is what torch calls channels-last, the layout convolutions like
-        return (pictures.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+        return (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
 
-    def logits(self, pictures: Tensor) -> Tensor:
+    def logits(self, images: Tensor) -> Tensor:
         """Logits [B,classes] of uint8 [B,H,W,C], averaged over the views.
 
         Six views are the published test-time augmentation of airbench94: both mirrorings of the
-        picture (half of the weight) and of its shifts by one pixel along the diagonal.
+        image (half of the weight) and of its shifts by one pixel along the diagonal.
         """
-        x = self.standardise(pictures)
+        x = self.standardise(images)
         views = [x]
         if self.views == 6:
             height, width = x.shape[2:]
@@ -51,16 +51,16 @@ class Classifier(nn.Module):
             views += [padded[:, :, :height, :width], padded[:, :, 2:, 2:]]
         if self.views > 1:
             views = [mirrored for view in views for mirrored in (view, view.flip(3))]
-        # One run of the net on all views: a single picture is a batch of six, which a CPU does in less
-        # time than six pictures in turn.
+        # One run of the net on all views: a single image is a batch of six, which a CPU does in less
+        # time than six images in turn.
         logits: Tensor = self.net(torch.cat(views)) if len(views) > 1 else self.net(x)
         each = logits.reshape(self.views, -1, logits.shape[1])
         mean: Tensor = each.mean(0) if self.views < 6 else (each[:2].mean(0) + each[2:].mean(0)) / 2
         return mean
 
-    def forward(self, pictures: Tensor) -> Tensor:
+    def forward(self, images: Tensor) -> Tensor:
         """Probabilities float32 [B,classes] of uint8 [B,H,W,C]: the graph that is served."""
-        return F.softmax(self.logits(pictures).float() / self.temperature, dim=1)
+        return F.softmax(self.logits(images).float() / self.temperature, dim=1)
 
 
 def build_classifier(config: Mapping[str, Any]) -> Classifier:

@@ -1,4 +1,4 @@
-"""What a net makes of a picture before its last layer: the last output of the exported graph."""
+"""What a net makes of an image before its last layer: the last output of the exported graph."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ from darkroom.models.networks.fast import FastNet
 
 
 class Embedded(nn.Module):
-    """A classifier, perhaps with heat maps, whose answer brings the embedding of each picture."""
+    """A classifier, perhaps with heat maps, whose answer brings the embedding of each image."""
 
     def __init__(self, inner: Classifier | Explained) -> None:
         """Take what answers so far."""
@@ -21,10 +21,10 @@ class Embedded(nn.Module):
         self.views, net = classifier.views, classifier.net
         self.head = net.get_submodule("head" if isinstance(net, FastNet | ClassicNet) else "fc.1")
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, ...]:
+    def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """uint8 [B,H,W,C] to what `inner` answers, and the embedding float32 [B,D].
 
-        The embedding is what the last layer is given for the picture as it is: the first of the views, which
+        The embedding is what the last layer is given for the image as it is: the first of the views, which
         lie one behind the other.
         """
         given: list[Tensor] = []
@@ -34,7 +34,7 @@ class Embedded(nn.Module):
 
         hook = self.head.register_forward_pre_hook(keep)
         try:
-            answer = self.inner(pictures)
+            answer = self.inner(images)
         finally:
             hook.remove()
         embedding = given[0].reshape(self.views, -1, given[0].shape[1])[0]

@@ -20,12 +20,12 @@ from darkroom.models.heatmaps import NEAR, Explained, explained
 from darkroom.models.inference import predict
 from darkroom.serving.prediction.runtime import Graph, computes_in_bf16
 
-PARITY_BATCHES = (1, 7, 64)  # one picture, an odd number, a full batch: the graph must take them all
-HEAT_PICTURES = 128  # whose heat maps are compared
+PARITY_BATCHES = (1, 7, 64)  # one image, an odd number, a full batch: the graph must take them all
+HEAT_IMAGES = 128  # whose heat maps are compared
 
 
 def export_onnx(classifier: Classifier, path: Path, *, height: int, width: int, channels: int) -> None:
-    """Write `classifier` as ONNX: `pictures` uint8 [batch,H,W,C] to `probabilities` float32 [batch,classes].
+    """Write `classifier` as ONNX: `images` uint8 [batch,H,W,C] to `probabilities` float32 [batch,classes].
 
     A net that has heat maps (see `heatmaps`) gives them as a second output, `heat`. The last output is
     `embedding` (see `embedding`).
@@ -41,9 +41,9 @@ def export_onnx(classifier: Classifier, path: Path, *, height: int, width: int, 
             model,
             (example,),
             aside,
-            input_names=["pictures"],
+            input_names=["images"],
             output_names=["probabilities", *(["heat"] if with_heat else []), "embedding"],
-            dynamic_shapes={"pictures": {0: torch.export.Dim("batch")}},
+            dynamic_shapes={"images": {0: torch.export.Dim("batch")}},
             dynamo=True,
             external_data=False,
             verbose=False,
@@ -53,10 +53,10 @@ def export_onnx(classifier: Classifier, path: Path, *, height: int, width: int, 
 
 
 def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: float) -> dict[str, Any]:
-    """Compare the exported graph with torch on the pictures of `split`, in fp32, at several batch sizes.
+    """Compare the exported graph with torch on the images of `split`, in fp32, at several batch sizes.
 
     Two runtimes answer: the one that serves, and ONNX Runtime, so that the graph is right whoever runs it.
-    Of the heat maps, where the net has them, the first `HEAT_PICTURES` pictures' are compared.
+    Of the heat maps, where the net has them, the first `HEAT_IMAGES` images' are compared.
 
     Raises ValueError when a probability differs by more than `tolerance`, or a heat map on average by
     more than that over `NEAR`.
@@ -65,7 +65,7 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
     session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
     served = Graph(graph.read_bytes())
     runtimes: dict[str, Callable[[NDArray[np.uint8]], NDArray[np.float32]]] = {
-        "ONNX Runtime": lambda pictures: session.run(["probabilities"], {"pictures": pictures})[0],
+        "ONNX Runtime": lambda images: session.run(["probabilities"], {"images": images})[0],
         "OpenVINO": served.run,
     }
     worst, agree = 0.0, 1.0
@@ -80,15 +80,15 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
                     f"more than export.tolerance={tolerance:g}"
                 )
     report = {
-        "pictures": len(split),
+        "images": len(split),
         "batch_sizes": list(PARITY_BATCHES),
         "worst_difference": worst,
         "same_class": agree,
         "tolerance": tolerance,
     }
     if with_heat := explained(classifier, height=split.images.shape[1], width=split.images.shape[2]):
-        pictures = np.array(split.images[:HEAT_PICTURES])  # torch wants memory that can be written
-        report["heat_difference"] = difference = _heat_difference(with_heat, session, served, pictures)
+        images = np.array(split.images[:HEAT_IMAGES])  # torch wants memory that can be written
+        report["heat_difference"] = difference = _heat_difference(with_heat, session, served, images)
         allowed = tolerance / NEAR  # where two places share a maximum, a rounding counts for so much more
         if not difference <= allowed:
             raise ValueError(
@@ -100,20 +100,20 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
 
 @torch.inference_mode()
 def _heat_difference(
-    with_heat: Explained, session: onnxruntime.InferenceSession, served: Graph, pictures: NDArray[np.uint8]
+    with_heat: Explained, session: onnxruntime.InferenceSession, served: Graph, images: NDArray[np.uint8]
 ) -> float:
     """Return the largest mean difference of a class's heat map from torch's, in logits."""
-    _, expected = (answer.numpy() for answer in with_heat.eval()(torch.from_numpy(pictures)))
-    answers = (session.run(["heat"], {"pictures": pictures})[0], served.explain(pictures)[1])
+    _, expected = (answer.numpy() for answer in with_heat.eval()(torch.from_numpy(images)))
+    answers = (session.run(["heat"], {"images": images})[0], served.explain(images)[1])
     differences = [float(np.abs(answer - expected).mean(axis=(2, 3)).max()) for answer in answers]
     return float(np.max(differences))  # max() would pass NaN over
 
 
 def reduced_parity(graph: Path, split: Split) -> dict[str, Any] | None:
-    """Compare the exported graph in bf16 with itself in fp32, on the pictures of `split`, as served.
+    """Compare the exported graph in bf16 with itself in fp32, on the images of `split`, as served.
 
-    Returns `same_class`, the share of pictures that keep their most probable class; `mean_difference`,
-    the mean over the pictures of how far their most changed probability moved, and `worst_difference`,
+    Returns `same_class`, the share of images that keep their most probable class; `mean_difference`,
+    the mean over the images of how far their most changed probability moved, and `worst_difference`,
     the largest of those; and `accuracy_change`. None where this machine does not compute in bf16.
     """
     if not computes_in_bf16():
@@ -141,7 +141,7 @@ def choose_served_precision(
     Args:
         name: as params.yaml has it.
         report: of `reduced_parity`.
-        same_class: the smallest share of pictures that must keep their class in bf16.
+        same_class: the smallest share of images that must keep their class in bf16.
         difference: the largest `mean_difference` allowed in bf16.
 
     Raises:
@@ -153,13 +153,13 @@ def choose_served_precision(
         why = "this machine does not compute in bf16, so its parity cannot be measured"
     elif not (report["same_class"] >= same_class and report["mean_difference"] <= difference):
         why = (
-            f"in bf16 {report['same_class']:.2%} of the pictures keep their class (export.bf16_same_class="
+            f"in bf16 {report['same_class']:.2%} of the images keep their class (export.bf16_same_class="
             f"{same_class:g}) and probabilities move by {report['mean_difference']:.2g} on average "
             f"(export.bf16_difference={difference:g})"
         )
     else:
         return "bf16", (
-            f"bf16: {report['same_class']:.2%} of the pictures keep their class and probabilities move by "
+            f"bf16: {report['same_class']:.2%} of the images keep their class and probabilities move by "
             f"{report['mean_difference']:.2g} on average"
         )
     if name == "bf16":
@@ -168,7 +168,7 @@ def choose_served_precision(
 
 
 def latency(graph: Path, split: Split, *, precision: str = "fp32", repeats: int = 100) -> dict[str, Any]:
-    """Time the exported graph on single pictures of `split`, one after another, on this machine's CPU.
+    """Time the exported graph on single images of `split`, one after another, on this machine's CPU.
 
     It runs as in a worker of the service: in `precision`, on one thread.
 
@@ -177,9 +177,9 @@ def latency(graph: Path, split: Split, *, precision: str = "fp32", repeats: int 
     served = Graph(graph.read_bytes(), precision=precision, threads=1)
     took = []
     for run in range(repeats + 10):
-        picture = np.ascontiguousarray(split.images[run % len(split)][None])
+        image = np.ascontiguousarray(split.images[run % len(split)][None])
         started = time.perf_counter()
-        served.run(picture)
+        served.run(image)
         took.append(1000 * (time.perf_counter() - started))
     median, high = np.quantile(took[10:], [0.5, 0.95])
     return {"median_milliseconds": float(median), "p95_milliseconds": float(high), "runs": repeats}

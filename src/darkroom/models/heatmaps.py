@@ -1,4 +1,4 @@
-"""Where in a picture a net found what speaks for each class: computed with the answer, in the same pass.
+"""Where in an image a net found what speaks for each class: computed with the answer, in the same pass.
 
 A class activation map (Zhou et al. 2016, arXiv:1512.04150) shares a logit out over the places of the
 last feature maps. It was made for nets that average over the places. `FastNet` takes the largest value
@@ -15,7 +15,7 @@ from darkroom.models.classifier import Classifier
 from darkroom.models.networks.classic import ClassicNet
 from darkroom.models.networks.fast import FastNet
 
-GRID = 8  # rows and columns of a heat map, whatever the picture's size
+GRID = 8  # rows and columns of a heat map, whatever the image's size
 # Places this close to a channel's maximum, as a share of it, have a part in it. Without that, a rounding
 # would decide between two equal places, and every runtime would draw another map.
 NEAR = 0.02
@@ -50,23 +50,23 @@ class Explained(nn.Module):
         self.register_buffer("columns", _resampling(columns, width))
         self.register_buffer("mirrored_columns", _resampling([width - place for place in columns], width))
 
-    def forward(self, pictures: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """uint8 [B,H,W,C] to probabilities float32 [B,classes] and heat maps float32 [B,classes,GRID,GRID].
 
-        A heat map lies evenly over the whole picture. Its numbers are parts of the class's logit, over
+        A heat map lies evenly over the whole image. Its numbers are parts of the class's logit, over
         the temperature and beyond the mean of all classes: above 0 they speak for the class, below 0
-        against it. They are of the picture and its mirror image, and leave shifted views out.
+        against it. They are of the image and its mirror image, and leave shifted views out.
         """
         maps: list[Tensor] = []
         last = self.classifier.net.get_submodule("blocks" if self.takes_maximum else "layer4")
         hook = last.register_forward_hook(lambda _, __, output: maps.append(output))
         try:
-            probabilities = self.classifier(pictures)
+            probabilities = self.classifier(images)
         finally:
             hook.remove()
         views = maps[0].reshape(self.classifier.views, -1, *maps[0].shape[1:])
         heat = self.rows @ self.by_place(views[0]) @ self.columns.T
-        if self.classifier.views > 1:  # the second view is the mirrored picture
+        if self.classifier.views > 1:  # the second view is the mirrored image
             heat = (heat + self.rows @ self.by_place(views[1]) @ self.mirrored_columns.T) / 2
         return probabilities, heat
 
@@ -87,10 +87,10 @@ class Explained(nn.Module):
 
 
 def explained(classifier: Classifier, *, height: int, width: int) -> Explained | None:
-    """Return `classifier` with heat maps for pictures of this size; None where there are none.
+    """Return `classifier` with heat maps for images of this size; None where there are none.
 
     Fully connected layers, which the classic net has, mix all places; and a last feature map of a
-    single place, which small pictures end in, tells nothing about places.
+    single place, which small images end in, tells nothing about places.
     """
     net = classifier.net
     if isinstance(net, ClassicNet):

@@ -14,7 +14,7 @@ from tqdm import tqdm
 from darkroom.data.splits import Split
 from darkroom.models.classifier import Classifier
 
-# Pictures that a net predicts at once. What 128 need stays in a CPU's caches: on 2 cores they took 0.7 of the
+# Images that a net predicts at once. What 128 need stays in a CPU's caches: on 2 cores they took 0.7 of the
 # time of 500, each.
 CPU_BATCH, GPU_BATCH = 128, 1024
 
@@ -80,7 +80,7 @@ def keep_freed_memory() -> bool:
 
 
 def to_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
-    """Copy pictures uint8 [B,H,W,C] out of a (memory-mapped) array to `device`."""
+    """Copy images uint8 [B,H,W,C] out of a (memory-mapped) array to `device`."""
     return torch.from_numpy(np.array(images)).to(device)
 
 
@@ -100,7 +100,7 @@ def predict_logits(classifier: Classifier, split: Split, *, device: torch.device
 
 
 def prediction_batch(device: torch.device, *, views: int = 1) -> int:
-    """Return how many pictures, each with so many views, are best predicted at once on `device`."""
+    """Return how many images, each with so many views, are best predicted at once on `device`."""
     return max(1, (CPU_BATCH if device.type == "cpu" else GPU_BATCH) // views)
 
 
@@ -118,9 +118,9 @@ def _run(
         keep_freed_memory()
     parts = []
     batch = prediction_batch(device, views=classifier.views)
-    with tqdm(total=len(split), desc="predict", unit="pictures", disable=None if progress else True) as bar:
+    with tqdm(total=len(split), desc="predict", unit="images", disable=None if progress else True) as bar:
         for start in range(0, len(split), batch):
-            pictures = to_device(split.images[start : start + batch], device)
-            parts.append(compute(pictures).float().cpu().numpy())
-            bar.update(len(pictures))
+            images = to_device(split.images[start : start + batch], device)
+            parts.append(compute(images).float().cpu().numpy())
+            bar.update(len(images))
     return np.concatenate(parts)

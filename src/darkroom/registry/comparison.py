@@ -98,7 +98,7 @@ def _judge(uri: str, version: ModelVersion, champion: ModelVersion | None, rules
 
 
 def read_candidate(uri: str, version: ModelVersion) -> Candidate:
-    """Return a version's answers to its test pictures, as they were kept: nothing is predicted again.
+    """Return a version's answers to its test images, as they were kept: nothing is predicted again.
 
     Raises:
         EvidenceGoneError: they are gone.
@@ -163,7 +163,7 @@ def _description(client: MlflowClient, version: ModelVersion, verdict: Verdict) 
     return (
         f"**{verdict.words}**\n\n"
         f"The [run's artifacts]({artifacts}) hold in `{folder}` the model card (`card.html`), the verdict, "
-        "the answers to the test pictures and what the model came from."
+        "the answers to the test images and what the model came from."
     )
 
 
@@ -177,7 +177,7 @@ def compare(uri: str, first: ModelVersion, second: ModelVersion) -> str:
     rows.append(("test accuracy", _accuracy(one), _accuracy(other)))
     rows.append(("calibration error", *(_percent(candidate.calibration_error) for candidate in (one, other))))
     rows.append(
-        ("milliseconds a picture", *(f"{c.milliseconds:.2f}" if c.milliseconds else "" for c in (one, other)))
+        ("milliseconds an image", *(f"{c.milliseconds:.2f}" if c.milliseconds else "" for c in (one, other)))
     )
     recalls = [class_recalls(candidate) for candidate in (one, other)]
     rows += [
@@ -193,7 +193,7 @@ def compare(uri: str, first: ModelVersion, second: ModelVersion) -> str:
     table = "\n".join(f"{row[0]:<{width[0]}}  {row[1]:<{width[1]}}  {row[2]}".rstrip() for row in rows)
     reason = not_comparable(one, other)
     if reason:
-        return f"{table}\n\nNot on the same pictures: of version {one.version}, {reason}."
+        return f"{table}\n\nNot on the same images: of version {one.version}, {reason}."
     words = describe(paired_test(one.right, other.right), other.version)
     return f"{table}\n\nVersion {one.version}: {words}."
 

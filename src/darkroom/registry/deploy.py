@@ -7,7 +7,9 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.registry.champion import RegistryError, Store
-from darkroom.serving.process.supervisor import KeeperError as KeeperError  # for those who call this module
+from darkroom.serving.process.supervisor import (
+    SupervisorError as SupervisorError,  # for those who call this module
+)
 from darkroom.serving.process.supervisor import ask, served
 
 
@@ -22,11 +24,11 @@ def deploy(root: Path, store: Store, name: str, *, port: int, tag: str | None = 
         tag: of a Bento; None: the champion's newest, which is built first where there is none.
 
     Returns:
-        `tag`, `before` and `seconds`, as `keeper.ask` does; `seconds` is 0 where it was served already.
+        `tag`, `before` and `seconds`, as `supervisor.ask` does; `seconds` is 0 where it was served already.
 
     Raises:
         RegistryError: there is no champion, or it cannot be packaged.
-        KeeperError: there is no service, or it does not change.
+        SupervisorError: there is no service, or it does not change.
     """
     home = Path(os.environ.get("BENTOML_HOME") or root / ".bentoml").resolve()
     now = served(home, port)["tag"]

@@ -1,4 +1,4 @@
-"""The gate: whether a challenger takes the champion's place, judged on the same test pictures."""
+"""The gate: whether a challenger takes the champion's place, judged on the same test images."""
 
 from dataclasses import dataclass
 from typing import Literal
@@ -10,7 +10,7 @@ from scipy.stats import binomtest
 from darkroom.config.gate import Gate
 
 RESAMPLES = 10_000
-Outcome = Literal["first", "better", "no better", "worse", "equal", "below a floor", "not comparable"]
+Outcome = Literal["first", "better", "no better", "worse", "equal", "below a minimum", "not comparable"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -19,12 +19,12 @@ class Candidate:
 
     Attributes:
         version: in the registry.
-        test_sha256: of the test pictures and labels.
+        test_sha256: of the test images and labels.
         classes: the names, in the order of the predictions' numbers.
         labels: int64 [N].
         predictions: int64 [N].
         calibration_error: expected calibration error on the test set.
-        milliseconds: of one picture in the exported graph, median; None where it was not measured.
+        milliseconds: of one image in the exported graph, median; None where it was not measured.
     """
 
     version: str
@@ -37,22 +37,22 @@ class Candidate:
 
     @property
     def right(self) -> NDArray[np.bool_]:
-        """Which pictures were recognised, bool [N]."""
+        """Which images were recognised, bool [N]."""
         return np.asarray(self.predictions == self.labels)
 
 
 @dataclass(frozen=True, kw_only=True)
 class Paired:
-    """Two models on the same pictures.
+    """Two models on the same images.
 
     Attributes:
-        pictures: how many.
-        only_first, only_second: pictures that one recognised and the other did not.
+        images: how many.
+        only_first, only_second: images that one recognised and the other did not.
         difference: accuracy of the first less that of the second, with `low` and `high`, its 95 % interval.
         p_value: two-sided.
     """
 
-    pictures: int
+    images: int
     only_first: int
     only_second: int
     difference: float
@@ -73,29 +73,29 @@ class Verdict:
 
 
 def paired_test(first: NDArray[np.bool_], second: NDArray[np.bool_], *, seed: int = 0) -> Paired:
-    """Compare two models by which of the same pictures each recognised, bool [N].
+    """Compare two models by which of the same images each recognised, bool [N].
 
-    The p-value is McNemar's (1947), exact: of the pictures that only one recognised, each is as likely
+    The p-value is McNemar's (1947), exact: of the images that only one recognised, each is as likely
     the one's as the other's if the models are equally good. The interval is a paired bootstrap's
-    percentile interval; resampling pictures is drawing how many of each of the three kinds (only first,
+    percentile interval; resampling images is drawing how many of each of the three kinds (only first,
     only second, the rest) come up.
 
     Raises:
-        ValueError: the two are not of the same pictures.
+        ValueError: the two are not of the same images.
     """
     if first.shape != second.shape or first.ndim != 1 or not len(first):
-        raise ValueError(f"the answers are of {list(first.shape)} and {list(second.shape)} pictures")
-    pictures = len(first)
+        raise ValueError(f"the answers are of {list(first.shape)} and {list(second.shape)} images")
+    images = len(first)
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
     differ = only_first + only_second
-    kinds = np.array([only_first, only_second, pictures - differ])
-    drawn = np.random.default_rng(seed).multinomial(pictures, kinds / pictures, size=RESAMPLES)
-    low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / pictures, [0.025, 0.975])
+    kinds = np.array([only_first, only_second, images - differ])
+    drawn = np.random.default_rng(seed).multinomial(images, kinds / images, size=RESAMPLES)
+    low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / images, [0.025, 0.975])
     return Paired(
-        pictures=pictures,
+        images=images,
         only_first=only_first,
         only_second=only_second,
-        difference=(only_first - only_second) / pictures,
+        difference=(only_first - only_second) / images,
         low=float(low),
         high=float(high),
         p_value=float(binomtest(only_first, differ).pvalue) if differ else 1.0,
@@ -103,7 +103,7 @@ def paired_test(first: NDArray[np.bool_], second: NDArray[np.bool_], *, seed: in
 
 
 def class_recalls(candidate: Candidate) -> dict[str, float]:
-    """Return the recall of each class that has test pictures, by name, the least first."""
+    """Return the recall of each class that has test images, by name, the least first."""
     recalls = {
         name: float(candidate.right[candidate.labels == number].mean())
         for number, name in enumerate(candidate.classes)
@@ -112,7 +112,7 @@ def class_recalls(candidate: Candidate) -> dict[str, float]:
     return dict(sorted(recalls.items(), key=lambda item: item[1]))
 
 
-def below_floors(candidate: Candidate, rules: Gate) -> list[str]:
+def below_minimums(candidate: Candidate, rules: Gate) -> list[str]:
     """Return a sentence for each floor of `rules` that `candidate` does not reach."""
     accuracy = float(candidate.right.mean())
     weakest, recall = next(iter(class_recalls(candidate).items()))
@@ -132,7 +132,7 @@ def below_floors(candidate: Candidate, rules: Gate) -> list[str]:
         )
     took = candidate.milliseconds
     if took is not None and rules.max_milliseconds and took > rules.max_milliseconds:
-        found.append(f"{took:.1f} ms a picture is above gate.max_milliseconds {rules.max_milliseconds:g}")
+        found.append(f"{took:.1f} ms an image is above gate.max_milliseconds {rules.max_milliseconds:g}")
     return found
 
 
@@ -142,10 +142,10 @@ def judge(challenger: Candidate, champion: Candidate | None, rules: Gate) -> Ver
     `champion` is None where there is none: then the floors alone decide.
     """
     name = None if champion is None else champion.version
-    found = below_floors(challenger, rules)
+    found = below_minimums(challenger, rules)
     if found:
         words = "refused: " + "; ".join(found)
-        return Verdict(promoted=False, outcome="below a floor", words=words, champion=name)
+        return Verdict(promoted=False, outcome="below a minimum", words=words, champion=name)
     if champion is None:
         accuracy = challenger.right.mean()
         words = f"promoted: there was no champion, and test accuracy {accuracy:.4f} is above every floor"
@@ -168,11 +168,11 @@ def judge(challenger: Candidate, champion: Candidate | None, rules: Gate) -> Ver
 def describe(paired: Paired, other: str) -> str:
     """Say in words how a model did beside version `other`."""
     if not paired.only_first and not paired.only_second:
-        return f"it is right on the same of the {paired.pictures:,} test pictures as version {other}"
+        return f"it is right on the same of the {paired.images:,} test images as version {other}"
     return (
         f"{100 * paired.difference:+.2f} points of test accuracy against version {other} "
-        f"(95 % interval {100 * paired.low:+.2f} to {100 * paired.high:+.2f}): of {paired.pictures:,} "
-        f"pictures {paired.only_first:,} were right here alone and {paired.only_second:,} there alone, "
+        f"(95 % interval {100 * paired.low:+.2f} to {100 * paired.high:+.2f}): of {paired.images:,} "
+        f"images {paired.only_first:,} were right here alone and {paired.only_second:,} there alone, "
         f"p {p_text(paired.p_value)}"
     )
 
@@ -183,7 +183,7 @@ def p_text(p_value: float) -> str:
 
 
 def not_comparable(challenger: Candidate, champion: Candidate) -> str | None:
-    """Say why two models cannot be compared on the same pictures, of the first; None where they can."""
+    """Say why two models cannot be compared on the same images, of the first; None where they can."""
     if challenger.classes != champion.classes:
         lost, new = (
             ", ".join(sorted(set(a) - set(b))) or "none"
@@ -194,7 +194,7 @@ def not_comparable(challenger: Candidate, champion: Candidate) -> str | None:
         return f"it knows other classes (new: {new}; gone: {lost})"
     if challenger.test_sha256 != champion.test_sha256:
         hashes = f"{challenger.test_sha256[:8]} against {champion.test_sha256[:8]}"
-        return f"it was tested on other pictures ({hashes})"
+        return f"it was tested on other images ({hashes})"
     return None
 
 

@@ -1,7 +1,7 @@
 """The door to MLflow's model registry: versions by content, and the files that tell of each.
 
 A version's evidence lies among the artifacts of the run that trained it, in a folder of its own: the
-graph as it is served, its answers to the test pictures, the card, and what the model came from. Who is
+graph as it is served, its answers to the test images, the card, and what the model came from. Who is
 champion is decided in `champion`.
 """
 

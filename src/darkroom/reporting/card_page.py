@@ -1,4 +1,4 @@
-"""The model card as a page: one HTML file with its pictures in it, which asks nobody for anything."""
+"""The model card as a page: one HTML file with its images in it, which asks nobody for anything."""
 
 import base64
 import html
@@ -74,12 +74,12 @@ def card_page(markdown: str, *, folder: Path, title: str) -> str:
 
     Args:
         markdown: as `darkroom.card.model_card` returns.
-        folder: where the pictures lie that the Markdown links; they are put into the page.
+        folder: where the images lie that the Markdown links; they are put into the page.
         title: of the page, plain text.
 
     Raises:
-        FileNotFoundError: a linked picture is missing.
-        ValueError: a linked picture is an address, lies outside `folder` or is not a PNG.
+        FileNotFoundError: a linked image is missing.
+        ValueError: a linked image is an address, lies outside `folder` or is not a PNG.
     """
     parser = MarkdownIt("commonmark", {"html": False}).enable("table")
     tokens = parser.parse(markdown)
@@ -139,21 +139,21 @@ def _plain(inline: Token) -> str:
 
 
 def _embedded(link: str, folder: Path) -> str:
-    """Return the picture that `link` names as a data: URI."""
+    """Return the image that `link` names as a data: URI."""
     address = urlsplit(link)
     if address.scheme or address.netloc:
         raise ValueError(
-            f"the card links the picture {link[:200]!r}, an address: put the file into {folder} and link it "
+            f"the card links the image {link[:200]!r}, an address: put the file into {folder} and link it "
             "by its name"
         )
     path = (folder / unquote(link)).resolve()
     if not path.is_relative_to(folder.resolve()):
         raise ValueError(
-            f"the card links the picture {link!r}, which is {path}, outside {folder}: put it into that folder"
+            f"the card links the image {link!r}, which is {path}, outside {folder}: put it into that folder"
         )
     if not path.is_file():
         raise FileNotFoundError(
-            f"the card links the picture {link!r}, but {path} is missing: run `dvc repro evaluate`, which "
+            f"the card links the image {link!r}, but {path} is missing: run `dvc repro evaluate`, which "
             "writes it, or take the link out of the card"
         )
     content = path.read_bytes()

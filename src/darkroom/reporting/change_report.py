@@ -33,7 +33,7 @@ def pr_report(root: Path, *, against: str) -> str:
         )
     parts += ["## Metrics", _metrics_table(metrics, before, against)]
     parts += _confusion(root / "reports/confusion_matrix.csv")
-    parts += _mistakes(root / "reports/mistakes.csv")
+    parts += _mistakes(root / "reports/misclassified.csv")
     changes = _git(root, "diff", against, "--", "params.yaml")
     if changes:
         parts += ["## Parameters that changed", f"```diff\n{changes.rstrip()}\n```"]
@@ -43,7 +43,7 @@ def pr_report(root: Path, *, against: str) -> str:
 def difference_interval(right: int, of: int, other_right: int, other_of: int) -> tuple[float, float]:
     """Return the 95 % interval of the difference of two independent shares (Newcombe 1998, method 10).
 
-    On the same pictures it is wider than need be: what the two share is not known here.
+    On the same images it is wider than need be: what the two share is not known here.
     """
     one, two = right / of, other_right / other_of
     (low1, high1), (low2, high2) = wilson_interval(right, of), wilson_interval(other_right, other_of)
@@ -65,7 +65,7 @@ def _headline(metrics: Mapping[str, Any], before: Mapping[str, Any] | None, agai
         return words + f"; the reports are those of `{against}`."
     low, high = difference_interval(
         *(
-            round(part["accuracy"] * part["pictures"]) if count else part["pictures"]
+            round(part["accuracy"] * part["images"]) if count else part["images"]
             for part in (test, other)
             for count in (True, False)
         )
@@ -73,7 +73,7 @@ def _headline(metrics: Mapping[str, Any], before: Mapping[str, Any] | None, agai
     change = test["accuracy"] - other["accuracy"]
     return (
         words + f", {100 * change:+.2f} points against `{against}` (95 % interval {100 * low:+.2f} to "
-        f"{100 * high:+.2f}, as if on different pictures)."
+        f"{100 * high:+.2f}, as if on different images)."
     )
 
 
@@ -85,7 +85,7 @@ def _metrics_table(metrics: Mapping[str, Any], before: Mapping[str, Any] | None,
         "macro F1": ("test", "macro", "f1"),
         "loss": ("test", "loss"),
         "calibration error": ("calibration", "error"),
-        "accuracy of sure answers": ("calibration", "sure", "accuracy"),
+        "accuracy of confident answers": ("calibration", "confident", "accuracy"),
         "accuracy under corruptions": ("corrupted", "accuracy"),
         "accuracy without near-duplicates": ("duplicates", "without", "accuracy"),
     }
@@ -129,13 +129,13 @@ def _mistakes(path: Path) -> list[str]:
     names = dict.fromkeys(("actual", "predicted"), str)  # that may look like numbers
     table = pd.read_csv(path, keep_default_na=False, dtype=names).head(MOST_MISTAKES)
     if table.empty:
-        return ["## The worst mistakes", "None: every picture was recognised."]
-    lines = ["| test picture | is | taken for | how surely |", "| --- | --- | --- | --- |"]
+        return ["## The worst mistakes", "None: every image was recognised."]
+    lines = ["| test image | is | taken for | how surely |", "| --- | --- | --- | --- |"]
     lines += [
-        f"| {row['picture']} | {_text(row['actual'])} | {_text(row['predicted'])} | {row['confidence']:.1%} |"
+        f"| {row['image']} | {_text(row['actual'])} | {_text(row['predicted'])} | {row['confidence']:.1%} |"
         for row in table.to_dict("records")
     ]
-    return ["## The worst mistakes", "\n".join(lines), "Shown in reports/mistakes.png (`dvc pull`)."]
+    return ["## The worst mistakes", "\n".join(lines), "Shown in reports/misclassified.png (`dvc pull`)."]
 
 
 def _text(value: object) -> str:

@@ -97,17 +97,17 @@ def drift_page(folder: Path, reference: Reference, *, version: str | None = None
     name, highest = max(last.items(), key=lambda item: item[1])
     judged = "have drifted" if highest >= 1 else "are as usual"
     verdict = (
-        f"The last {min(WINDOW, len(logged.rows)):,} pictures {judged}: the largest score is {highest:.2f} "
+        f"The last {min(WINDOW, len(logged.rows)):,} images {judged}: the largest score is {highest:.2f} "
         f"({_words(name)}), and 1 is the limit."
     )
     with tempfile.TemporaryDirectory() as scratch:
-        pictures = Path(scratch)
-        scores_figure(pictures / "scores.png", looks, [logged.times[end - 1] for end in looks["seen"]])
-        classes_figure(pictures / "classes.png", reference, logged.rows[-WINDOW:])
-        numbers_figure(pictures / "numbers.png", reference, logged.rows[-WINDOW:])
+        images = Path(scratch)
+        scores_figure(images / "scores.png", looks, [logged.times[end - 1] for end in looks["seen"]])
+        classes_figure(images / "classes.png", reference, logged.rows[-WINDOW:])
+        numbers_figure(images / "numbers.png", reference, logged.rows[-WINDOW:])
         text = "\n".join(_text(folder, reference, logged, looks, last, verdict, alarms))
         title = f"Drift: {logged.lines[-1]['model']['name']}"
-        return card_page(text, folder=pictures, title=title), verdict
+        return card_page(text, folder=images, title=title), verdict
 
 
 def _text(
@@ -123,22 +123,22 @@ def _text(
     yield f"# Drift: {_cell(model['name'])}, version {_cell(model['version'])}\n"
     yield f"{verdict}\n"
     yield "| | |\n| --- | --- |"
-    yield f"| pictures in the log | {len(rows):,} |"
+    yield f"| images in the log | {len(rows):,} |"
     yield f"| from | {logged.times[0]:%Y-%m-%d %H:%M} to {logged.times[-1]:%Y-%m-%d %H:%M} UTC |"
-    yield f"| reference | {reference.pictures:,} pictures that the model did not learn from |"
+    yield f"| reference | {reference.images:,} images that the model did not learn from |"
     yield f"| looks with an alarm | {len(alarms):,} of {len(looks):,} |"
     if len(alarms):
         first = int(alarms.iloc[0])
-        yield f"| first alarm | after picture {first:,}, {logged.times[first - 1]:%Y-%m-%d %H:%M} UTC |"
+        yield f"| first alarm | after image {first:,}, {logged.times[first - 1]:%Y-%m-%d %H:%M} UTC |"
     for why, count in logged.left_out.items():
         yield f"| left out | {count:,} lines {_cell(why)} |"
     yield "\n## Scores over time\n"
     yield (
-        f"Each look compares the last {WINDOW} pictures with the reference. A score of 1 is the limit: of a "
-        f"hundred streams of {STREAM:,} unshifted pictures, one reaches it in any statistic.\n"
+        f"Each look compares the last {WINDOW} images with the reference. A score of 1 is the limit: of a "
+        f"hundred streams of {STREAM:,} unshifted images, one reaches it in any statistic.\n"
     )
     yield "![Scores over time](scores.png)\n"
-    yield f"## The last {min(WINDOW, len(rows)):,} pictures\n"
+    yield f"## The last {min(WINDOW, len(rows)):,} images\n"
     yield "| statistic | score | reference | now |\n| --- | --- | --- | --- |"
     for name, score in sorted(last.items(), key=lambda item: -item[1]):
         usual, now = _typical(name, reference, rows[-WINDOW:])
@@ -146,9 +146,9 @@ def _text(
         yield f"| {_words(name)} | {told} | {usual} | {now} |"
     yield "\nA number is told by its median. `class mix` and `embedding` have none.\n"
     yield "## Classes\n\n![Shares of the classes](classes.png)\n"
-    yield "## Numbers of the pictures\n\n![Distributions](numbers.png)\n"
+    yield "## Numbers of the images\n\n![Distributions](numbers.png)\n"
     formats = pd.Series([line["upload"]["format"] for line in logged.lines[-WINDOW:]]).value_counts()
-    yield "## Uploads\n\n| format | pictures |\n| --- | --- |"
+    yield "## Uploads\n\n| format | images |\n| --- | --- |"
     yield from (f"| {_cell(str(kind))} | {count:,} |" for kind, count in formats.items())
 
 
@@ -162,7 +162,7 @@ def _typical(name: str, reference: Reference, rows: NDArray[np.float32]) -> tupl
 
 
 def scores_figure(path: Path, looks: pd.DataFrame, times: Sequence[datetime]) -> None:
-    """Draw the overall score and the three statistics that rose highest, over the pictures that came."""
+    """Draw the overall score and the three statistics that rose highest, over the images that came."""
     scores = looks.drop(columns="seen")
     highest = scores.max().nlargest(3).index
     with style.context(["default", STYLE]):
@@ -172,7 +172,7 @@ def scores_figure(path: Path, looks: pd.DataFrame, times: Sequence[datetime]) ->
         axes.plot(looks["seen"], scores.max(axis=1), color=ORANGE, linewidth=2.4, label="largest of all")
         for name, line in zip(highest, ("-", "--", ":"), strict=False):
             axes.plot(looks["seen"], scores[name], line, color=BLUE, linewidth=1.3, label=_words(name))
-        axes.set(xlabel="pictures", ylabel="score", ylim=(0, max(1.5, 1.05 * float(scores.max().max()))))
+        axes.set(xlabel="images", ylabel="score", ylim=(0, max(1.5, 1.05 * float(scores.max().max()))))
         axes.set_title(f"{times[0]:%Y-%m-%d %H:%M} to {times[-1]:%Y-%m-%d %H:%M} UTC; the line is the limit")
         axes.legend(loc="upper left", ncols=4, fontsize=8)
         _save(figure, path)
@@ -191,7 +191,7 @@ def classes_figure(path: Path, reference: Reference, rows: NDArray[np.float32]) 
         )
         axes.barh(place - 0.2, now[chosen], 0.38, color=BLUE, label="now")
         axes.set_yticks(place, [reference.classes[number][:24] for number in chosen])
-        axes.set_xlabel("share of the pictures")
+        axes.set_xlabel("share of the images")
         axes.grid(False, axis="y")
         axes.legend(loc="lower right")
         _save(figure, path)

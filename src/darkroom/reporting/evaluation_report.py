@@ -24,37 +24,37 @@ from darkroom.evaluation.metrics import (
     confusion_matrix,
     confusion_table,
     per_class_table,
-    worst_mistakes,
+    worst_misclassified,
 )
 from darkroom.evaluation.slices import corruptions_table, share, slices_table
 from darkroom.files import write_table
 from darkroom.reporting.figures.confusion import confusion_figure
 from darkroom.reporting.figures.corruptions import corruptions_figure
 from darkroom.reporting.figures.coverage import coverage_figure
-from darkroom.reporting.figures.galleries import gallery_figure, mistakes_figure, pairs_figure
+from darkroom.reporting.figures.galleries import gallery_figure, misclassified_figure, pairs_figure
 from darkroom.reporting.figures.per_class import per_class_figure
 from darkroom.reporting.figures.reliability import reliability_figure
 from darkroom.reporting.figures.slices import slices_figure
 
 CHARTS = {
     "Reliability": "reliability.png",
-    "Sure answers": "coverage.png",
+    "Confident answers": "coverage.png",
     "Confusion": "confusion.png",
     "Per class": "per_class.png",
     "Slices": "slices.png",
     "Corruptions": "corruptions.png",
     "Learning curve": "curve.png",
 }
-# these show pictures of the data set, which not everybody who sees the card may see
+# these show images of the data set, which not everybody who sees the card may see
 GALLERIES = {
-    "The worst mistakes": "mistakes.png",
+    "The worst mistakes": "misclassified.png",
     "Near-duplicates": "duplicates.png",
     "Labels to look at": "label_issues.png",
 }
 TABLES = (
     "per_class.csv",
     "confusion_matrix.csv",
-    "mistakes.csv",
+    "misclassified.csv",
     "reliability.csv",
     "coverage_test.csv",
     "slices.csv",
@@ -65,15 +65,15 @@ TABLES = (
 
 
 @dataclass(frozen=True)
-class Answers:
-    """Pictures and the probabilities float32 [N,K] that a classifier gave for them."""
+class Predictions:
+    """Images and the probabilities float32 [N,K] that a classifier gave for them."""
 
     split: Split
     probabilities: NDArray[np.float32]
 
     @property
     def predictions(self) -> NDArray[np.int64]:
-        """The most probable class of each picture, [N]."""
+        """The most probable class of each image, [N]."""
         return np.asarray(self.probabilities.argmax(axis=1), dtype=np.int64)
 
     @property
@@ -88,15 +88,15 @@ class Answers:
 
 
 def report_headline(
-    folder: Path, answers: Answers, *, classes: Sequence[str], asked: Evaluate
+    folder: Path, answers: Predictions, *, classes: Sequence[str], asked: Evaluate
 ) -> dict[str, Any]:
     """Report accuracy and its kin, per class too, and the worst mistakes."""
     probabilities, labels = answers.probabilities, answers.split.labels
     per_class = per_class_table(probabilities, labels, classes=classes)
-    worst = worst_mistakes(probabilities, labels, count=asked.mistakes)
+    worst = worst_misclassified(probabilities, labels, count=asked.misclassified)
     mistakes = pd.DataFrame(
         {
-            "picture": worst,
+            "image": worst,
             "actual": [classes[label] for label in labels[worst]],
             "predicted": [classes[label] for label in answers.predictions[worst]],
             "confidence": answers.confidence[worst].astype(float),
@@ -105,11 +105,11 @@ def report_headline(
     write_table(folder / "per_class.csv", per_class)
     write_table(folder / "confusion.csv", confusion_table(probabilities, labels, classes=classes))
     write_table(folder / "confusion_matrix.csv", confusion_matrix(probabilities, labels, classes=classes))
-    write_table(folder / "mistakes.csv", mistakes)
+    write_table(folder / "misclassified.csv", mistakes)
     confusion_figure(folder / "confusion.png", labels, answers.predictions, classes)
     per_class_figure(folder / "per_class.png", per_class)
-    mistakes_figure(
-        folder / "mistakes.png",
+    misclassified_figure(
+        folder / "misclassified.png",
         answers.split.images[worst],
         mistakes["actual"].tolist(),
         mistakes["predicted"].tolist(),
@@ -122,36 +122,36 @@ def report_headline(
 
 def report_calibration(
     folder: Path,
-    answers: Answers,
+    answers: Predictions,
     *,
     before: NDArray[np.float32],
     calibration: Mapping[str, Any],
     resamples: int,
 ) -> dict[str, Any]:
-    """Report whether answers are as sure as they are right, and what "not sure" leaves.
+    """Report whether answers are as confident as they are right, and what "uncertain" leaves.
 
     Args:
         folder: where tables and figures go.
         answers: with the temperature of `calibration`, which is as models/calibration.json.
         before: the confidence of each answer without it, [N].
-        calibration: `temperature`, `sure_from` (or None), `sure_accuracy`, and `held_out`: whether there
-            were validation pictures to fit them on.
+        calibration: `temperature`, `confident_from` (or None), `confident_accuracy`, and `held_out`: whether
+            there were validation images to fit them on.
         resamples: of the bootstrap.
     """
     confidence, right = answers.confidence, answers.right
     error = calibration_error(confidence, right)
     low, high = calibration_interval(confidence, right, resamples)
-    temperature, sure_from = calibration["temperature"], calibration["sure_from"]
+    temperature, confident_from = calibration["temperature"], calibration["confident_from"]
     table = reliability_table(confidence, right)
-    curve = coverage_curve(confidence, right, threshold=sure_from)
+    curve = coverage_curve(confidence, right, threshold=confident_from)
     write_table(folder / "reliability.csv", table)
     write_table(folder / "coverage_test.csv", curve)
-    fitted, asked = calibration["held_out"], calibration["sure_accuracy"]
+    fitted, asked = calibration["held_out"], calibration["confident_accuracy"]
     reliability_figure(
         folder / "reliability.png", table, error=error, temperature=temperature if fitted else None
     )
     coverage_figure(
-        folder / "coverage.png", curve, threshold=sure_from, sure_accuracy=asked if fitted else None
+        folder / "coverage.png", curve, threshold=confident_from, confident_accuracy=asked if fitted else None
     )
     report: dict[str, Any] = {
         "temperature": temperature,
@@ -161,18 +161,18 @@ def report_calibration(
         "error_high": high,
         "error_before": calibration_error(before, right),
     }
-    sure = confidence >= (1.1 if sure_from is None else sure_from)
-    if sure.any():
-        report["sure"] = {
-            "from": sure_from,
+    confident = confidence >= (1.1 if confident_from is None else confident_from)
+    if confident.any():
+        report["confident"] = {
+            "from": confident_from,
             "asked": asked,
-            "coverage": float(sure.mean()),
-            **share(right[sure]),
+            "coverage": float(confident.mean()),
+            **share(right[confident]),
         }
     return report
 
 
-def report_slices(folder: Path, answers: Answers, *, classes: Sequence[str]) -> None:
+def report_slices(folder: Path, answers: Predictions, *, classes: Sequence[str]) -> None:
     """Report accuracy by class, brightness and confidence."""
     table = slices_table(answers.split, confidence=answers.confidence, right=answers.right, classes=classes)
     write_table(folder / "slices.csv", table)
@@ -181,14 +181,14 @@ def report_slices(folder: Path, answers: Answers, *, classes: Sequence[str]) -> 
 
 def report_duplicates(
     folder: Path,
-    answers: Answers,
+    answers: Predictions,
     learning: Mapping[str, Split],
     *,
     classes: Sequence[str],
     asked: Evaluate,
     mirror: bool,
 ) -> dict[str, Any]:
-    """Report test pictures that resemble one of the `learning` splits, and accuracy without them."""
+    """Report test images that resemble one of the `learning` splits, and accuracy without them."""
     test = answers.split
     pairs = near_duplicates(
         test.images,
@@ -201,7 +201,7 @@ def report_duplicates(
     pairs["other_class"] = [classes[learning[name].labels[index]] for name, index in places]
     write_table(folder / "duplicates.csv", pairs)
 
-    shown = pairs.head(asked.mistakes)
+    shown = pairs.head(asked.misclassified)
     pairs_figure(
         folder / "duplicates.png",
         test.images[shown["test_index"].to_numpy()],
@@ -212,8 +212,8 @@ def report_duplicates(
                 shown["similarity"], shown["class"], shown["other_class"], strict=True
             )
         ],
-        title="test pictures (left of each pair) and the learning pictures they resemble most",
-        none="No test picture resembles a learning picture.",
+        title="test images (left of each pair) and the training images they resemble most",
+        none="No test image resembles a training image.",
     )
     alone = np.ones(len(test), dtype=bool)
     alone[pairs["test_index"].to_numpy()] = False
@@ -224,9 +224,9 @@ def report_duplicates(
 
 
 def report_label_issues(
-    folder: Path, parts: Mapping[str, Answers], *, classes: Sequence[str], shown: int
+    folder: Path, parts: Mapping[str, Predictions], *, classes: Sequence[str], shown: int
 ) -> dict[str, int]:
-    """Report labels that look wrong, of pictures that were not trained on; return how many in each part."""
+    """Report labels that look wrong, of images that were not trained on; return how many in each part."""
     found = pd.concat(
         [
             label_issues(answers.probabilities, answers.split.labels, classes=classes).assign(split=name)
@@ -235,12 +235,10 @@ def report_label_issues(
     ).sort_values("margin", kind="stable")
     write_table(folder / "label_issues.csv", found)
     top = found.head(shown)
-    pictures = [
-        parts[name].split.images[index] for name, index in zip(top["split"], top["index"], strict=True)
-    ]
+    images = [parts[name].split.images[index] for name, index in zip(top["split"], top["index"], strict=True)]
     gallery_figure(
         folder / "label_issues.png",
-        _stack(pictures, like=next(iter(parts.values())).split.images),
+        _stack(images, like=next(iter(parts.values())).split.images),
         [
             (f"{suggested}? ({probability:.0%})".replace("%", " %"), f"labelled {label}")
             for suggested, probability, label in zip(
@@ -269,12 +267,12 @@ def report_corruptions(
     return {**report, "clean": clean}
 
 
-def predictions_table(answers: Answers, *, classes: Sequence[str]) -> pd.DataFrame:
-    """Return a row a picture: `label` and `predicted`, numbers of classes, and each class's probability."""
+def predictions_table(answers: Predictions, *, classes: Sequence[str]) -> pd.DataFrame:
+    """Return a row an image: `label` and `predicted`, numbers of classes, and each class's probability."""
     columns = {f"p_{name}": answers.probabilities[:, number] for number, name in enumerate(classes)}
     return pd.DataFrame({"label": answers.split.labels, "predicted": answers.predictions, **columns})
 
 
-def _stack(pictures: Sequence[NDArray[np.uint8]], *, like: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """Return pictures [H,W,C] as one array [n,H,W,C], also where there are none."""
-    return np.stack(pictures) if pictures else np.empty((0, *like.shape[1:]), dtype=np.uint8)
+def _stack(images: Sequence[NDArray[np.uint8]], *, like: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Return images [H,W,C] as one array [n,H,W,C], also where there are none."""
+    return np.stack(images) if images else np.empty((0, *like.shape[1:]), dtype=np.uint8)

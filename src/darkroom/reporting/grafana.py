@@ -32,11 +32,11 @@ Series = dict[str, list[tuple[float, float]]]  # by legend
 
 
 def main() -> None:
-    """Draw the picture."""
+    """Draw the image."""
     parser = argparse.ArgumentParser(prog="python -m darkroom.reporting.grafana", description=__doc__)
     parser.add_argument("--prometheus", default="http://127.0.0.1:9090", help="its address (%(default)s)")
     parser.add_argument("--minutes", type=float, default=360, help="until now (default %(default)s)")
-    parser.add_argument("--png", type=Path, required=True, help="where the picture is written")
+    parser.add_argument("--png", type=Path, required=True, help="where the image is written")
     options = parser.parse_args()
     end = time.time()
     try:

@@ -30,7 +30,7 @@ class CardInputs:
         source: as in `data/source.json`: where the data came from. `official: false` is pointed out.
         training: the parameters the model was trained with; may be nested.
         tuned: those of them that the tuner found; may be nested.
-        pictures: caption to relative link of each figure, in the order to show them.
+        images: caption to relative link of each figure, in the order to show them.
         commit: of the code, in hexadecimal.
         dirty: whether there were changes that the commit lacks; None where nobody looked.
         command: makes the model again.
@@ -51,7 +51,7 @@ class CardInputs:
     source: Mapping[str, Any] | None = None
     training: Mapping[str, Any] | None = None
     tuned: Mapping[str, Any] | None = None
-    pictures: Mapping[str, str] = field(default_factory=dict)
+    images: Mapping[str, str] = field(default_factory=dict)
     commit: str | None = None
     dirty: bool | None = None
     command: str | None = None
@@ -71,7 +71,7 @@ def model_card(inputs: CardInputs) -> str:
         f"# Model card: {_text(meta['name'])}",
         f"Test accuracy **{_percent(metrics['accuracy'])}** "
         f"(95 % interval {_interval(metrics['accuracy_low'], metrics['accuracy_high'])}) "
-        f"on {metrics['pictures']:,} pictures in {len(meta['classes'])} classes.",
+        f"on {metrics['images']:,} images in {len(meta['classes'])} classes.",
         "## Intended use",
         inputs.intended_use or _general_use(meta),
         "## Limits",
@@ -87,7 +87,7 @@ def model_card(inputs: CardInputs) -> str:
         parts += ["### Under corruptions", _corrupted(inputs.corrupted)]
     if inputs.duplicates or inputs.label_issues:
         parts += ["### Checks of the data", _checks(inputs)]
-    for caption, link in inputs.pictures.items():
+    for caption, link in inputs.images.items():
         parts += [f"### {_text(caption)}", f"![{_text(caption)}](<{_link(link)}>)"]
     parts += ["## Data", _data(meta)]
     if inputs.source:
@@ -98,7 +98,7 @@ def model_card(inputs: CardInputs) -> str:
     if inputs.tuned:
         parts += [
             "### Found by the tuner",
-            "Chosen by the accuracy on the validation pictures:",
+            "Chosen by the accuracy on the validation images:",
             _flat_table(inputs.tuned, heads=("parameter", "value")),
         ]
     parts += _again(inputs)
@@ -111,7 +111,7 @@ def _general_use(meta: Mapping[str, Any]) -> str:
     colour = {1: "grey", 3: "colour"}.get(meta["channels"], f"{meta['channels']}-channel")
     names = ", ".join(_text(name) for name in meta["classes"])
     return (
-        f"Tells to which of {len(meta['classes'])} classes a {colour} picture of "
+        f"Tells to which of {len(meta['classes'])} classes a {colour} image of "
         f"{meta['width']} by {meta['height']} pixels belongs: {names}."
     )
 
@@ -119,16 +119,16 @@ def _general_use(meta: Mapping[str, Any]) -> str:
 def _limits(inputs: CardInputs) -> str:
     table, metrics = inputs.per_class, inputs.metrics
     lines = [
-        "Every picture gets one of these classes, also one that shows none of them.",
-        "The numbers hold for pictures like those of the test set; other cameras, crops or sizes were "
+        "Every image gets one of these classes, also one that shows none of them.",
+        "The numbers hold for images like those of the test set; other cameras, crops or sizes were "
         "not measured" + (", corruptions were (below)." if inputs.corrupted else "."),
-        f"The intervals tell how far chance in the choice of {metrics['pictures']:,} test pictures reaches, "
+        f"The intervals tell how far chance in the choice of {metrics['images']:,} test images reaches, "
         "not how much another training run would differ.",
     ]
     if inputs.calibration:
         lines.append(
             f"Probabilities are off by {_percent(inputs.calibration['error'])} on average on the test set, "
-            "and may be off by more on pictures of another kind."
+            "and may be off by more on images of another kind."
         )
     else:
         lines.append(
@@ -145,7 +145,7 @@ def _limits(inputs: CardInputs) -> str:
     unseen = table.loc[table["support"] == 0, "class"]
     if len(unseen):
         names = ", ".join(_text(name) for name in unseen)
-        lines.append(f"No test picture shows: {names}. Their recall and F1 count as 0 in the averages.")
+        lines.append(f"No test image shows: {names}. Their recall and F1 count as 0 in the averages.")
     if inputs.source and inputs.source.get("official") is False:
         lines.append(
             "**The data is not the official release**, so the numbers do not compare with published ones "
@@ -170,7 +170,7 @@ def _results(metrics: Mapping[str, Any]) -> str:
             rows.append((f"class among the first {key[4:-9]}", text))
     loss = f"{metrics['loss']:.4f} ({metrics['loss_low']:.4f} to {metrics['loss_high']:.4f}, 95 % bootstrap)"
     rows.append(("loss (cross-entropy)", loss))
-    rows.append(("pictures", f"{metrics['pictures']:,}"))
+    rows.append(("images", f"{metrics['images']:,}"))
     averages = [
         [
             name,
@@ -178,7 +178,7 @@ def _results(metrics: Mapping[str, Any]) -> str:
             f"{_percent(metrics[average]['f1'])} "
             f"({_interval(metrics[average]['f1_low'], metrics[average]['f1_high'])})",
         ]
-        for average, name in (("macro", "every class alike"), ("weighted", "by its pictures"))
+        for average, name in (("macro", "every class alike"), ("weighted", "by its images"))
         if average in metrics
     ]
     table = _table(("", "value"), rows)
@@ -196,13 +196,13 @@ def _per_class(table: pd.DataFrame) -> str:
             _percent(row["precision"]),
             f"{_percent(row['recall'])} ({_interval(row['recall_low'], row['recall_high'])})"
             if row["support"]
-            else "no pictures",
+            else "no images",
             _percent(row["f1"]),
             f"{row['support']:,}",
         )
         for row in table.to_dict("records")
     ]
-    return _table(("class", "precision", "recall (95 % interval)", "F1", "pictures"), rows)
+    return _table(("class", "precision", "recall (95 % interval)", "F1", "images"), rows)
 
 
 def _calibration(calibration: Mapping[str, Any]) -> str:
@@ -215,35 +215,33 @@ def _calibration(calibration: Mapping[str, Any]) -> str:
     ]
     if not calibration["held_out"]:
         return _table(("", "value"), rows) + (
-            "\n\nNo temperature and no threshold of sure answers were fitted: the validation pictures were "
+            "\n\nNo temperature and no confidence threshold were fitted: the validation images were "
             "trained on, and no others were held out."
         )
     rows += [
         ("before the temperature", _percent(calibration["error_before"])),
-        ("temperature, fitted on validation pictures", f"{calibration['temperature']:.3f}"),
+        ("temperature, fitted on validation images", f"{calibration['temperature']:.3f}"),
     ]
-    sure = calibration.get("sure")
-    if sure is None:
-        return (
-            _table(("", "value"), rows) + "\n\nNo confidence was found from which on answers count as sure."
-        )
+    confident = calibration.get("confident")
+    if confident is None:
+        return _table(("", "value"), rows) + "\n\nNo confidence threshold was found."
     rows += [
-        ("an answer is sure from a probability of", _percent(sure["from"])),
-        ("sure answers", _percent(sure["coverage"])),
-        ("asked for, of which right", f"{_percent(sure['asked'])} of the validation pictures"),
+        ("an answer is confident from a probability of", _percent(confident["from"])),
+        ("confident answers", _percent(confident["coverage"])),
+        ("asked for, of which right", f"{_percent(confident['asked'])} of the validation images"),
         (
             "of which right",
-            f"{_percent(sure['accuracy'])} "
-            f"({_interval(sure['accuracy_low'], sure['accuracy_high'])}, 95 % Wilson)",
+            f"{_percent(confident['accuracy'])} "
+            f"({_interval(confident['accuracy_low'], confident['accuracy_high'])}, 95 % Wilson)",
         ),
     ]
     return _table(("", "value"), rows)
 
 
 def _corrupted(corrupted: Mapping[str, Any]) -> str:
-    known = ("accuracy", "accuracy_low", "accuracy_high", "pictures", "clean")
+    known = ("accuracy", "accuracy_low", "accuracy_high", "images", "clean")
     rows = [
-        ("none: the same pictures as they are", _percent(corrupted["clean"])),
+        ("none: the same images as they are", _percent(corrupted["clean"])),
         (
             "mean of all",
             f"{_percent(corrupted['accuracy'])} "
@@ -252,7 +250,7 @@ def _corrupted(corrupted: Mapping[str, Any]) -> str:
     ]
     rows += [(_text(name), _percent(value)) for name, value in corrupted.items() if name not in known]
     return (
-        f"Accuracy on {corrupted['pictures']:,} test pictures, the mean over five strengths each:"
+        f"Accuracy on {corrupted['images']:,} test images, the mean over five strengths each:"
         "\n\n" + _table(("corruption", "accuracy"), rows)
     )
 
@@ -260,7 +258,7 @@ def _corrupted(corrupted: Mapping[str, Any]) -> str:
 def _checks(inputs: CardInputs) -> str:
     lines = []
     if inputs.duplicates:
-        line = f"- {inputs.duplicates['found']:,} test pictures closely resemble a training or validation one"
+        line = f"- {inputs.duplicates['found']:,} test images closely resemble a training or validation one"
         without = inputs.duplicates.get("without")
         if inputs.duplicates["found"] and without:
             line += (
@@ -269,7 +267,7 @@ def _checks(inputs: CardInputs) -> str:
             )
         lines.append(line + ".")
     for part, count in (inputs.label_issues or {}).items():
-        lines.append(f"- {count:,} labels of {_text(part)} pictures look wrong by confident learning.")
+        lines.append(f"- {count:,} labels of {_text(part)} images look wrong by confident learning.")
     return "\n".join(lines)
 
 
@@ -277,11 +275,11 @@ def _data(meta: Mapping[str, Any]) -> str:
     rows = [
         ("name", _text(meta["name"])),
         ("classes", ", ".join(_text(name) for name in meta["classes"])),
-        ("picture", f"{meta['width']} by {meta['height']} pixels, channels: {meta['channels']}"),
-        ("training pictures", f"{meta['train']:,}"),
+        ("image", f"{meta['width']} by {meta['height']} pixels, channels: {meta['channels']}"),
+        ("training images", f"{meta['train']:,}"),
         *([("of which corrections", f"{meta['corrections']:,}")] if "corrections" in meta else []),
-        ("validation pictures", f"{meta['validation']:,}"),
-        ("test pictures", f"{meta['test']:,}"),
+        ("validation images", f"{meta['validation']:,}"),
+        ("test images", f"{meta['test']:,}"),
     ]
     rows += [(_text(key), _value(value)) for key, value in meta.items() if "sha256" in key and value]
     return _table(("", "value"), rows)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from darkroom.files import write_table, write_text
 from darkroom.reporting.figures.study import blank_figures, study_figures
-from darkroom.reporting.figures.style import told_share
+from darkroom.reporting.figures.style import format_share
 from darkroom.reporting.study_view import (
     WITHOUT,
     StudyView,
@@ -135,7 +135,7 @@ document.querySelectorAll("th button").forEach((button, place) => button.addEven
 
 
 def write_study(folder: Path, view: StudyView | None, *, title: str) -> list[Path]:
-    """Write a study's pictures, its page and the tables behind them into `folder`; return their paths.
+    """Write a study's images, its page and the tables behind them into `folder`; return their paths.
 
     Without a view, where nothing was searched, they say so.
     """
@@ -280,7 +280,7 @@ def _importances(view: StudyView) -> str:
         y, wide = 4 + 24 * place, (WIDE - 280) * share / longest
         parts.append(_label(200, y + 13, name, anchor="end"))
         parts.append(f'<rect class="bar" x="208" y="{y}" width="{wide:.1f}" height="18"/>')
-        parts.append(_label(214 + wide, y + 13, told_share(share, 0), anchor="start"))
+        parts.append(_label(214 + wide, y + 13, format_share(share, 0), anchor="start"))
     return _svg(parts, "share of each value in what made trials differ", tall=8 + 24 * len(view.importances))
 
 
@@ -345,7 +345,7 @@ def _cell(column: str, value: Any, state: str) -> str:
         return '<td data-value=""></td>'
     text = f"{value:.4g}" if isinstance(value, float) else str(value)
     if column == "validation_accuracy":
-        text = told_share(float(value), 2)
+        text = format_share(float(value), 2)
     elif column == "state":
         text = state or text
     return f'<td data-value="{html.escape(str(value))}">{html.escape(text)}</td>'

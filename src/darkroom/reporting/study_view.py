@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from darkroom.config.search_space import Choices, Leaf, Range
 from darkroom.reporting.figures.style import (
-    told_share,
+    format_share,
 )
 
 WITHOUT = -0.14  # where a trial stands on the axis of a value that it did not have
@@ -18,7 +18,7 @@ WITHOUT = -0.14  # where a trial stands on the axis of a value that it did not h
 
 @dataclass(frozen=True)
 class StudyView:
-    """What there is to see of a study. All accuracies are shares within 0..1, of the validation pictures."""
+    """What there is to see of a study. All accuracies are shares within 0..1, of the validation images."""
 
     trials: pd.DataFrame
     """One row a trial: `trial`, `state` (complete, pruned, failed, …), `validation_accuracy` (of a pruned one
@@ -60,7 +60,7 @@ class StudyView:
         best = self.best()
         if best is None:
             return f"{', '.join(counts)}; not one came to its end"
-        accuracy = told_share(best["validation_accuracy"], 2)
+        accuracy = format_share(best["validation_accuracy"], 2)
         return f"{', '.join(counts)}; the best is trial {best['trial']} with {accuracy}"
 
 

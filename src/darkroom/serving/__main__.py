@@ -8,7 +8,7 @@ from pathlib import Path
 from darkroom.serving.settings import read_settings, usable_cores
 
 from .http.admission import is_loopback
-from .process.supervisor import Keeper
+from .process.supervisor import Supervisor
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -44,7 +44,7 @@ def main() -> None:
         sys.exit(f"There is no Bento {options.bento} in {home}; there is {', '.join(tags)}.")
     tag = options.bento or tags[-1]
     try:
-        keeper = Keeper(home, host=options.host, port=options.port, workers=settings.workers)
+        supervisor = Supervisor(home, host=options.host, port=options.port, workers=settings.workers)
     except OSError as error:
         sys.exit(f"Cannot listen on {options.host}:{options.port} ({error}): give another --port.")
     if not is_loopback(options.host) and not settings.tokens:
@@ -56,7 +56,7 @@ def main() -> None:
         f"{tag}: the page will be at http://{options.host}:{options.port} in a few seconds; Ctrl+C stops it."
     )
     sys.stdout.flush()
-    sys.exit(keeper.run(tag))
+    sys.exit(supervisor.run(tag))
 
 
 if __name__ == "__main__":

@@ -43,18 +43,20 @@ SECONDS = Histogram(
     buckets=SECONDS_BUCKETS,
 )
 DECODE_SECONDS = Histogram(
-    "darkroom_decode_seconds", "Decoding of a request's pictures, waiting included", buckets=SECONDS_BUCKETS
+    "darkroom_decode_seconds", "Decoding of a request's images, waiting included", buckets=SECONDS_BUCKETS
 )
 MODEL_SECONDS = Histogram("darkroom_model_seconds", "The model on one batch", buckets=SECONDS_BUCKETS)
-BATCH_PICTURES = Histogram(
-    "darkroom_batch_pictures", "Pictures that the model got at once", buckets=(1, 2, 4, 8, 16, 32, 64)
+BATCH_IMAGES = Histogram(
+    "darkroom_batch_images", "Images that the model got at once", buckets=(1, 2, 4, 8, 16, 32, 64)
 )
 WAITING = Gauge(
-    "darkroom_waiting_pictures", "Pictures accepted and not answered yet", multiprocess_mode="livesum"
+    "darkroom_waiting_images", "Images accepted and not answered yet", multiprocess_mode="livesum"
 )
-PREDICTIONS = Counter("darkroom_predictions", "Pictures classified, by the most probable class", ["class"])
+PREDICTIONS = Counter("darkroom_predictions", "Images classified, by the most probable class", ["class"])
 CONFIDENCE = Histogram("darkroom_confidence", "Probability of the most probable class", buckets=SHARE_BUCKETS)
-UNSURE = Counter("darkroom_unsure", "Answers that count as not sure, by the most probable class", ["class"])
+UNCERTAIN = Counter(
+    "darkroom_uncertain", "Answers that count as uncertain, by the most probable class", ["class"]
+)
 REJECTED = Counter("darkroom_rejected", "Requests refused, by reason", ["reason"])
 FEEDBACK = Counter("darkroom_feedback", "Feedback kept, by the class that was answered", ["class"])
 MODEL = Gauge(
@@ -83,8 +85,8 @@ def start_worker(classifier: "Classifier", *, routes: Iterable[str]) -> None:
             REQUESTS.labels(route, status)
     for name in classifier.classes:
         PREDICTIONS.labels(name)
-        if classifier.sure_from is not None:
-            UNSURE.labels(name)
+        if classifier.confident_from is not None:
+            UNCERTAIN.labels(name)
     for reason in DROP_REASONS:
         LOG_DROPPED.labels(reason)
     sha256 = str(classifier.about["sha256"])[:12]

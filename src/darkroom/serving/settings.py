@@ -27,7 +27,7 @@ class Settings:
         feedback_bytes: that the folder may take.
         log: the folder of the prediction log; None: there is none.
         log_bytes: that the log may take.
-        log_pictures: whether the log keeps the pictures too, as the model sees them.
+        log_images: whether the log keeps the images too, as the model sees them.
     """
 
     workers: int
@@ -42,7 +42,7 @@ class Settings:
     feedback_bytes: int = 1_000_000_000
     log: Path | None = None
     log_bytes: int = 100_000_000
-    log_pictures: bool = False
+    log_images: bool = False
 
 
 def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
@@ -66,7 +66,7 @@ def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
                 "FEEDBACK_MB",
                 "LOG",
                 "LOG_MB",
-                "LOG_PICTURES",
+                "LOG_IMAGES",
             )
         ),
     }
@@ -86,7 +86,7 @@ def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
         feedback_bytes=int(1e6 * _number(environment, "FEEDBACK_MB", default=1000, low=1, high=1e6)),
         log=_folder(environment, "LOG"),
         log_bytes=int(1e6 * _number(environment, "LOG_MB", default=100, low=1, high=1e6)),
-        log_pictures=_switch(environment, "LOG_PICTURES"),
+        log_images=_switch(environment, "LOG_IMAGES"),
     )
 
 
@@ -108,7 +108,7 @@ def _number(environment: Mapping[str, str], name: str, *, default: float, low: f
 
 def _switch(environment: Mapping[str, str], name: str) -> bool:
     text = environment.get(PREFIX + name, "").strip()
-    if text not in ("", "0", "1"):  # whoever means to keep pictures, or not to, shall not be misunderstood
+    if text not in ("", "0", "1"):  # whoever means to keep images, or not to, shall not be misunderstood
         raise ValueError(f"{PREFIX}{name} is {text!r}; needed: 1 for yes, 0 or nothing for no")
     return text == "1"
 

@@ -12,23 +12,23 @@ class TrainingError(RuntimeError):
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to. The training figures are of the augmented pictures, as it went."""
+    """What one epoch came to. The training figures are of the augmented images, as it went."""
 
     epoch: int  # from 1
     train_loss: float
     train_accuracy: float
-    validation_loss: float | None  # None without validation pictures
+    validation_loss: float | None  # None without validation images
     validation_accuracy: float | None  # of one view at full resolution
     learning_rate: float  # at the epoch's last step
     seconds: float  # training and validation
-    pictures_per_second: float  # training alone
+    images_per_second: float  # training alone
 
 
 @dataclass(frozen=True)
 class Fit:
     """A finished training: all epochs, and the one whose weights the classifier now has.
 
-    That is the epoch of the best validation accuracy; without validation pictures the last.
+    That is the epoch of the best validation accuracy; without validation images the last.
     """
 
     history: list[Epoch]

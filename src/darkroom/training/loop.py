@@ -56,7 +56,7 @@ def fit(
     It ends with the weights of the epoch of the best validation accuracy, and stops when that no longer
     gains; without a validation split it ends with those of the last epoch. With a folder for `checkpoints`
     each epoch leaves one there, and a training that was killed goes on from the last. The order of the
-    pictures, their augmentation and dropout depend on the seed and the epoch alone, so a resumed training
+    images, their augmentation and dropout depend on the seed and the epoch alone, so a resumed training
     ends like one that was not interrupted. Where processes train together each calls this with the same
     arguments; the first writes the checkpoints. `on_epoch` is called before an epoch's checkpoint is
     written; what it raises ends the training.
@@ -79,7 +79,7 @@ def fit(
         precision=precision,
     )
     plans = plan_epochs(settings, len(train))
-    last_loss = torch.full((len(train),), torch.inf)  # of each training picture: not seen yet
+    last_loss = torch.full((len(train),), torch.inf)  # of each training image: not seen yet
     average: Average[Classifier] | None = None
     if settings.average != "none":
         memory = settings.average_memory * (len(train) // batch)
@@ -96,7 +96,7 @@ def fit(
         if average:
             average.module.load_state_dict(states["average"])
         best = states["best"]
-        last_loss = states["pictures"]["last_loss"]
+        last_loss = states["images"]["last_loss"]
         history = [Epoch(**epoch) for epoch in meta["history"]]
         if processes.rank() == 0:
             print(f"resuming after epoch {history[-1].epoch} of {settings.epochs}")
@@ -134,7 +134,7 @@ def fit(
             validation_accuracy=validation_accuracy,
             learning_rate=rate,
             seconds=time.perf_counter() - started,
-            pictures_per_second=plans[len(history)].pictures / (trained - started),
+            images_per_second=plans[len(history)].images / (trained - started),
         )
         history.append(epoch)
         on_epoch(epoch)
@@ -146,7 +146,7 @@ def fit(
                 "optimizers": optimizer_state(optimizers),
                 "average": average.module.state_dict() if average else {},
                 "best": best,
-                "pictures": {"last_loss": last_loss},
+                "images": {"last_loss": last_loss},
             }
             try:
                 save_checkpoint(
@@ -178,26 +178,26 @@ def _train_epoch(
 ) -> tuple[float, float, float]:
     """Train for one epoch (from 0) by `net`, which is `classifier.net`, compiled where that is asked for.
 
-    Updates `last_loss` (float [N], on the CPU) of the pictures it sees. Returns mean loss, accuracy and the
+    Updates `last_loss` (float [N], on the CPU) of the images it sees. Returns mean loss, accuracy and the
     last learning rate.
     """
     settings, plan = params.train, plans[epoch]
     batch = min(settings.batch_size, len(train))
-    steps = plan.pictures // batch
-    steps_before = sum(past.pictures // batch for past in plans[:epoch])
-    steps_in_all = sum(each.pictures // batch for each in plans)
+    steps = plan.images // batch
+    steps_before = sum(past.images // batch for past in plans[:epoch])
+    steps_in_all = sum(each.images // batch for each in plans)
     seed = params.seed * 100_003 + epoch
     torch.manual_seed(seed)  # dropout
     generator = torch.Generator().manual_seed(seed)
-    order = torch.randperm(plan.pictures, generator=generator)
-    if plan.pictures < len(train):
-        order = last_loss.topk(plan.pictures).indices[order]
+    order = torch.randperm(plan.images, generator=generator)
+    if plan.images < len(train):
+        order = last_loss.topk(plan.images).indices[order]
     rows = order.numpy()
     flipped = mirrored(len(train), epoch, seed=params.seed, flip=params.augment.flip)
     fill = (classifier.mean.flatten() * 255).round().to(torch.uint8)
     classifier.train()
     losses = torch.zeros(steps, device=device)
-    seen = torch.zeros(len(train), device=device)  # the losses of the pictures
+    seen = torch.zeros(len(train), device=device)  # the losses of the images
     right = torch.zeros((), device=device, dtype=torch.int64)
     bar = tqdm(
         range(steps),
@@ -212,7 +212,7 @@ def _train_epoch(
         freeze(classifier.net, optimizers, done, first_block_until=settings.first_block_until)
         chosen = rows[step * batch : (step + 1) * batch]
         labels = processes.share(torch.from_numpy(train.labels[chosen])).to(device)
-        pictures = augment(
+        images = augment(
             to_device(train.images[chosen], device),
             flipped[chosen].to(device),
             translate=params.augment.translate,
@@ -220,7 +220,7 @@ def _train_epoch(
             fill=fill,
             generator=generator,
         )
-        x = classifier.standardise(shrink(processes.share(pictures), plan.side))
+        x = classifier.standardise(shrink(processes.share(images), plan.side))
         with autocast(device, precision):
             logits = net(x)
         # a sum, so that the processes' gradients add up to those of the batch's mean
@@ -248,15 +248,15 @@ def _train_epoch(
 
 
 def _check_losses(losses: Tensor, order: NDArray[np.int64], batch: int, epoch: int, settings: Train) -> None:
-    """Raise TrainingError that names the first step whose loss is not finite, and its pictures."""
+    """Raise TrainingError that names the first step whose loss is not finite, and its images."""
     wrong = torch.nonzero(~losses.isfinite()).flatten()
     if not len(wrong):
         return
     step = int(wrong[0])
-    pictures = ", ".join(str(index) for index in order[step * batch : (step + 1) * batch][:5])
+    images = ", ".join(str(index) for index in order[step * batch : (step + 1) * batch][:5])
     raise TrainingError(
         f"the loss is {losses[step].item()} at step {step + 1} of epoch {epoch + 1}, a batch of {batch} "
-        f"(rows {pictures}, … of the training pictures): {advice(settings)}"
+        f"(rows {images}, … of the training images): {advice(settings)}"
     )
 
 

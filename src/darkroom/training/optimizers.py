@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.optim import Optimizer
 
-# The rates a picture of airbench94 with Muon (Jordan 2024), for what is not a convolution, at its
+# The rates an image of airbench94 with Muon (Jordan 2024), for what is not a convolution, at its
 # Muon rate of 0.24. They keep that ratio to the Muon rate over batch sizes.
 HEAD_RATE = 0.67
 BIAS_RATE = 0.053
@@ -98,7 +98,7 @@ def build_optimizers(
 ) -> list[Optimizer]:
     """Return the optimizers that together train `net`; each group keeps its peak rate in `peak_lr`.
 
-    `weight_decay` is the share of a weight removed per picture seen at the peak rate, with sgd (Nesterov
+    `weight_decay` is the share of a weight removed per image seen at the peak rate, with sgd (Nesterov
     momentum 0.9), adam and rmsprop; muon takes it as airbench94 does: for head and biases, before
     momentum. `muon` is for nets whose matrices are convolutions and one linear layer; it leaves the biases
     of a whitening stem as they are after the share `stem_until` of training, and makes its steps orthogonal

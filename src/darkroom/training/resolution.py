@@ -9,17 +9,17 @@ from darkroom.data.splits import Split
 from darkroom.models.inference import CPU_BATCH, to_device
 
 
-def shrink(pictures: Tensor, side: int) -> Tensor:
+def shrink(images: Tensor, side: int) -> Tensor:
     """Scale uint8 [B,H,W,C] so that the shorter side is `side` pixels.
 
     0, or a side that they have already, leaves them.
     """
-    shorter = min(pictures.shape[1:3])
+    shorter = min(images.shape[1:3])
     if not 0 < side < shorter:
-        return pictures
-    size = [max(1, round(length * side / shorter)) for length in pictures.shape[1:3]]
-    x = pictures.permute(0, 3, 1, 2)
-    if pictures.device.type == "cpu":  # has a kernel for uint8, many times faster than that for floats
+        return images
+    size = [max(1, round(length * side / shorter)) for length in images.shape[1:3]]
+    x = images.permute(0, 3, 1, 2)
+    if images.device.type == "cpu":  # has a kernel for uint8, many times faster than that for floats
         small = F.interpolate(x, size=size, mode="bilinear", antialias=True)
     else:
         small = F.interpolate(x.float(), size=size, mode="bilinear", antialias=True)
@@ -28,9 +28,9 @@ def shrink(pictures: Tensor, side: int) -> Tensor:
 
 
 def shrink_split(split: Split, side: int) -> Split:
-    """Return a copy of a split in memory with its pictures' shorter side at `side` pixels."""
+    """Return a copy of a split in memory with its images' shorter side at `side` pixels."""
     parts = []
     for start in range(0, len(split), CPU_BATCH):
-        pictures = to_device(split.images[start : start + CPU_BATCH], torch.device("cpu"))
-        parts.append(shrink(pictures, side).numpy())
+        images = to_device(split.images[start : start + CPU_BATCH], torch.device("cpu"))
+        parts.append(shrink(images, side).numpy())
     return Split(np.concatenate(parts), split.labels)

@@ -8,7 +8,7 @@ from darkroom.config.params import Params
 from darkroom.data.splits import Meta, Split
 from darkroom.models.classifier import Classifier, build_classifier
 from darkroom.models.inference import to_device
-from darkroom.models.networks.fast import WHITENING_PICTURES, FastNet
+from darkroom.models.networks.fast import WHITENING_IMAGES, FastNet
 
 
 def model_config(params: Params, meta: Meta) -> dict[str, Any]:
@@ -26,10 +26,10 @@ def model_config(params: Params, meta: Meta) -> dict[str, Any]:
 
 
 def new_classifier(config: dict[str, Any], train: Split, *, seed: int) -> Classifier:
-    """Build a classifier with fresh weights by `seed`; the whitening stem sees training pictures."""
+    """Build a classifier with fresh weights by `seed`; the whitening stem sees training images."""
     torch.manual_seed(seed)
     classifier = build_classifier(config)
     if isinstance(classifier.net, FastNet) and config["whitening"]:
-        pictures = to_device(train.images[:WHITENING_PICTURES], torch.device("cpu"))
-        classifier.net.whiten(classifier.standardise(pictures))
+        images = to_device(train.images[:WHITENING_IMAGES], torch.device("cpu"))
+        classifier.net.whiten(classifier.standardise(images))
     return classifier

@@ -13,7 +13,7 @@ from darkroom.models.inference import prediction_batch, to_device
 def evaluate(
     classifier: Classifier, split: Split, *, device: torch.device, precision: torch.dtype
 ) -> tuple[float, float]:
-    """Return cross-entropy and accuracy of a split, each picture as it is (one view).
+    """Return cross-entropy and accuracy of a split, each image as it is (one view).
 
     Processes that train together have a share of it each, and return the same.
     """
@@ -22,9 +22,9 @@ def evaluate(
     batch = prediction_batch(device)
     for start in range(batch * processes.rank(), len(split), batch * processes.count()):
         labels = torch.from_numpy(split.labels[start : start + batch]).to(device)
-        pictures = to_device(split.images[start : start + batch], device)
+        images = to_device(split.images[start : start + batch], device)
         with autocast(device, precision):
-            logits = classifier.net(classifier.standardise(pictures))
+            logits = classifier.net(classifier.standardise(images))
         sums[0] += F.cross_entropy(logits.float(), labels, reduction="sum").cpu()
         sums[1] += (logits.argmax(1) == labels).sum().cpu()
     processes.add_up(sums)

@@ -41,12 +41,12 @@ def best_values(study: optuna.Study) -> dict[str, dict[str, Any]]:
 def trials_table(study: optuna.Study) -> pd.DataFrame:
     """Return a row a trial that ended.
 
-    Its number, state (complete, pruned, failed, killed), validation accuracy, epochs, the training pictures
+    Its number, state (complete, pruned, failed, killed), validation accuracy, epochs, the training images
     it saw, seconds, the reason it ended before its time, and the values tried. A killed one's epochs are
     those of the trial that goes on with it too.
     """
     trials = study.get_trials(deepcopy=False)
-    columns = ["trial", "state", "validation_accuracy", "epochs", "pictures", "seconds", "reason"]
+    columns = ["trial", "state", "validation_accuracy", "epochs", "images", "seconds", "reason"]
     rows = [_row(trial, trials) for trial in trials if state_of(trial, trials) not in (None, "running")]
     names = dict.fromkeys(name for row in rows for name in row if name not in columns)
     return pd.DataFrame(rows, columns=[*columns, *names])
@@ -80,7 +80,7 @@ def _row(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> dict[str, Any]:
         "state": state_of(trial, trials),
         "validation_accuracy": trial.value if trial.value is not None else last,
         "epochs": epochs,
-        "pictures": epochs * int(trial.user_attrs.get("pictures", 0)),
+        "images": epochs * int(trial.user_attrs.get("images", 0)),
         "seconds": round(ended - began, 1) if began and ended else None,
         "reason": reason_of(trial),
         **{space_name(label): value for label, value in trial.params.items()},

@@ -1,4 +1,4 @@
-"""The door to Optuna: a study over params.yaml's space, on training and validation pictures only.
+"""The door to Optuna: a study over params.yaml's space, on training and validation images only.
 
 Any number of workers search one study at a time, in this process or in others, here or on other machines:
 they meet in its storage. Each calls `work`, and there is no more to it.

@@ -90,7 +90,7 @@ def _run(study: optuna.Study, trial: optuna.Trial, params: Params, objective: Ob
     trial.set_user_attr("began", time.time())
 
     def report(epoch: Epoch) -> None:
-        assert epoch.validation_accuracy is not None, "trials have validation pictures"
+        assert epoch.validation_accuracy is not None, "trials have validation images"
         if epoch.epoch > reported:
             trial.report(epoch.validation_accuracy, epoch.epoch)
         trial.set_user_attr("ended", time.time())

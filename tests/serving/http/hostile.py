@@ -2,7 +2,7 @@
 
 `python -m tests.serving.http.hostile --help` lists its options.
 A third comes from the service's own description of its API (schemathesis: what it calls possible, and
-what not), a third are damaged pictures of every format, the rest are requests that no honest client
+what not), a third are damaged images of every format, the rest are requests that no honest client
 makes. Every request must be answered in time, none by a 5xx, and nobody may be called up: a listener
 stands where the requests point.
 """
@@ -34,7 +34,7 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from tests.helpers.serving import bento_of, encoded, picture, serve_bento
+from tests.helpers.serving import bento_of, encoded, random_image, serve_bento
 
 CHECKS = [
     not_a_server_error,
@@ -83,15 +83,15 @@ def attack(url: str, count: int, seed: int) -> Count:
     with closing(socket.create_server(("127.0.0.1", 0))) as listener:
         link = f"http://127.0.0.1:{listener.getsockname()[1]}/a.png"
         described(url, count // 3, seed, counts)
-        pictures(url, count // 3, random, counts)
+        random_images(url, count // 3, random, counts)
         rude(url, count - 2 * (count // 3), random, link, counts)
         listener.setblocking(False)
         with contextlib.suppress(BlockingIOError):
             listener.accept()
             counts["wrong: the service opened a connection to where a request pointed"] += 1
-    answer = requests.post(url + "/predict", files={"picture": encoded(picture())}, timeout=SECONDS)
+    answer = requests.post(url + "/predict", files={"image": encoded(random_image())}, timeout=SECONDS)
     if answer.status_code != 200:
-        counts[f"wrong: afterwards a good picture gets {answer.status_code}"] += 1
+        counts[f"wrong: afterwards a good image gets {answer.status_code}"] += 1
     return counts
 
 
@@ -163,12 +163,12 @@ def run_described(
     return sent
 
 
-# --- pictures ----------------------------------------------------------------------------------------
+# --- images ----------------------------------------------------------------------------------------
 
 
 def originals() -> list[bytes]:
     """Return good files of every format, in its variants."""
-    rgb = Image.fromarray(picture(40, 56))
+    rgb = Image.fromarray(random_image(40, 56))
     grey = rgb.convert("L")
     kinds: list[tuple[Image.Image, str, dict[str, Any]]] = [
         (rgb, "PNG", {}),
@@ -246,11 +246,11 @@ def bombs() -> list[bytes]:
 
     zeros = zlib.compress(bytes(50_000_000), 9)
     good = zlib.compress((b"\0" + bytes(96)) * 32)
-    jpeg = encoded(Image.fromarray(picture(64, 64)), "JPEG", progressive=True)
+    jpeg = encoded(Image.fromarray(random_image(64, 64)), "JPEG", progressive=True)
     scan = jpeg[jpeg.rindex(b"\xff\xda") : -2]
-    gif = encoded(Image.fromarray(picture()), "GIF")
-    bmp = bytearray(encoded(Image.fromarray(picture()), "BMP"))
-    webp = bytearray(encoded(Image.fromarray(picture()), "WEBP", lossless=True))
+    gif = encoded(Image.fromarray(random_image()), "GIF")
+    bmp = bytearray(encoded(Image.fromarray(random_image()), "BMP"))
+    webp = bytearray(encoded(Image.fromarray(random_image()), "WEBP", lossless=True))
     files = [
         png(100_000, 100_000, pixels=zeros),
         png(0xFFFFFFFF, 0xFFFFFFFF),
@@ -279,17 +279,17 @@ def bombs() -> list[bytes]:
     return [*files, loop, many, b"II*\0\x08\0\0\0" + struct.pack("<H", 1) + entry + struct.pack("<I", 0)]
 
 
-def pictures(url: str, count: int, random: Random, counts: Count) -> None:
-    """Send damaged pictures of every format and bombs, alone and in batches."""
+def random_images(url: str, count: int, random: Random, counts: Count) -> None:
+    """Send damaged images of every format and bombs, alone and in batches."""
     session = requests.Session()
     good, evil = originals(), bombs()
     for number in range(count):
         data = evil[number] if number < len(evil) else mutated(good[number % len(good)], random, good)
         if number % 10 == 9:
-            files = [("pictures", ("a", good[number % len(good)])), ("pictures", ("b", data))]
+            files = [("images", ("a", good[number % len(good)])), ("images", ("b", data))]
             path = "/predict_batch"
         else:
-            files, path = [("picture", ("a", data))], "/predict"
+            files, path = [("image", ("a", data))], "/predict"
         try:
             answer = session.post(url + path, files=files, timeout=SECONDS)
         except requests.RequestException as error:
@@ -371,7 +371,7 @@ def odd_form(random: Random, link: str) -> tuple[bytes, bool]:
     """Return a multipart form with odd parts."""
     parts = b""
     for _ in range(int(random.integers(0, 6))):
-        name = random.choice(["picture", "pictures", "k", "url", "image", "", "args", "__proto__", '"\r\n'])
+        name = random.choice(["image", "images", "k", "url", "image", "", "args", "__proto__", '"\r\n'])
         lines = f'--cut\r\nContent-Disposition: form-data; name="{name}"'
         if random.random() < 0.5:
             lines += f'; filename="{text_of(random, link)[:100]}"'
@@ -393,17 +393,17 @@ def odd_form(random: Random, link: str) -> tuple[bytes, bool]:
 
 
 def odd_body(random: Random, link: str) -> tuple[bytes, bool]:
-    """Return a body of another kind: BentoML's JSON forms among them, and a picture alone."""
+    """Return a body of another kind: BentoML's JSON forms among them, and an image alone."""
     text = text_of(random, link)
     bodies: list[tuple[str, bytes]] = [
-        ("application/json", json.dumps({"picture": text}).encode()),
-        ("application/json", json.dumps({"pictures": [text, text]}).encode()),
-        ("application/json", json.dumps([{"picture": {"url": text}}]).encode()),
+        ("application/json", json.dumps({"image": text}).encode()),
+        ("application/json", json.dumps({"images": [text, text]}).encode()),
+        ("application/json", json.dumps([{"image": {"url": text}}]).encode()),
         ("application/json", b"[" * 5_000),
         ("application/vnd.bentoml+pickle", b"\x80\x04cos\nsystem\n(S'id'\ntR."),
         ("application/octet-stream", b"\x80\x04cos\nsystem\n(S'id'\ntR."),
-        ("application/x-www-form-urlencoded", f"picture={text}".encode("utf-8", "replace")),
-        ("image/png", encoded(picture())),
+        ("application/x-www-form-urlencoded", f"image={text}".encode("utf-8", "replace")),
+        ("image/png", encoded(random_image())),
         ("text/uri-list", text.encode("utf-8", "replace")),
         ("text/plain", text.encode("utf-8", "replace")),
         ("multipart/mixed; boundary=cut", b"--cut--"),

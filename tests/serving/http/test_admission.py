@@ -13,7 +13,7 @@ from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
 from darkroom.serving.http import rate_limit
-from darkroom.serving.http.admission import Guard, role_for
+from darkroom.serving.http.admission import Admission, role_for
 from darkroom.serving.http.rate_limit import RateLimit
 from darkroom.serving.settings import ROLES, Settings, read_settings
 
@@ -39,7 +39,7 @@ def ask(
         return PlainTextResponse("passed", headers={"Cache-Control": "no-cache"})
 
     anything = Route("/{path:path}", passed, methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"])
-    app = Guard(Starlette(routes=[anything]), settings=settings, rate=limit)
+    app = Admission(Starlette(routes=[anything]), settings=settings, rate=limit)
 
     async def send() -> httpx.Response:
         transport = httpx.ASGITransport(app=app, client=(client, 50_000))
@@ -326,7 +326,7 @@ def test_websockets_are_closed() -> None:
             raise AssertionError("a websocket reached the app")
 
         scope = {"type": "websocket", "path": "/predict", "headers": []}
-        await Guard(app, settings=OPEN, rate=None)(scope, receive, send)
+        await Admission(app, settings=OPEN, rate=None)(scope, receive, send)
 
     asyncio.run(call())
     assert [message["type"] for message in sent] == ["websocket.close"]

@@ -14,13 +14,13 @@ from onnx import TensorProto, helper, numpy_helper
 
 from darkroom.serving.errors import too_busy
 from darkroom.serving.http.app import BUSY_SECONDS, create_app
-from darkroom.serving.http.uploads import MAX_PICTURE_BYTES
+from darkroom.serving.http.uploads import MAX_IMAGE_BYTES
 from darkroom.serving.monitoring.feedback_store import FeedbackStore
 from darkroom.serving.prediction.engine import Engine
 from darkroom.serving.prediction.model import Classifier
-from tests.helpers.serving import CIFAR, DIGITS, encoded, linear_graph, picture, write_champion
+from tests.helpers.serving import CIFAR, DIGITS, encoded, linear_graph, random_image, write_champion
 
-PICTURE = encoded(picture())
+IMAGE = encoded(random_image())
 
 
 @pytest.fixture(scope="module")
@@ -36,8 +36,8 @@ def ask(
     path: str,
     *,
     store: FeedbackStore | None = None,
-    content: bytes = PICTURE,
-    field: str = "picture",
+    content: bytes = IMAGE,
+    field: str = "image",
     form: dict[str, str] | None = None,
 ) -> httpx.Response:
     """Return the app's answer to a request, with a form where it is a POST."""
@@ -89,7 +89,7 @@ def test_the_answer_brings_the_heat_maps_of_its_classes_in_its_order(classifier:
         for array in linear_graph(32, 32, 3, 10).graph.initializer
         if array.name == "weights"
     )
-    by_pixel = (picture()[..., None] / 255 * weights.reshape(32, 32, 3, 10)).sum(2)
+    by_pixel = (random_image()[..., None] / 255 * weights.reshape(32, 32, 3, 10)).sum(2)
     expected = by_pixel.reshape(8, 4, 8, 4, 10).sum((1, 3))
     order = [CIFAR.index(entry["class"]) for entry in answer["classes"]]
     assert len(order) == 4
@@ -99,15 +99,15 @@ def test_the_answer_brings_the_heat_maps_of_its_classes_in_its_order(classifier:
 
 def test_who_does_not_ask_for_an_explanation_gets_none(classifier: Classifier) -> None:
     for path in ("/predict", "/predict?explain=false"):
-        assert set(ask(classifier, "POST", path).json()) == {"classes", "sure", "model", "milliseconds"}
+        assert set(ask(classifier, "POST", path).json()) == {"classes", "confident", "model", "milliseconds"}
     answer = ask(classifier, "POST", "/predict?explain=yes")
     assert (answer.status_code, answer.json()["error"]["code"]) == (400, "bad_explain")
     assert "'yes'" in answer.json()["error"]["message"]
 
 
 def test_a_batch_has_no_heat_maps(classifier: Classifier) -> None:
-    (prediction,) = ask(classifier, "POST", "/predict_batch", field="pictures").json()["predictions"]
-    assert set(prediction) == {"classes", "sure"}
+    (prediction,) = ask(classifier, "POST", "/predict_batch", field="images").json()["predictions"]
+    assert set(prediction) == {"classes", "confident"}
 
 
 def test_a_model_without_heat_maps_says_so(tmp_path: Path) -> None:
@@ -128,7 +128,7 @@ def test_heat_maps_of_another_shape_are_refused_at_the_start(tmp_path: Path) -> 
     about["sha256"] = hashlib.sha256(content).hexdigest()
     (tmp_path / "model.json").write_text(json.dumps(about), encoding="utf-8")
     with pytest.raises(
-        ValueError, match=r"heat maps of the shape \(16, 10\); needed: one a picture and class"
+        ValueError, match=r"heat maps of the shape \(16, 10\); needed: one an image and class"
     ):
         Classifier(tmp_path, threads=1)
 
@@ -154,20 +154,20 @@ def test_feedback_is_kept_once(classifier: Classifier, tmp_path: Path) -> None:
     assert first["probability"] == pytest.approx(best["probability"], abs=1e-3)
     assert first["model"] == {"name": "cifar10", "version": "3"}
     assert (first["class"], second["class"]) == ("cat", None)
-    assert first["sha256"] == hashlib.sha256(PICTURE).hexdigest()
-    assert (tmp_path / first["picture"]).read_bytes() == PICTURE
-    assert first["picture"].endswith(".png")
+    assert first["sha256"] == hashlib.sha256(IMAGE).hexdigest()
+    assert (tmp_path / first["image"]).read_bytes() == IMAGE
+    assert first["image"].endswith(".png")
 
 
 @pytest.mark.parametrize(
     ("content", "form", "status", "code"),
     [
-        (PICTURE, {}, 400, "bad_class"),
-        (PICTURE, {"class": "kittens"}, 400, "bad_class"),
-        (PICTURE, {"class": "cat", "k": "3"}, 400, "unknown_field"),
-        (b"no picture", {"class": "cat"}, 422, "not_a_picture"),
-        (PICTURE[:-30], {"class": "cat"}, 422, "broken_picture"),
-        (bytes(MAX_PICTURE_BYTES + 1), {"class": "cat"}, 413, "too_large"),
+        (IMAGE, {}, 400, "bad_class"),
+        (IMAGE, {"class": "kittens"}, 400, "bad_class"),
+        (IMAGE, {"class": "cat", "k": "3"}, 400, "unknown_field"),
+        (b"no image", {"class": "cat"}, 422, "not_an_image"),
+        (IMAGE[:-30], {"class": "cat"}, 422, "broken_image"),
+        (bytes(MAX_IMAGE_BYTES + 1), {"class": "cat"}, 413, "too_large"),
     ],
 )
 def test_what_cannot_be_kept_is_refused_and_leaves_nothing(
@@ -178,7 +178,7 @@ def test_what_cannot_be_kept_is_refused_and_leaves_nothing(
     assert (answer.status_code, answer.json()["error"]["code"]) == (status, code), answer.text
     if code == "bad_class":
         assert "airplane, automobile" in answer.json()["error"]["message"]
-    assert [path.name for path in tmp_path.rglob("*")] == ["pictures"]
+    assert [path.name for path in tmp_path.rglob("*")] == ["images"]
 
 
 def test_without_a_folder_there_is_no_feedback(classifier: Classifier) -> None:
@@ -197,7 +197,7 @@ def test_a_full_folder_says_so(classifier: Classifier, tmp_path: Path) -> None:
 def test_the_description_tells_of_both(classifier: Classifier) -> None:
     document = ask(classifier, "GET", "/openapi.json").json()
     form = document["paths"]["/feedback"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
-    assert form["required"] == ["picture", "class"]
+    assert form["required"] == ["image", "class"]
     assert form["properties"]["class"]["enum"] == [*CIFAR, ""]
     prediction = document["components"]["schemas"]["Prediction"]
     assert {"input", "heat"} <= set(prediction["properties"])

@@ -5,7 +5,7 @@ from collections import Counter
 import pytest
 
 from darkroom.images.decoding import decode
-from darkroom.images.formats import FORMATS, MAX_SCANS, PictureError
+from darkroom.images.formats import FORMATS, MAX_SCANS, ImageError
 from tests.helpers.serving import bento_of, serve_bento
 from tests.serving.http.hostile import attack, bombs, originals, wrong
 
@@ -20,7 +20,7 @@ def test_no_hostile_request_breaks_the_service() -> None:
     # each kind of attack reached what it was meant for
     for kind in ("200", "400 bad_form", "404 unknown_path", "405 wrong_method", "415 not_a_form"):
         assert counts[kind], counts
-    assert counts["422 broken_picture"] + counts["422 not_a_picture"] > 10, counts
+    assert counts["422 broken_image"] + counts["422 not_an_image"] > 10, counts
     assert counts["413 too_many_pixels"], counts
 
 
@@ -45,5 +45,5 @@ def test_a_jpeg_in_many_scans_is_refused_before_it_is_decoded() -> None:
     scans = [data for data in bombs() if data.count(b"\xff\xda") > MAX_SCANS and data[:2] == b"\xff\xd8"]
     assert scans
     for data in scans:
-        with pytest.raises(PictureError, match=f"at most {MAX_SCANS}"):
+        with pytest.raises(ImageError, match=f"at most {MAX_SCANS}"):
             decode(data)

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import requests
 
-from tests.helpers.serving import CIFAR, bento_of, encoded, linear_graph, picture, serving
+from tests.helpers.serving import CIFAR, bento_of, encoded, linear_graph, random_image, serving
 from tests.helpers.waiting import eventually
 
 pytestmark = pytest.mark.timeout(300)
@@ -51,7 +51,7 @@ def expected() -> np.ndarray:
 
     graph = linear_graph(32, 32, 3, 10).SerializeToString()
     session = onnxruntime.InferenceSession(graph)
-    return np.asarray(session.run(None, {"pictures": picture()[None]})[0][0])
+    return np.asarray(session.run(None, {"images": random_image()[None]})[0][0])
 
 
 def workers(supervisor: psutil.Process) -> list[psutil.Process]:
@@ -67,12 +67,12 @@ def workers(supervisor: psutil.Process) -> list[psutil.Process]:
 
 
 def predict(url: str) -> requests.Response:
-    files = {"picture": encoded(picture())}
+    files = {"image": encoded(random_image())}
     return requests.post(url + "/predict", files=files, headers=PREDICT, timeout=60)
 
 
 def batch(url: str, size: int) -> requests.Response:
-    files = [("pictures", ("p", encoded(picture())))] * size
+    files = [("images", ("p", encoded(random_image())))] * size
     return requests.post(url + "/predict_batch", files=files, headers=PREDICT, timeout=120)
 
 
@@ -89,8 +89,8 @@ def head(path: str, length: int, *, more: str = "") -> bytes:
 
 
 def form(size: int) -> bytes:
-    part = b'--cut\r\nContent-Disposition: form-data; name="pictures"; filename="a.png"\r\n\r\n%s\r\n'
-    return part % encoded(picture()) * size + b"--cut--\r\n"
+    part = b'--cut\r\nContent-Disposition: form-data; name="images"; filename="a.png"\r\n\r\n%s\r\n'
+    return part % encoded(random_image()) * size + b"--cut--\r\n"
 
 
 @pytest.mark.parametrize(
@@ -203,7 +203,7 @@ def test_stopping_finishes_what_was_accepted(service: Service) -> None:
         while received := accepted.recv(65536):
             answer += received
         assert answer.startswith(b"HTTP/1.1 200"), answer[:200]
-        assert answer.count(b'"sure"') == 32
+        assert answer.count(b'"confident"') == 32
         assert idle.recv(1000) == b""
     eventually(lambda: not supervisor.is_running() or supervisor.status() == "zombie", "it stopped")
     for process in started:

@@ -16,20 +16,27 @@ from benchmarks.drift import detection, draw, false_alarms, table
 from darkroom.cli.main import main
 from darkroom.reporting.drift_report import DriftError, drift_page, read_log
 from darkroom.serving.monitoring.drift import EVERY, LEAST, WINDOW, Reference, make_reference, read_reference
-from darkroom.serving.monitoring.monitor import Watch
+from darkroom.serving.monitoring.monitor import Monitor
 from darkroom.serving.monitoring.prediction_log import PredictionLog, read_predictions
-from darkroom.serving.monitoring.recent_predictions import SLOTS, Drift, Window
+from darkroom.serving.monitoring.recent_predictions import SLOTS, Drift, RecentPredictions
 from darkroom.serving.prediction.engine import Classified, File
 from darkroom.serving.prediction.model import Classifier
-from darkroom.serving.prediction.runtime import Answer
-from tests.helpers.serving import CIFAR, picture, write_champion
+from darkroom.serving.prediction.runtime import Prediction
+from tests.helpers.serving import CIFAR, random_image, write_champion
 
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("drift")
     write_champion(
-        folder, name="cifar10", classes=CIFAR, height=32, width=32, channels=3, reference=True, sure_from=0.47
+        folder,
+        name="cifar10",
+        classes=CIFAR,
+        height=32,
+        width=32,
+        channels=3,
+        reference=True,
+        confident_from=0.47,
     )
     return folder
 
@@ -46,8 +53,8 @@ def reference(folder: Path, classifier: Classifier) -> Reference:
 
 @pytest.fixture(scope="module")
 def usual(classifier: Classifier) -> NDArray[np.uint8]:
-    """2,000 pictures like those of the reference, none of which is in it."""
-    return np.stack([picture(seed=seed) for seed in range(2000)])
+    """2,000 images like those of the reference, none of which is in it."""
+    return np.stack([random_image(seed=seed) for seed in range(2000)])
 
 
 def scores(
@@ -131,7 +138,7 @@ def test_what_is_no_reference_or_anothers_is_refused(reference: Reference, tmp_p
         read_reference(path, sha256="0" * 64)
 
 
-def test_pictures_that_were_learned_from_tell_no_confidence(
+def test_images_that_were_learned_from_tell_no_confidence(
     classifier: Classifier, usual: NDArray[np.uint8]
 ) -> None:
     made = make_reference(
@@ -140,14 +147,14 @@ def test_pictures_that_were_learned_from_tell_no_confidence(
     assert {"confidence", "distance", "novelty", "embedding"} & set(made.statistics) == set()
     assert "brightness" in made.statistics
     assert made.scores(made.describe(usual[200:700], classifier.explain(usual[200:700])))["brightness"] < 1
-    with pytest.raises(ValueError, match="49 pictures are too few"):
+    with pytest.raises(ValueError, match="49 images are too few"):
         make_reference(usual[:49], classifier.explain(usual[:49]), classes=CIFAR, sha256="0" * 64)
 
 
-def test_grey_pictures_and_models_without_embeddings_have_what_they_have() -> None:
-    pixels = np.stack([picture(8, 8, 1, seed=seed) for seed in range(120)])
+def test_grey_images_and_models_without_embeddings_have_what_they_have() -> None:
+    pixels = np.stack([random_image(8, 8, 1, seed=seed) for seed in range(120)])
     probabilities = np.random.default_rng(0).dirichlet(np.ones(3), len(pixels)).astype(np.float32)
-    answer = Answer(probabilities)
+    answer = Prediction(probabilities)
     made = make_reference(pixels, answer, classes=("a", "b", "c"), sha256="0" * 64)
     assert {"saturation", "warmth", "distance", "embedding"} & set(made.statistics) == set()
     assert max(made.scores(made.describe(pixels, answer)).values()) < 1
@@ -161,7 +168,7 @@ def rows_of(first: int, count: int) -> NDArray[np.float32]:
 
 
 def test_the_window_ends_at_the_last_look_and_is_never_too_long(tmp_path: Path) -> None:
-    window = Window(3, tmp_path / "window")
+    window = RecentPredictions(3, tmp_path / "window")
     assert window.last()[0] == 0
     total = 0
     for count in (1, 24, 30, 700, 3, 60):
@@ -173,7 +180,7 @@ def test_the_window_ends_at_the_last_look_and_is_never_too_long(tmp_path: Path) 
 
 
 def add_for_ever(path: Path, started: Any) -> None:
-    window = Window(3, path)
+    window = RecentPredictions(3, path)
     while True:
         window.add(rows_of(0, 7))
         started.set()
@@ -189,7 +196,7 @@ def test_workers_share_a_window_and_a_killed_one_leaves_it_whole(tmp_path: Path)
         assert other.pid is not None
         os.kill(other.pid, signal.SIGKILL)
         other.join()
-    window = Window(3, path)
+    window = RecentPredictions(3, path)
     before, _ = window.last()
     assert before % EVERY == 0
     window.add(rows_of(50_000, SLOTS))
@@ -198,9 +205,9 @@ def test_workers_share_a_window_and_a_killed_one_leaves_it_whole(tmp_path: Path)
     assert (np.diff(rows[:, 0]) == 1).all()
 
 
-def test_nothing_is_told_of_a_few_pictures(reference: Reference) -> None:
-    drift = Drift(reference, Window(reference.columns, None))
-    assert [metric.name for metric in drift.collect()] == ["darkroom_drift_pictures"]
+def test_nothing_is_told_of_a_few_images(reference: Reference) -> None:
+    drift = Drift(reference, RecentPredictions(reference.columns, None))
+    assert [metric.name for metric in drift.collect()] == ["darkroom_drift_images"]
     with pytest.raises(ValueError, match=f"needed: {LEAST} or more"):
         reference.scores(np.zeros((LEAST - 1, reference.columns), np.float32))
 
@@ -215,12 +222,12 @@ def log(
     classifier: Classifier,
     usual: NDArray[np.uint8],
 ) -> Path:
-    """A log of 600 usual pictures and 400 brighter ones, written by the service's own thread."""
+    """A log of 600 usual images and 400 brighter ones, written by the service's own thread."""
     folder = tmp_path_factory.mktemp("log")
-    watch = Watch(
+    watch = Monitor(
         classifier,
         store=PredictionLog(folder, limit=10_000_000),
-        drift=Drift(reference, Window(reference.columns, None)),
+        drift=Drift(reference, RecentPredictions(reference.columns, None)),
     )
     bright = np.clip(usual[600:1000].astype(int) + 60, 0, 255).astype(np.uint8)
     for pixels in (usual[:600], bright):
@@ -229,7 +236,7 @@ def log(
     watch.close()
     assert watch.drift is not None
     told = {metric.name: metric.samples for metric in watch.drift.collect()}
-    assert told["darkroom_drift_pictures"][0].value == WINDOW
+    assert told["darkroom_drift_images"][0].value == WINDOW
     assert told["darkroom_drift"][0].value == max(one.value for one in told["darkroom_drift_score"]) > 1
     return folder
 
@@ -250,7 +257,7 @@ def test_the_report_is_one_page_with_its_figures(log: Path, reference: Reference
     assert page.count("<strong>") >= 2  # scores beyond the limit
     assert page.count("data:image/png;base64,") == 3
     assert not re.search(r"""(?:src|href)=["'](?:https?:)?//|<script""", page)
-    first = re.search(r"after picture ([\d,]+),", page)
+    first = re.search(r"after image ([\d,]+),", page)
     assert first is not None
     assert 600 < int(first[1].replace(",", "")) <= 700
 
@@ -292,7 +299,7 @@ def test_the_command_writes_the_page(
 # --- the benchmark -----------------------------------------------------------------------------------
 
 
-def test_the_benchmark_counts_alarms_and_pictures_until_one(
+def test_the_benchmark_counts_alarms_and_images_until_one(
     reference: Reference, classifier: Classifier, usual: NDArray[np.uint8], tmp_path: Path
 ) -> None:
     bright = np.clip(usual[:600].astype(int) + 60, 0, 255).astype(np.uint8)

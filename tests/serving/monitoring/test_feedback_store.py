@@ -13,16 +13,16 @@ import pytest
 from darkroom.serving.errors import RequestError
 from darkroom.serving.monitoring.feedback_store import FeedbackStore
 from darkroom.serving.settings import read_settings
-from tests.helpers.serving import encoded, picture
+from tests.helpers.serving import encoded, random_image
 
-PICTURE, OTHER = encoded(picture()), encoded(picture(seed=2), "JPEG")
+IMAGE, OTHER = encoded(random_image()), encoded(random_image(seed=2), "JPEG")
 
 
 def store_in(folder: Path, *, limit: int = 1_000_000) -> FeedbackStore:
     return FeedbackStore(folder / "made" / "feedback", limit=limit)
 
 
-def keep(store: FeedbackStore, content: bytes = PICTURE, said: str | None = "cat", kind: str = "PNG") -> bool:
+def keep(store: FeedbackStore, content: bytes = IMAGE, said: str | None = "cat", kind: str = "PNG") -> bool:
     return store.keep(content, kind=kind, said=said, about={"predicted": "dog"})
 
 
@@ -30,21 +30,21 @@ def lines(store: FeedbackStore) -> list[dict[str, Any]]:
     return [json.loads(line) for line in store.lines.read_text(encoding="utf-8").splitlines()]
 
 
-def pictures(store: FeedbackStore) -> dict[str, bytes]:
-    return {path.name: path.read_bytes() for path in (store.folder / "pictures").iterdir()}
+def random_images(store: FeedbackStore) -> dict[str, bytes]:
+    return {path.name: path.read_bytes() for path in (store.folder / "images").iterdir()}
 
 
-def test_a_picture_is_kept_as_it_came_with_a_line(tmp_path: Path) -> None:
+def test_an_image_is_kept_as_it_came_with_a_line(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     assert keep(store)
     assert keep(store, OTHER, "größe", kind="MPO")
-    names = [hashlib.sha256(PICTURE).hexdigest() + ".png", hashlib.sha256(OTHER).hexdigest() + ".jpg"]
-    assert pictures(store) == {names[0]: PICTURE, names[1]: OTHER}
+    names = [hashlib.sha256(IMAGE).hexdigest() + ".png", hashlib.sha256(OTHER).hexdigest() + ".jpg"]
+    assert random_images(store) == {names[0]: IMAGE, names[1]: OTHER}
     first, second = lines(store)
     assert first == {
-        "picture": "pictures/" + names[0],
+        "image": "images/" + names[0],
         "sha256": names[0][:64],
-        "bytes": len(PICTURE),
+        "bytes": len(IMAGE),
         "class": "cat",
         "predicted": "dog",
     }
@@ -65,20 +65,20 @@ def test_the_same_is_kept_once_and_another_opinion_beside_it(tmp_path: Path) -> 
     assert keep(later, said="bird")
     assert not keep(store, said="bird")  # written by the other
     assert [line["class"] for line in lines(store)] == ["cat", None, "bird"]
-    assert len(pictures(store)) == 1
+    assert len(random_images(store)) == 1
 
 
 def test_a_line_that_a_crash_cut_off_spoils_no_other(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     keep(store)
     with open(store.lines, "ab") as file:
-        file.write(b'{"picture": "pictures/12')
+        file.write(b'{"image": "images/12')
     for reader in (store, store_in(tmp_path)):
         assert not keep(reader)
     assert keep(store, OTHER)
     kept, torn, after = store.lines.read_bytes().splitlines()
-    assert torn == b'{"picture": "pictures/12'
-    assert json.loads(kept)["bytes"] == len(PICTURE)
+    assert torn == b'{"image": "images/12'
+    assert json.loads(kept)["bytes"] == len(IMAGE)
     assert json.loads(after)["bytes"] == len(OTHER)
     assert not keep(store_in(tmp_path), OTHER)
 
@@ -96,21 +96,21 @@ def test_a_crash_before_the_line_leaves_nothing_that_counts(
     with pytest.raises(RequestError, match=r"No space left on device\)\. Nothing was kept") as caught:
         keep(store)
     assert (caught.value.status, caught.value.code) == (507, "feedback_failed")
-    assert pictures(store) == {}
+    assert random_images(store) == {}
     assert store.lines.read_bytes() == b""
     monkeypatch.setattr(os, "fsync", real)
     assert keep(store)
 
 
 def test_it_grows_to_its_limit_and_no_further(tmp_path: Path) -> None:
-    store = store_in(tmp_path, limit=len(PICTURE) + 600)
+    store = store_in(tmp_path, limit=len(IMAGE) + 600)
     assert keep(store)
-    for reader in (store, store_in(tmp_path, limit=len(PICTURE) + 600)):
+    for reader in (store, store_in(tmp_path, limit=len(IMAGE) + 600)):
         with pytest.raises(RequestError, match=r"review it, or set DARKROOM_FEEDBACK_MB") as caught:
             keep(reader, OTHER * 3)
         assert (caught.value.status, caught.value.code) == (507, "feedback_full")
     assert not keep(store)  # what is known is no news, full or not
-    assert len(pictures(store)) == len(lines(store)) == 1
+    assert len(random_images(store)) == len(lines(store)) == 1
     store.lines.unlink()  # reviewed and taken away
     assert keep(store)
     assert len(lines(store)) == 1
@@ -118,7 +118,8 @@ def test_it_grows_to_its_limit_and_no_further(tmp_path: Path) -> None:
 
 def test_several_processes_write_one_folder(tmp_path: Path) -> None:
     script = (
-        "import sys; from pathlib import Path; from darkroom.serving.monitoring.feedback_store import FeedbackStore\n"
+        "import sys; from pathlib import Path\n"
+        "from darkroom.serving.monitoring.feedback_store import FeedbackStore\n"
         "store = FeedbackStore(Path(sys.argv[1]), limit=10**7)\n"
         "print(sum(store.keep(b'%d' % (i % 60), kind='PNG', said='cat', about={}) for i in range(120)))"
     )
@@ -128,7 +129,9 @@ def test_several_processes_write_one_folder(tmp_path: Path) -> None:
     kept = [int(process.communicate(timeout=60)[0]) for process in started]
     assert sum(kept) == 60
     store = FeedbackStore(tmp_path, limit=10**7)
-    assert len({line["sha256"] for line in lines(store)}) == len(lines(store)) == len(pictures(store)) == 60
+    assert (
+        len({line["sha256"] for line in lines(store)}) == len(lines(store)) == len(random_images(store)) == 60
+    )
 
 
 def test_the_folder_and_its_size_are_settings() -> None:

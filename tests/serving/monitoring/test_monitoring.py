@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 from darkroom.reporting.grafana import draw_dashboard
 from darkroom.serving.monitoring.prediction_log import read_predictions
 from tests.helpers.prometheus import MONITORING, prometheus, query
-from tests.helpers.serving import PROJECT, bento_of, encoded, picture, serving
+from tests.helpers.serving import PROJECT, bento_of, encoded, random_image, serving
 from tests.helpers.waiting import eventually
 from tests.serving.http.test_overload import workers
 
@@ -61,7 +61,7 @@ def figure(url: str, name: str, *labels: str) -> float:
 
 
 def predict(url: str, seed: int = 1) -> int:
-    files = {"picture": encoded(picture(seed=seed))}
+    files = {"image": encoded(random_image(seed=seed))}
     return requests.post(url + "/predict", files=files, timeout=60).status_code
 
 
@@ -75,9 +75,9 @@ def test_the_figures_are_of_all_workers(service: Service) -> None:
     before = figures(url)
     assert before["darkroom_worker_starts_total"] == {(): 2}
     assert together(40, lambda number: predict(url, number)) == [200] * 40
-    files = [("pictures", encoded(picture(seed=seed))) for seed in range(5)]
+    files = [("images", encoded(random_image(seed=seed))) for seed in range(5)]
     assert requests.post(url + "/predict_batch", files=files, timeout=60).status_code == 200
-    assert requests.post(url + "/predict", files={"picture": b""}, timeout=60).status_code == 422
+    assert requests.post(url + "/predict", files={"image": b""}, timeout=60).status_code == 422
     assert requests.get(url + "/nothing", timeout=60).status_code == 404
     now = figures(url)
 
@@ -94,12 +94,12 @@ def test_the_figures_are_of_all_workers(service: Service) -> None:
     assert more("darkroom_request_seconds_count", "/predict_batch") == 1
     assert more("darkroom_prediction_seconds_count", "/predict") == 40
     assert more("darkroom_decode_seconds_count") == 41
-    assert more("darkroom_batch_pictures_sum") == 45
-    assert more("darkroom_batch_pictures_count") == more("darkroom_model_seconds_count")
+    assert more("darkroom_batch_images_sum") == 45
+    assert more("darkroom_batch_images_count") == more("darkroom_model_seconds_count")
     assert 0 < more("darkroom_model_seconds_sum") < 60
     assert more("darkroom_rejected_total", "empty") == 1
     assert now["darkroom_requests_in_progress"] == {(): 1}, "the one that asks"
-    assert now["darkroom_waiting_pictures"] == {(): 0}
+    assert now["darkroom_waiting_images"] == {(): 0}
     eventually(
         lambda: figure(url, "darkroom_log_lines_total") == sum(now["darkroom_predictions_total"].values()),
         "all is logged",
@@ -117,11 +117,11 @@ def test_the_model_is_named(service: Service) -> None:
 def test_after_a_kill_nothing_is_forgotten_and_nothing_counts_for_ever(service: Service) -> None:
     url, process, folder = service
     with ThreadPoolExecutor(8) as pool:
-        files = [("pictures", encoded(picture(seed=seed))) for seed in range(64)]
+        files = [("images", encoded(random_image(seed=seed))) for seed in range(64)]
         held = [
             pool.submit(requests.post, url + "/predict_batch", files=files, timeout=120) for _ in range(8)
         ]
-        eventually(lambda: figure(url, "darkroom_waiting_pictures") >= 128, "both workers have work")
+        eventually(lambda: figure(url, "darkroom_waiting_images") >= 128, "both workers have work")
         before = figures(url)
         assert before["darkroom_requests_in_progress"][()] > 2
         victim, _ = workers(process)
@@ -135,7 +135,7 @@ def test_after_a_kill_nothing_is_forgotten_and_nothing_counts_for_ever(service: 
     assert victim.pid not in {worker.pid for worker in workers(process)}
     assert now["darkroom_worker_starts_total"] == {(): 3}
     assert now["darkroom_requests_in_progress"] == {(): 1}
-    assert now["darkroom_waiting_pictures"] == {(): 0}
+    assert now["darkroom_waiting_images"] == {(): 0}
     for name in ("darkroom_predictions_total", "darkroom_requests_total", "darkroom_request_seconds_count"):
         for labels, count in before[name].items():
             assert now[name][labels] >= count, (name, labels)
@@ -148,27 +148,30 @@ def test_after_a_kill_nothing_is_forgotten_and_nothing_counts_for_ever(service: 
         assert line["model"] == {"name": "watched", "version": "3"}
 
 
-def send(url: str, pictures: Sequence[NDArray[np.uint8]]) -> None:
+def send(url: str, images: Sequence[NDArray[np.uint8]]) -> None:
     def batch(start: int) -> int:
-        files = [("pictures", encoded(pixels)) for pixels in pictures[start : start + 50]]
+        files = [("images", encoded(pixels)) for pixels in images[start : start + 50]]
         return requests.post(url + "/predict_batch", files=files, timeout=120).status_code
 
     with ThreadPoolExecutor(4) as pool:
-        assert set(pool.map(batch, range(0, len(pictures), 50))) == {200}
+        assert set(pool.map(batch, range(0, len(images), 50))) == {200}
 
 
 def test_a_shift_is_noticed_over_all_workers_and_none_is_not(service: Service) -> None:
     url = service[0]
     before = figure(url, "darkroom_log_lines_total")
-    send(url, [picture(seed=seed) for seed in range(525)])  # what other tests sent leaves the window
+    send(url, [random_image(seed=seed) for seed in range(525)])  # what other tests sent leaves the window
     eventually(lambda: figure(url, "darkroom_log_lines_total") >= before + 525, "all were looked at")
     now = figures(url)
-    assert now["darkroom_drift_pictures"] == {(): 500}
+    assert now["darkroom_drift_images"] == {(): 500}
     assert now["darkroom_drift"][()] == max(now["darkroom_drift_score"].values()) < 1
-    send(url, [np.clip(picture(seed=seed).astype(int) + 40, 0, 255).astype(np.uint8) for seed in range(250)])
-    eventually(lambda: figure(url, "darkroom_drift") >= 1, "brighter pictures are noticed", seconds=20)
+    send(
+        url,
+        [np.clip(random_image(seed=seed).astype(int) + 40, 0, 255).astype(np.uint8) for seed in range(250)],
+    )
+    eventually(lambda: figure(url, "darkroom_drift") >= 1, "brighter images are noticed", seconds=20)
     assert figure(url, "darkroom_drift_score", "brightness") >= 1
-    assert figure(url, "darkroom_drift_pictures") == 500
+    assert figure(url, "darkroom_drift_images") == 500
 
 
 def test_two_services_of_one_home_keep_their_figures_apart(service: Service) -> None:
@@ -205,8 +208,8 @@ def queries() -> str:
 def test_rules_dashboard_and_docs_name_the_figures_that_there_are(service: Service) -> None:
     url = service[0]
     assert predict(url) == 200
-    assert requests.post(url + "/predict", files={"picture": b""}, timeout=60).status_code == 422
-    send(url, [picture(seed=seed) for seed in range(150)])
+    assert requests.post(url + "/predict", files={"image": b""}, timeout=60).status_code == 422
+    send(url, [random_image(seed=seed) for seed in range(150)])
     eventually(lambda: figure(url, "darkroom_drift"), "drift is told")
     there = named(requests.get(url + "/metrics", timeout=30).text)
     # one that begins with its first event, which this service does not have
@@ -261,10 +264,10 @@ def test_a_real_prometheus_scrapes_tells_drift_and_answers_the_dashboard(
     with prometheus(url, tmp_path / "prometheus") as server:
         start = time.time()
         eventually(lambda: list(query(server, 'up{job="darkroom"}').values()) == [1], "it scrapes")
-        send(url, [np.clip(picture(seed=seed) + 90.0, 0, 255).astype(np.uint8) for seed in range(550)])
+        send(url, [np.clip(random_image(seed=seed) + 90.0, 0, 255).astype(np.uint8) for seed in range(550)])
         eventually(lambda: max(query(server, "darkroom_drift").values(), default=0) > 1, "it sees the drift")
-        total = "sum(darkroom_predictions_total)"  # the drift may be seen by a scrape before the last picture
-        eventually(lambda: max(query(server, total).values(), default=0) >= 550, "it counts every picture")
+        total = "sum(darkroom_predictions_total)"  # the drift may be seen by a scrape before the last image
+        eventually(lambda: max(query(server, total).values(), default=0) >= 550, "it counts every image")
         alerts = 'ALERTS{alertname="DarkroomDrift", alertstate="pending"}'  # firing after a minute
         eventually(lambda: query(server, alerts), "the alert is on its way")
         wrong = requests.get(f"{server}/api/v1/rules", timeout=30).json()["data"]["groups"][0]["rules"]

@@ -21,12 +21,12 @@ from darkroom.images.statistics import STATISTICS, measure
 from darkroom.serving.http.app import create_app
 from darkroom.serving.metrics import LOG_DROPPED
 from darkroom.serving.monitoring import monitor as watch_module
-from darkroom.serving.monitoring.monitor import Watch
+from darkroom.serving.monitoring.monitor import Monitor
 from darkroom.serving.monitoring.prediction_log import PredictionLog, read_predictions
 from darkroom.serving.prediction.engine import Engine
 from darkroom.serving.prediction.model import Classifier
 from darkroom.serving.settings import read_settings
-from tests.helpers.serving import CIFAR, encoded, picture, write_champion
+from tests.helpers.serving import CIFAR, encoded, random_image, write_champion
 from tests.helpers.waiting import eventually
 
 
@@ -34,25 +34,25 @@ from tests.helpers.waiting import eventually
 def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
     folder = tmp_path_factory.mktemp("log")
     write_champion(
-        folder, name="cifar10", classes=CIFAR, height=32, width=32, channels=3, heat=True, sure_from=0.47
+        folder, name="cifar10", classes=CIFAR, height=32, width=32, channels=3, heat=True, confident_from=0.47
     )
     return Classifier(folder, threads=1)
 
 
-def ask(classifier: Classifier, store: PredictionLog, *, pictures: int = 1, keep: bool = False) -> list[Any]:
-    """Send one picture and, of more, the rest together; return the answers when the log is written."""
+def ask(classifier: Classifier, store: PredictionLog, *, images: int = 1, keep: bool = False) -> list[Any]:
+    """Send one image and, of more, the rest together; return the answers when the log is written."""
 
     async def send() -> list[Any]:
         app = create_app()
         app.state.engine = Engine(classifier, queue_seconds=60)
-        app.state.watch = Watch(classifier, store=store, keep_pictures=keep)
+        app.state.monitor = Monitor(classifier, store=store, keep_images=keep)
         transport = httpx.ASGITransport(app=app)
         async with httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client:
-            answers = [await client.post("/predict", files={"picture": encoded(picture(seed=1))})]
-            more = [("pictures", encoded(picture(seed=seed))) for seed in range(2, pictures + 1)]
+            answers = [await client.post("/predict", files={"image": encoded(random_image(seed=1))})]
+            more = [("images", encoded(random_image(seed=seed))) for seed in range(2, images + 1)]
             if more:
                 answers.append(await client.post("/predict_batch", files=more))
-        app.state.watch.close()
+        app.state.monitor.close()
         return answers
 
     answers = asyncio.run(send())
@@ -64,10 +64,8 @@ def dropped(reason: str) -> float:
     return float(LOG_DROPPED.labels(reason)._value.get())
 
 
-def test_a_line_tells_what_was_answered_and_how_the_picture_is(
-    classifier: Classifier, tmp_path: Path
-) -> None:
-    one, several = ask(classifier, PredictionLog(tmp_path, limit=1_000_000), pictures=3)
+def test_a_line_tells_what_was_answered_and_how_the_image_is(classifier: Classifier, tmp_path: Path) -> None:
+    one, several = ask(classifier, PredictionLog(tmp_path, limit=1_000_000), images=3)
     lines = list(read_predictions(tmp_path))
     assert [line["route"] for line in lines] == ["/predict", "/predict_batch", "/predict_batch"]
     for number, (line, said) in enumerate(zip(lines, [one, *several["predictions"]], strict=True)):
@@ -75,19 +73,24 @@ def test_a_line_tells_what_was_answered_and_how_the_picture_is(
         assert line["model"] == {"name": "cifar10", "version": "3"}
         assert line["class"] == said["classes"][0]["class"]
         assert line["probability"] == pytest.approx(said["classes"][0]["probability"], abs=1e-4)
-        assert line["sure"] is said["sure"]
-        expected = measure(picture(seed=number + 1)[None])[0]
-        np.testing.assert_allclose([line["picture"][name] for name in STATISTICS], expected, atol=1e-4)
-        upload = {"format": "PNG", "width": 32, "height": 32, "bytes": len(encoded(picture(seed=number + 1)))}
+        assert line["confident"] is said["confident"]
+        expected = measure(random_image(seed=number + 1)[None])[0]
+        np.testing.assert_allclose([line["image"][name] for name in STATISTICS], expected, atol=1e-4)
+        upload = {
+            "format": "PNG",
+            "width": 32,
+            "height": 32,
+            "bytes": len(encoded(random_image(seed=number + 1))),
+        }
         assert line["upload"] == upload
         assert "png" not in line
 
 
-def test_pictures_are_kept_only_where_that_is_asked_for(classifier: Classifier, tmp_path: Path) -> None:
+def test_images_are_kept_only_where_that_is_asked_for(classifier: Classifier, tmp_path: Path) -> None:
     ask(classifier, PredictionLog(tmp_path, limit=1_000_000), keep=True)
     (line,) = read_predictions(tmp_path)
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(line["png"]))))
-    np.testing.assert_array_equal(pixels, picture(seed=1))
+    np.testing.assert_array_equal(pixels, random_image(seed=1))
 
 
 @pytest.mark.parametrize(
@@ -104,16 +107,16 @@ def test_pictures_are_kept_only_where_that_is_asked_for(classifier: Classifier, 
 def test_each_statistic_moves_with_what_it_is_named_for(
     change: Callable[[Any], Any], name: str, sign: int
 ) -> None:
-    before = picture()
+    before = random_image()
     after = np.clip(change(before.astype(np.float64)), 0, 255).astype(np.uint8)
     one, other = measure(np.stack([before, after]))[:, STATISTICS.index(name)]
     assert sign * (other - one) > 0.02
 
 
-def test_statistics_are_of_each_picture_alone_and_of_grey_ones_too() -> None:
-    pictures = np.stack([picture(90, 90, seed=seed) for seed in range(60)])  # more than one chunk
-    np.testing.assert_allclose(measure(pictures)[7], measure(pictures[7:8])[0], rtol=1e-5)
-    grey = measure(picture(8, 8, 1)[None])
+def test_statistics_are_of_each_image_alone_and_of_grey_ones_too() -> None:
+    images = np.stack([random_image(90, 90, seed=seed) for seed in range(60)])  # more than one chunk
+    np.testing.assert_allclose(measure(images)[7], measure(images[7:8])[0], rtol=1e-5)
+    grey = measure(random_image(8, 8, 1)[None])
     assert np.isfinite(grey).all()
     assert grey[0, 2] == grey[0, 3] == 0
     assert measure(np.zeros((0, 8, 8, 1), np.uint8)).shape == (0, len(STATISTICS))
@@ -190,8 +193,8 @@ def test_a_full_disk_is_counted_said_once_and_stops_nothing(
     current.symlink_to("/dev/full")  # each write there fails as on a full disk
     before = dropped("disk")
     store = PredictionLog(tmp_path, limit=1_000_000)
-    watch = Watch(classifier, store=store)
-    done = asyncio.run(Engine(classifier, queue_seconds=60).explain([encoded(picture())]))
+    watch = Monitor(classifier, store=store)
+    done = asyncio.run(Engine(classifier, queue_seconds=60).explain([encoded(random_image())]))
 
     def offered(count: int) -> None:
         for _ in range(count):  # one after another, so that each is written by itself
@@ -232,7 +235,7 @@ def test_answers_beyond_what_may_wait_are_left_out_and_counted(
 ) -> None:
     monkeypatch.setattr(watch_module, "HELD_BYTES", 2 * 32 * 32 * 3)
     before = dropped("busy")
-    ask(classifier, PredictionLog(tmp_path, limit=1_000_000), pictures=5)
+    ask(classifier, PredictionLog(tmp_path, limit=1_000_000), images=5)
     assert [line["route"] for line in read_predictions(tmp_path)] == ["/predict"]
     assert dropped("busy") == before + 4
 
@@ -240,8 +243,8 @@ def test_answers_beyond_what_may_wait_are_left_out_and_counted(
 def test_the_log_is_a_setting() -> None:
     assert read_settings({}, cores=1).log is None
     settings = read_settings({"DARKROOM_LOG": "/data/log", "DARKROOM_LOG_MB": "5"}, cores=1)
-    assert (settings.log, settings.log_bytes, settings.log_pictures) == (Path("/data/log"), 5_000_000, False)
-    assert read_settings({"DARKROOM_LOG_PICTURES": "1"}, cores=1).log_pictures
-    for name, value in (("LOG", "here"), ("LOG_MB", "0"), ("LOG_PICTURES", "yes")):
+    assert (settings.log, settings.log_bytes, settings.log_images) == (Path("/data/log"), 5_000_000, False)
+    assert read_settings({"DARKROOM_LOG_IMAGES": "1"}, cores=1).log_images
+    for name, value in (("LOG", "here"), ("LOG_MB", "0"), ("LOG_IMAGES", "yes")):
         with pytest.raises(ValueError, match=f"DARKROOM_{name} is '{value}'"):
             read_settings({f"DARKROOM_{name}": value}, cores=1)

@@ -9,15 +9,15 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from darkroom.images.decoding import load as pictures_load
-from darkroom.images.formats import PictureError
+from darkroom.images.decoding import load as images_load
+from darkroom.images.formats import ImageError
 from darkroom.serving.errors import RequestError
 from darkroom.serving.http.uploads import Memory
 from darkroom.serving.prediction import engine as engine_module
 from darkroom.serving.prediction.engine import MAX_LARGE, Engine
 from darkroom.serving.prediction.model import Classifier
-from darkroom.serving.prediction.runtime import Answer
-from tests.helpers.serving import DIGITS, encoded, picture, write_champion
+from darkroom.serving.prediction.runtime import Prediction
+from tests.helpers.serving import DIGITS, encoded, random_image, write_champion
 
 SHAPE = (8, 8, 1)
 
@@ -30,13 +30,13 @@ class Gate:
         self.open, self.sizes = threading.Event(), list[int]()
         self.fails = 0
 
-    def explain(self, pictures: NDArray[np.uint8]) -> Answer:
+    def explain(self, images: NDArray[np.uint8]) -> Prediction:
         assert self.open.wait(30)
-        self.sizes.append(len(pictures))
+        self.sizes.append(len(images))
         if self.fails:
             self.fails -= 1
             raise RuntimeError("the model failed")
-        return self.inner.explain(pictures)
+        return self.inner.explain(images)
 
 
 @pytest.fixture(scope="module")
@@ -56,7 +56,7 @@ def engine_of(gate: Any, *, queue_seconds: float = 60) -> Engine:
 
 
 def file(seed: int) -> bytes:
-    return encoded(picture(*SHAPE, seed=seed))
+    return encoded(random_image(*SHAPE, seed=seed))
 
 
 async def arrived(engine: Engine, count: int) -> None:
@@ -66,11 +66,11 @@ async def arrived(engine: Engine, count: int) -> None:
             await asyncio.sleep(0.005)
 
 
-def test_alone_a_picture_is_predicted_at_once(gate: Gate) -> None:
+def test_alone_an_image_is_predicted_at_once(gate: Gate) -> None:
     gate.open.set()
     pixels, probabilities, seconds = asyncio.run(engine_of(gate).classify([file(1)]))
-    np.testing.assert_array_equal(pixels[0], picture(*SHAPE))
-    np.testing.assert_allclose(probabilities, gate.inner.predict(picture(*SHAPE)[None]), atol=1e-6)
+    np.testing.assert_array_equal(pixels[0], random_image(*SHAPE))
+    np.testing.assert_allclose(probabilities, gate.inner.predict(random_image(*SHAPE)[None]), atol=1e-6)
     assert seconds > 0
     assert gate.sizes == [1]
 
@@ -90,7 +90,7 @@ def test_what_arrives_while_the_model_works_is_predicted_together(gate: Gate) ->
     answers = asyncio.run(run())
     assert gate.sizes == [1, 16, 4, 2], "the sizes that run as they are, the largest first"
     for seed, (_, probabilities, _) in enumerate(answers):
-        alone = gate.inner.predict(picture(*SHAPE, seed=seed)[None])
+        alone = gate.inner.predict(random_image(*SHAPE, seed=seed)[None])
         np.testing.assert_allclose(probabilities, alone, atol=1e-6)  # each has its own answer
 
 
@@ -153,10 +153,10 @@ def test_who_went_away_is_not_predicted(gate: Gate) -> None:
 def test_the_queue_is_bounded_by_time_and_free_again_at_once(gate: Gate) -> None:
     async def run() -> None:
         engine = engine_of(gate, queue_seconds=11)
-        engine._batcher.seconds_a_picture = 2
+        engine._batcher.seconds_per_image = 2
         tasks = [asyncio.create_task(engine.classify([file(seed)])) for seed in range(6)]
         await asyncio.sleep(0)
-        with pytest.raises(RequestError, match="6 pictures wait already") as refused:
+        with pytest.raises(RequestError, match="6 images wait already") as refused:
             engine.check()
         assert (refused.value.status, refused.value.code) == (503, "too_busy")
         assert refused.value.headers == {"Retry-After": "1"}
@@ -172,7 +172,7 @@ def test_the_queue_is_bounded_by_time_and_free_again_at_once(gate: Gate) -> None
 def test_with_nobody_waiting_any_batch_is_taken(gate: Gate) -> None:
     gate.open.set()
     engine = engine_of(gate, queue_seconds=0.05)
-    engine._batcher.seconds_a_picture = 10
+    engine._batcher.seconds_per_image = 10
     _, probabilities, _ = asyncio.run(engine.classify([file(seed) for seed in range(40)]))
     assert len(probabilities) == 40
 
@@ -180,22 +180,22 @@ def test_with_nobody_waiting_any_batch_is_taken(gate: Gate) -> None:
 def test_the_measured_time_follows_the_model(gate: Gate) -> None:
     gate.open.set()
     engine = engine_of(gate)
-    engine._batcher.seconds_a_picture = 10
+    engine._batcher.seconds_per_image = 10
 
     async def run() -> None:
         for seed in range(80):
             await engine.classify([file(seed)])
 
     asyncio.run(run())
-    assert engine._batcher.seconds_a_picture < 1
+    assert engine._batcher.seconds_per_image < 1
 
 
-def test_large_pictures_wait_for_each_other_and_hold_up_nobody(
+def test_large_images_wait_for_each_other_and_hold_up_nobody(
     gate: Gate, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate.open.set()
     large, hold, entered = encoded(Image.new("L", (1600, 1600), 90)), threading.Event(), threading.Event()
-    really = pictures_load
+    really = images_load
 
     def load(image: Image.Image) -> Image.Image:
         if image.width == 1600:
@@ -213,7 +213,7 @@ def test_large_pictures_wait_for_each_other_and_hold_up_nobody(
                 await asyncio.sleep(0.005)
         _, probabilities, _ = await engine.classify([file(1)])  # passes them by
         assert probabilities.shape == (1, 10)
-        with pytest.raises(RequestError, match="large pictures are being decoded"):
+        with pytest.raises(RequestError, match="large images are being decoded"):
             await engine.classify([large])
         hold.set()
         await asyncio.gather(*held)
@@ -222,13 +222,13 @@ def test_large_pictures_wait_for_each_other_and_hold_up_nobody(
     asyncio.run(run())
 
 
-@pytest.mark.parametrize("bad", [b"bad", encoded(picture(*SHAPE))[:-40]], ids=["header", "pixels"])
-def test_a_bad_picture_of_several_is_named(gate: Gate, bad: bytes) -> None:
+@pytest.mark.parametrize("bad", [b"bad", encoded(random_image(*SHAPE))[:-40]], ids=["header", "pixels"])
+def test_a_bad_image_of_several_is_named(gate: Gate, bad: bytes) -> None:
     gate.open.set()
     engine = engine_of(gate)
-    with pytest.raises(PictureError, match=r"Picture 2 of 3: .* Nothing was classified"):
+    with pytest.raises(ImageError, match=r"Image 2 of 3: .* Nothing was classified"):
         asyncio.run(engine.classify([file(1), bad, file(2)]))
-    with pytest.raises(PictureError, match=r"^(These|The file)"):
+    with pytest.raises(ImageError, match=r"^(These|The file)"):
         asyncio.run(engine.classify([bad]))
     assert engine._admitted == 0
 

@@ -21,18 +21,18 @@ import pytest
 import requests
 from PIL import Image
 
-from darkroom.serving.http.uploads import MAX_BATCH_PICTURES, MAX_PICTURE_BYTES
+from darkroom.serving.http.uploads import MAX_BATCH_IMAGES, MAX_IMAGE_BYTES
 from darkroom.serving.prediction.model import Classifier
 from darkroom.serving.process.bento import bento_version, build_bento
 from tests.helpers.serving import (
     CIFAR,
+    CONFIDENT_FROM,
     DIGITS,
     PROJECT,
-    SURE_FROM,
     bento_of,
     encoded,
     linear_graph,
-    picture,
+    random_image,
     serve_bento,
     write_champion,
     write_project,
@@ -53,21 +53,21 @@ def urls() -> Iterator[dict[str, str]]:
 def url(urls: dict[str, str]) -> Iterator[str]:
     """The CIFAR-like service; after the test it still answers rightly, whatever was sent."""
     yield urls["cifar10"]
-    answer = requests.post(urls["cifar10"] + "/predict", files={"picture": encoded(picture())}, timeout=30)
+    answer = requests.post(urls["cifar10"] + "/predict", files={"image": encoded(random_image())}, timeout=30)
     assert answer.status_code == 200
     np.testing.assert_allclose(
-        answer.json()["classes"][0]["probability"], expected(picture()).max(), atol=1e-6
+        answer.json()["classes"][0]["probability"], expected(random_image()).max(), atol=1e-6
     )
 
 
 def expected(pixels: np.ndarray, kind: str = "cifar10") -> np.ndarray:
     graph = linear_graph(*SHAPES[kind], len(CLASSES[kind])).SerializeToString()
-    (probabilities,) = ort.InferenceSession(graph).run(None, {"pictures": pixels[None]})
+    (probabilities,) = ort.InferenceSession(graph).run(None, {"images": pixels[None]})
     return np.asarray(probabilities[0])
 
 
 def send(url: str, data: bytes, *, form: Any = None, params: Any = None) -> requests.Response:
-    files = {"picture": ("any.name", data)}
+    files = {"image": ("any.name", data)}
     asked = {"explain": "true", **(params or {})}
     return requests.post(url + "/predict", files=files, data=form, params=asked, timeout=60)
 
@@ -88,12 +88,12 @@ def refused(answer: requests.Response, status: int, code: str) -> str:
     return str(error["message"])
 
 
-# --- good pictures -----------------------------------------------------------------------------------
+# --- good images -----------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("kind", ["cifar10", "digits"])
 def test_the_answer_is_that_of_the_graph_on_the_very_pixels(urls: dict[str, str], kind: str) -> None:
-    pixels = picture(*SHAPES[kind])
+    pixels = random_image(*SHAPES[kind])
     answer = send(urls[kind], encoded(pixels), params={"k": 10})
     assert answer.status_code == 200
     body = answer.json()
@@ -114,8 +114,8 @@ def exif(orientation: int) -> Image.Exif:
     return tags
 
 
-RGB = Image.fromarray(picture())
-GREY = Image.fromarray(picture(channels=1)[..., 0])
+RGB = Image.fromarray(random_image())
+GREY = Image.fromarray(random_image(channels=1)[..., 0])
 KINDS = {
     "png": (encoded(RGB, "PNG"), 0),
     "jpeg": (encoded(RGB, "JPEG", quality=95), 3),
@@ -145,7 +145,7 @@ def test_every_usual_format_is_seen_rightly(url: str, name: str) -> None:
     answer = send(url, data)
     assert answer.status_code == 200, answer.text
     assert len(answer.json()["classes"]) == 3
-    assert np.abs(seen(answer).astype(int) - picture()).mean() <= tolerance
+    assert np.abs(seen(answer).astype(int) - random_image()).mean() <= tolerance
 
 
 @pytest.mark.parametrize("name", GREYS)
@@ -162,12 +162,12 @@ def test_k_is_taken_from_the_address_or_the_form(url: str, k: int) -> None:
 
 
 def test_a_batch_answers_in_order(url: str) -> None:
-    pictures = [picture(seed=seed) for seed in range(7)]
-    files = [("pictures", ("p", encoded(pixels))) for pixels in pictures]
+    images = [random_image(seed=seed) for seed in range(7)]
+    files = [("images", ("p", encoded(pixels))) for pixels in images]
     answer = requests.post(url + "/predict_batch", files=files, params={"k": 1}, timeout=60)
     assert answer.status_code == 200
     best = [prediction["classes"][0] for prediction in answer.json()["predictions"]]
-    for entry, pixels in zip(best, pictures, strict=True):
+    for entry, pixels in zip(best, images, strict=True):
         probabilities = expected(pixels)
         assert entry["class"] == CIFAR[int(probabilities.argmax())]
         np.testing.assert_allclose(entry["probability"], probabilities.max(), atol=1e-6)
@@ -175,33 +175,33 @@ def test_a_batch_answers_in_order(url: str) -> None:
 
 @pytest.mark.parametrize("seed", [1, 2, 5])
 def test_sure_is_told_from_the_first_class(url: str, seed: int) -> None:
-    pixels = picture(seed=seed)
-    sure = bool(expected(pixels).max() >= SURE_FROM)
-    assert sure == (seed == 1)  # there is one of each
+    pixels = random_image(seed=seed)
+    confident = bool(expected(pixels).max() >= CONFIDENT_FROM)
+    assert confident == (seed == 1)  # there is one of each
     for k in (1, 10):
-        assert send(url, encoded(pixels), params={"k": k}).json()["sure"] is sure
+        assert send(url, encoded(pixels), params={"k": k}).json()["confident"] is confident
 
 
-def test_sure_is_told_for_each_picture_of_a_batch(url: str) -> None:
-    files = [("pictures", ("p", encoded(picture(seed=seed)))) for seed in (2, 1, 5)]
+def test_sure_is_told_for_each_image_of_a_batch(url: str) -> None:
+    files = [("images", ("p", encoded(random_image(seed=seed)))) for seed in (2, 1, 5)]
     answer = requests.post(url + "/predict_batch", files=files, timeout=60).json()
-    assert [prediction["sure"] for prediction in answer["predictions"]] == [False, True, False]
-    assert "sure" not in answer
+    assert [prediction["confident"] for prediction in answer["predictions"]] == [False, True, False]
+    assert "confident" not in answer
 
 
 def test_a_model_without_sure_from_answers_null(urls: dict[str, str]) -> None:
-    data = encoded(picture(*SHAPES["digits"]))
-    assert send(urls["digits"], data).json()["sure"] is None
-    batch = requests.post(urls["digits"] + "/predict_batch", files={"pictures": data}, timeout=60).json()
-    assert [prediction["sure"] for prediction in batch["predictions"]] == [None]
+    data = encoded(random_image(*SHAPES["digits"]))
+    assert send(urls["digits"], data).json()["confident"] is None
+    batch = requests.post(urls["digits"] + "/predict_batch", files={"images": data}, timeout=60).json()
+    assert [prediction["confident"] for prediction in batch["predictions"]] == [None]
     figures = requests.get(urls["digits"] + "/metrics", timeout=30).text
     assert "darkroom_predictions_total{" in figures
-    assert "darkroom_unsure_total{" not in figures
+    assert "darkroom_uncertain_total{" not in figures
 
 
-def test_a_picture_of_nearly_the_limit_is_taken(url: str) -> None:
-    data = encoded(RGB) + bytes(MAX_PICTURE_BYTES - len(encoded(RGB)))
-    assert len(data) == MAX_PICTURE_BYTES
+def test_an_image_of_nearly_the_limit_is_taken(url: str) -> None:
+    data = encoded(RGB) + bytes(MAX_IMAGE_BYTES - len(encoded(RGB)))
+    assert len(data) == MAX_IMAGE_BYTES
     assert send(url, data).status_code == 200
     assert "10,000,001" in refused(send(url, data + b"\0"), 413, "too_large")
 
@@ -213,15 +213,15 @@ def test_a_picture_of_nearly_the_limit_is_taken(url: str) -> None:
     ("data", "status", "code"),
     [
         (b"", 422, "empty"),
-        (b"no picture at all", 422, "not_a_picture"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422, "not_a_picture"),
-        (encoded(RGB)[:-400], 422, "broken_picture"),
-        (encoded(RGB, "JPEG")[:-60], 422, "broken_picture"),
+        (b"no image at all", 422, "not_an_image"),
+        (b"<svg xmlns='http://www.w3.org/2000/svg'/>", 422, "not_an_image"),
+        (encoded(RGB)[:-400], 422, "broken_image"),
+        (encoded(RGB, "JPEG")[:-60], 422, "broken_image"),
         (encoded(Image.new("1", (10_000, 5_001))), 413, "too_many_pixels"),
     ],
     ids=["empty", "text", "svg", "short png", "short jpeg", "50.01 megapixels"],
 )
-def test_bad_pictures_get_a_clear_error(url: str, data: bytes, status: int, code: str) -> None:
+def test_bad_images_get_a_clear_error(url: str, data: bytes, status: int, code: str) -> None:
     message = refused(send(url, data), status, code)
     assert len(message) > 30
     assert "Traceback" not in message
@@ -234,7 +234,7 @@ def test_a_huge_upload_of_announced_length_is_refused(url: str) -> None:
 
 
 FORM = {"Content-Type": "multipart/form-data; boundary=cut"}
-PART = b'--cut\r\nContent-Disposition: form-data; name="picture"; filename="a.png"\r\n\r\n'
+PART = b'--cut\r\nContent-Disposition: form-data; name="image"; filename="a.png"\r\n\r\n'
 
 
 def test_a_chunked_upload_is_counted_while_it_streams(url: str) -> None:
@@ -271,13 +271,13 @@ def test_an_upload_that_never_ends_is_answered_while_it_runs(url: str) -> None:
     ("files", "data", "code"),
     [
         ({"image": encoded(RGB)}, None, "unknown_field"),
-        ({"picture": encoded(RGB), "other": b"x"}, None, "unknown_field"),
-        ([("picture", encoded(RGB)), ("picture", encoded(RGB))], None, "too_many_pictures"),
-        ({"k": (None, "3")}, None, "no_picture"),
-        ({"picture": (None, "http://127.0.0.1/a.png")}, None, "not_a_file"),
-        ({"picture": encoded(RGB)}, {"k": "0"}, "bad_k"),
-        ({"picture": encoded(RGB)}, {"k": "11"}, "bad_k"),
-        ({"picture": encoded(RGB)}, {"k": "many"}, "bad_k"),
+        ({"image": encoded(RGB), "other": b"x"}, None, "unknown_field"),
+        ([("image", encoded(RGB)), ("image", encoded(RGB))], None, "too_many_images"),
+        ({"k": (None, "3")}, None, "no_image"),
+        ({"image": (None, "http://127.0.0.1/a.png")}, None, "not_a_file"),
+        ({"image": encoded(RGB)}, {"k": "0"}, "bad_k"),
+        ({"image": encoded(RGB)}, {"k": "11"}, "bad_k"),
+        ({"image": encoded(RGB)}, {"k": "many"}, "bad_k"),
     ],
 )
 def test_wrong_fields_are_named(url: str, files: Any, data: Any, code: str) -> None:
@@ -324,17 +324,17 @@ def test_an_unknown_path_is_refused(url: str, path: str) -> None:
     refused(session.send(request, timeout=30), 404, "unknown_path")
 
 
-def test_a_batch_with_a_bad_picture_names_it(url: str) -> None:
-    files = [("pictures", encoded(RGB)), ("pictures", b"bad"), ("pictures", encoded(RGB))]
+def test_a_batch_with_a_bad_image_names_it(url: str) -> None:
+    files = [("images", encoded(RGB)), ("images", b"bad"), ("images", encoded(RGB))]
     answer = requests.post(url + "/predict_batch", files=files, timeout=30)
-    assert "Picture 2 of 3" in refused(answer, 422, "not_a_picture")
+    assert "Image 2 of 3" in refused(answer, 422, "not_an_image")
 
 
 def test_a_batch_has_limits(url: str) -> None:
-    files = [("pictures", encoded(RGB))] * (MAX_BATCH_PICTURES + 1)
+    files = [("images", encoded(RGB))] * (MAX_BATCH_IMAGES + 1)
     answer = requests.post(url + "/predict_batch", files=files, timeout=30)
-    assert "65" in refused(answer, 413, "too_many_pictures")
-    files = [("pictures", bytes(9_000_000))] * 5
+    assert "65" in refused(answer, 413, "too_many_images")
+    files = [("images", bytes(9_000_000))] * 5
     refused(requests.post(url + "/predict_batch", files=files, timeout=60), 413, "too_large")
 
 
@@ -347,20 +347,20 @@ def test_nothing_that_a_client_names_is_fetched_or_opened(url: str, tmp_path: Pa
         svg = f'<svg xmlns="http://www.w3.org/2000/svg"><image href="{link}"/></svg>'
         for text in (link, str(secret), secret.as_uri(), svg):
             refused(
-                requests.post(url + "/predict", files={"picture": (None, text)}, timeout=30),
+                requests.post(url + "/predict", files={"image": (None, text)}, timeout=30),
                 400,
                 "not_a_file",
             )
-            refused(send(url, text.encode()), 422, "not_a_picture")
-            named = requests.post(url + "/predict", files={"picture": (text, b"x")}, timeout=30)
-            refused(named, 422, "not_a_picture")
-            query = requests.post(url + "/predict", params={"picture": text, "url": text}, timeout=30)
+            refused(send(url, text.encode()), 422, "not_an_image")
+            named = requests.post(url + "/predict", files={"image": (text, b"x")}, timeout=30)
+            refused(named, 422, "not_an_image")
+            query = requests.post(url + "/predict", params={"image": text, "url": text}, timeout=30)
             refused(query, 415, "not_a_form")
         for options in (
-            {"json": {"picture": link}},
-            {"json": {"pictures": [link]}},
-            {"json": {"args": [link], "kwargs": {"picture": {"url": link}}}},
-            {"data": {"picture": link}},
+            {"json": {"image": link}},
+            {"json": {"images": [link]}},
+            {"json": {"args": [link], "kwargs": {"image": {"url": link}}}},
+            {"data": {"image": link}},
             {"data": link, "headers": {"Content-Type": "text/uri-list"}},
             {"data": link, "headers": {"Content-Type": "image/png", "Content-Location": link}},
         ):  # the forms in which BentoML's own endpoints take a file, or its address
@@ -383,8 +383,8 @@ def test_model_tells_what_it_is(urls: dict[str, str], kind: str) -> None:
     assert (body["height"], body["width"], body["channels"]) == SHAPES[kind]
     assert body["test"]["accuracy"] == 0.9371
     new = kind == "cifar10"
-    assert (body["sure_from"], body["card"]) == ((SURE_FROM, True) if new else (None, False))
-    assert body["limits"]["picture_bytes"] == MAX_PICTURE_BYTES
+    assert (body["confident_from"], body["card"]) == ((CONFIDENT_FROM, True) if new else (None, False))
+    assert body["limits"]["image_bytes"] == MAX_IMAGE_BYTES
 
 
 def test_metrics_count_predictions_and_refusals(url: str) -> None:
@@ -393,19 +393,19 @@ def test_metrics_count_predictions_and_refusals(url: str) -> None:
         found = re.search(rf"^{re.escape(line)} (\S+)$", text, re.MULTILINE)
         return float(found[1]) if found else 0.0
 
-    best, unsure = (CIFAR[int(expected(picture(seed=seed)).argmax())] for seed in (1, 2))
-    assert best != unsure
+    best, uncertain = (CIFAR[int(expected(random_image(seed=seed)).argmax())] for seed in (1, 2))
+    assert best != uncertain
     lines = (
         f'darkroom_predictions_total{{class="{best}"}}',
-        f'darkroom_predictions_total{{class="{unsure}"}}',
-        f'darkroom_unsure_total{{class="{unsure}"}}',
+        f'darkroom_predictions_total{{class="{uncertain}"}}',
+        f'darkroom_uncertain_total{{class="{uncertain}"}}',
         'darkroom_rejected_total{reason="empty"}',
     )
     seconds = 'darkroom_prediction_seconds_count{route="/predict"}'
-    still = f'darkroom_unsure_total{{class="{best}"}}'
+    still = f'darkroom_uncertain_total{{class="{best}"}}'
     before = [figure(line) for line in (*lines, seconds, still)]
     assert send(url, encoded(RGB)).status_code == 200
-    assert send(url, encoded(picture(seed=2))).status_code == 200
+    assert send(url, encoded(random_image(seed=2))).status_code == 200
     assert send(url, b"").status_code == 422
     added = [1] * len(lines) + [2, 0]
     after = [figure(line) for line in (*lines, seconds, still)]
@@ -470,12 +470,12 @@ def test_the_api_is_described(url: str) -> None:
     schemas = api["components"]["schemas"]
     assert set(answer) == set(schemas["Prediction"]["properties"])
     assert set(answer) - {"input", "heat"} == set(schemas["Prediction"]["required"])
-    batch = requests.post(url + "/predict_batch", files={"pictures": encoded(RGB)}, timeout=30).json()
+    batch = requests.post(url + "/predict_batch", files={"images": encoded(RGB)}, timeout=30).json()
     assert set(batch["predictions"][0]) == set(
         schemas["Predictions"]["properties"]["predictions"]["items"]["properties"]
     )
     assert set(schemas["Model"]["required"]) <= set(requests.get(url + "/model", timeout=30).json())
-    assert f"{SURE_FROM} or more" in schemas["Prediction"]["properties"]["sure"]["description"]
+    assert f"{CONFIDENT_FROM} or more" in schemas["Prediction"]["properties"]["confident"]["description"]
 
 
 def test_every_answer_forbids_foreign_content(url: str) -> None:
@@ -671,17 +671,17 @@ def test_a_graph_that_its_description_does_not_fit_is_refused(tmp_path: Path) ->
     broken("names 3 classes", classes=["a", "b", "c"])
     broken("promises one uint8 input", width=9)
     for wrong in (1.01, -0.1, 62, float("nan"), True, "0.5", [0.5]):
-        broken("needed: a number from 0 to 1", sure_from=wrong)
+        broken("needed: a number from 0 to 1", confident_from=wrong)
 
 
 @pytest.mark.parametrize(
     ("extra", "answers"),
     [
         ({}, [None, None, None]),
-        ({"sure_from": None}, [None, None, None]),
-        ({"sure_from": 0.62}, [False, True, True]),
-        ({"sure_from": 0}, [True, True, True]),
-        ({"sure_from": 1}, [False, False, True]),
+        ({"confident_from": None}, [None, None, None]),
+        ({"confident_from": 0.62}, [False, True, True]),
+        ({"confident_from": 0}, [True, True, True]),
+        ({"confident_from": 1}, [False, False, True]),
     ],
 )
 def test_an_answer_is_sure_from_its_confidence_on(
@@ -689,14 +689,14 @@ def test_an_answer_is_sure_from_its_confidence_on(
 ) -> None:
     write_champion(tmp_path, name="x", classes=DIGITS, height=8, width=8, channels=1, **extra)
     classifier = Classifier(tmp_path)
-    assert [classifier.is_sure(probability) for probability in (0.6199, 0.62, 1.0)] == answers
+    assert [classifier.is_confident(probability) for probability in (0.6199, 0.62, 1.0)] == answers
     assert classifier.card is None
 
 
 def test_any_batch_size_is_predicted(tmp_path: Path) -> None:
     write_champion(tmp_path, name="x", classes=DIGITS, height=8, width=8, channels=1)
     classifier = Classifier(tmp_path)
-    pixels = np.stack([picture(8, 8, 1, seed=seed) for seed in range(5)])
+    pixels = np.stack([random_image(8, 8, 1, seed=seed) for seed in range(5)])
     together = classifier.predict(pixels)
     assert together.dtype == np.float32
     np.testing.assert_allclose(together.sum(axis=1), 1, atol=1e-5)

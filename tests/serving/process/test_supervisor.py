@@ -19,14 +19,14 @@ import requests
 from darkroom.registry.champion import Model, RegistryError, Store, registered_name
 from darkroom.registry.deploy import deploy, find_bento
 from darkroom.serving.process.bento import bento_version, build_bento
-from darkroom.serving.process.supervisor import KeeperError, ask, served
+from darkroom.serving.process.supervisor import SupervisorError, ask, served
 from tests.helpers.checkouts import PROJECT
-from tests.helpers.serving import DIGITS, encoded, free_port, picture, write_champion, write_project
+from tests.helpers.serving import DIGITS, encoded, free_port, random_image, write_champion, write_project
 from tests.helpers.waiting import eventually
 
 NAME = registered_name("digits")
 SHAPE: dict[str, Any] = {"name": "digits", "classes": DIGITS, "height": 8, "width": 8, "channels": 1}
-PICTURE = encoded(picture(8, 8, 1))
+IMAGE = encoded(random_image(8, 8, 1))
 CHANGES = 2
 
 
@@ -73,14 +73,14 @@ def kept(store: Path, tag: str, log: Path) -> Iterator[int]:
 def _serves(store: Path, port: int, tag: str) -> bool:
     try:
         return bool(served(store, port)["tag"] == tag)
-    except KeeperError:
+    except SupervisorError:
         return False
 
 
 def wait_for_the_old_one(store: Path, port: int) -> None:
-    """Return when the keeper has one server left."""
-    keeper = psutil.Process(served(store, port)["pid"])
-    eventually(lambda: len(keeper.children()) == 1, "the old server ends", seconds=60)
+    """Return when the supervisor has one server left."""
+    supervisor = psutil.Process(served(store, port)["pid"])
+    eventually(lambda: len(supervisor.children()) == 1, "the old server ends", seconds=60)
 
 
 @dataclass
@@ -96,7 +96,7 @@ class Load:
         session = requests.Session()
         while not self.stop.is_set():
             try:
-                files = {"picture": PICTURE}
+                files = {"image": IMAGE}
                 send = session.post if keep_alive else requests.post
                 answer = send(f"{self.url}/predict", files=files, timeout=30)
                 answer.raise_for_status()
@@ -131,13 +131,13 @@ def test_the_bento_changes_back_and_forth_and_no_request_fails(store: Path, tmp_
                 wait_for_the_old_one(store, port)
                 new = load.versions - since
                 assert new["12"[change % 2]] > 0, log.read_text()
-            with pytest.raises(KeeperError, match=rf"has the SHA-256 .*; {tags[0]} goes on"):
+            with pytest.raises(SupervisorError, match=rf"has the SHA-256 .*; {tags[0]} goes on"):
                 ask(store, port, bento(store, "3"))
         assert load.failures == []
         assert set(load.versions) == {"1", "2"}
-        after = requests.post(f"{load.url}/predict", files={"picture": PICTURE}, timeout=30).json()
+        after = requests.post(f"{load.url}/predict", files={"image": IMAGE}, timeout=30).json()
         assert after["model"]["version"] == "1"
-    with pytest.raises(KeeperError, match=rf"no service that can change its Bento runs on port {port}"):
+    with pytest.raises(SupervisorError, match=rf"no service that can change its Bento runs on port {port}"):
         served(store, port)
 
 
@@ -165,5 +165,5 @@ def test_the_champion_is_deployed_and_what_cannot_be_is_said(
         assert served(store, port)["tag"] == bento(store, "2")
         with pytest.raises(RegistryError, match="has no champion to serve"):
             deployed(None)
-    with pytest.raises(KeeperError, match="start it with `make serve`"):
+    with pytest.raises(SupervisorError, match="start it with `make serve`"):
         deployed("2")

@@ -50,7 +50,7 @@ def read_raw(name: str, folder: Path) -> Raw:
     Raises ValueError for data that cannot be: wrong sizes, labels out of range, an empty class.
     """
     raw = _source(name).read(folder)
-    check_split("learning part", raw.learning, raw.classes)
+    check_split("training part", raw.train, raw.classes)
     check_split("test part", raw.test, raw.classes)
     return raw
 

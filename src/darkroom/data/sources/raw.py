@@ -9,6 +9,6 @@ from darkroom.data.splits import Split
 class Raw:
     """A data set as published: a part to learn from, a test part, and the names of the classes."""
 
-    learning: Split
+    train: Split
     test: Split
     classes: tuple[str, ...]

@@ -17,7 +17,7 @@ NETWORKS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
 def build_net(config: Mapping[str, Any]) -> nn.Module:
     """Build the net that models/model_config.json describes, its weights by torch's global seed.
 
-    It takes standardised pictures float [B,C,H,W] and returns logits [B,classes]. Raises ValueError for an
+    It takes standardised images float [B,C,H,W] and returns logits [B,classes]. Raises ValueError for an
     architecture that is not in `NETWORKS`.
     """
     name = config["architecture"]

@@ -38,7 +38,7 @@ class ClassicNet(nn.Module):
         self.head = nn.Linear(hidden, classes)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Standardised pictures float [B,C,H,W] to logits [B,classes]."""
+        """Standardised images float [B,C,H,W] to logits [B,classes]."""
         x = self.features(x)
         if tuple(x.shape[2:]) != self.grid:  # the low-resolution epochs; the layers behind want one size
             x = F.adaptive_avg_pool2d(x, self.grid)

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 from darkroom.models.networks.layers import BatchNorm, Dropout
 
 WHITENING_KERNEL = 2
-WHITENING_PICTURES = 5000
+WHITENING_IMAGES = 5000
 WHITENING_EPSILON = 5e-4
 # Hard swish (Howard et al. 2019, arXiv:1905.02244) of 1.702 x is nearly 1.702 times GELU of x, whose usual
 # approximation is x sigmoid(1.702 x) (Hendrycks & Gimpel 2016, arXiv:1606.08415). Batch norm scales its
@@ -56,7 +56,7 @@ class ConvolutionBlock(nn.Module):
 class FastNet(nn.Module):
     """The net of airbench94 (Jordan 2024, arXiv:2404.00498): whitening stem, blocks, one linear layer.
 
-    With `whitening`, `whiten` must see training pictures before the first step; without, the stem is
+    With `whitening`, `whiten` must see training images before the first step; without, the stem is
     learned. With `dirac` the convolutions begin as identities (Zagoruyko & Komodakis 2017,
     arXiv:1706.00388). `convolutions` is 2 or 3 a block, `activation` one of ACTIVATIONS.
     """
@@ -103,7 +103,7 @@ class FastNet(nn.Module):
         self.whitening.weight.copy_(torch.cat([filters, -filters]) * self.scale)
 
     def forward(self, x: Tensor) -> Tensor:
-        """Standardised pictures float [B,C,H,W] to logits [B,classes]; any H and W of at least 2."""
+        """Standardised images float [B,C,H,W] to logits [B,classes]; any H and W of at least 2."""
         x = self.blocks(self.activation(self.whitening(x)))
         x = F.max_pool2d(x, x.shape[2:]).flatten(1)
         logits: Tensor = self.head(self.dropout(x)) / self.head.in_features

@@ -9,7 +9,7 @@ from darkroom.models.networks.layers import BatchNorm, Dropout
 
 
 def resnet18(*, channels: int, classes: int, dropout: float) -> nn.Module:
-    """Build torchvision's ResNet-18 (He et al. 2015, arXiv:1512.03385) for small pictures.
+    """Build torchvision's ResNet-18 (He et al. 2015, arXiv:1512.03385) for small images.
 
     Its stem is the paper's for CIFAR: a 3x3 convolution of stride 1 and no pooling.
     """

@@ -30,7 +30,7 @@ def refuse_share(name: str, value: float) -> None:
         raise ValueError(f"{name} must be 0 to 1, got {value}")
 
 
-def refuse_pictures(name: str, images: NDArray[np.uint8]) -> None:
-    """Raise ValueError where `images` are no pictures that can be drawn."""
+def refuse_images(name: str, images: NDArray[np.uint8]) -> None:
+    """Raise ValueError where `images` are no images that can be drawn."""
     if images.ndim != 4 or images.shape[3] not in (1, 3) or images.dtype != np.uint8:
         raise ValueError(f"{name} must be uint8 [n, H, W, 1 or 3], got {images.dtype} {list(images.shape)}")

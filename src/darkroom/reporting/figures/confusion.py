@@ -18,7 +18,7 @@ def confusion_figure(
 ) -> None:
     """Draw the confusion matrix: the actual class a row, the predicted one a column.
 
-    The shade is the share of the row; up to 20 classes each cell also tells its pictures and, on the
+    The shade is the share of the row; up to 20 classes each cell also tells its images and, on the
     diagonal and where it is 1 % or more, the share. The commonest confusions stand below.
 
     Args:
@@ -68,7 +68,7 @@ def confusion_figure(
         axes.set_ylabel("actual")
         axes.set_xlabel("predicted")
         right = int(np.trace(counts))
-        axes.set_title(f"{right:,} of {labels.size:,} pictures right")
+        axes.set_title(f"{right:,} of {labels.size:,} images right")
         if numbers:
             for row, column in zip(*np.nonzero(counts), strict=True):
                 _cell_numbers(axes, int(row), int(column), counts, share)
@@ -83,7 +83,7 @@ def confusion_figure(
 def _cell_numbers(
     axes: Axes, row: int, column: int, counts: NDArray[np.int64], share: NDArray[np.float64]
 ) -> None:
-    """Write a cell's pictures and, where it says something and fits, its share of the row."""
+    """Write a cell's images and, where it says something and fits, its share of the row."""
     size = len(counts)
     part = float(share[row, column])
     colour = "white" if part > 0.25 else INK

@@ -8,7 +8,15 @@ import numpy as np
 import pandas as pd
 
 from darkroom.reporting.figures.checks import refuse_share, refuse_shares, refuse_table
-from darkroom.reporting.figures.style import BLUE, SOFT, WIDTH, open_png, percent_tick, shortened, told_share
+from darkroom.reporting.figures.style import (
+    BLUE,
+    SOFT,
+    WIDTH,
+    format_share,
+    open_png,
+    percent_tick,
+    shortened,
+)
 
 
 def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None:
@@ -19,15 +27,15 @@ def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None
 
     Args:
         path: where the PNG goes.
-        table: one row a corruption and strength: `corruption`, `strength` (whole numbers), `pictures`,
+        table: one row a corruption and strength: `corruption`, `strength` (whole numbers), `images`,
             `accuracy`, `accuracy_low` and `accuracy_high` (its 95 % interval); shares within 0..1.
-        clean: the accuracy on the same pictures as they are, 0..1.
+        clean: the accuracy on the same images as they are, 0..1.
 
     Raises:
         ValueError: a column is missing, there is no row, or a share is not 0..1.
     """
     shares = ["accuracy", "accuracy_low", "accuracy_high"]
-    needed = ["corruption", "strength", "pictures", *shares]
+    needed = ["corruption", "strength", "images", *shares]
     refuse_table(table, needed, "table", "there is no corruption to draw")
     refuse_shares(table, shares)
     refuse_share("clean", clean)
@@ -35,8 +43,8 @@ def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None
     columns = len(names) if len(names) <= 4 else 3 if len(names) in (5, 6, 9) else 4
     lines = math.ceil(len(names) / columns)
     strengths = sorted(set(table["strength"]))
-    fewest, most = table["pictures"].min(), table["pictures"].max()
-    pictures = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
+    fewest, most = table["images"].min(), table["images"].max()
+    images = f"{most:,}" if fewest == most else f"{fewest:,} to {most:,}"
     means = []
     with open_png(path, WIDTH, 1.1 + 1.9 * lines) as figure:
         grid = figure.subplots(lines, columns, sharex=True, sharey=True, squeeze=False)
@@ -47,7 +55,7 @@ def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None
             rows = table[table["corruption"] == names[place]].sort_values("strength")
             means.append(float(rows["accuracy"].mean()))
             axes.axhline(
-                clean, color=SOFT, linewidth=1.2, linestyle="--", label=f"clean: {told_share(clean)}"
+                clean, color=SOFT, linewidth=1.2, linestyle="--", label=f"clean: {format_share(clean)}"
             )
             axes.fill_between(
                 rows["strength"],
@@ -58,11 +66,11 @@ def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None
                 label="95 % interval",
             )
             axes.plot(
-                rows["strength"], rows["accuracy"], "-o", color=BLUE, label=f"accuracy on {pictures} pictures"
+                rows["strength"], rows["accuracy"], "-o", color=BLUE, label=f"accuracy on {images} images"
             )
             above: dict[str, Any] = {"xy": (0, 1), "xycoords": "axes fraction", "textcoords": "offset points"}
             axes.annotate(shortened(names[place], 20), xytext=(0, 17), **above)
-            axes.annotate(f"mean {told_share(means[-1])}", xytext=(0, 5), fontsize=8.5, color=SOFT, **above)
+            axes.annotate(f"mean {format_share(means[-1])}", xytext=(0, 5), fontsize=8.5, color=SOFT, **above)
             axes.tick_params(labelbottom=True)
         first = grid[0, 0]
         first.set_xticks(strengths)
@@ -71,6 +79,6 @@ def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None
         first.set_yticks([0, 0.5, 1])
         first.yaxis.set_major_formatter(percent_tick)
         figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=3)
-        mean = told_share(float(np.mean(means)))
+        mean = format_share(float(np.mean(means)))
         told = f"accuracy by strength of corruption; mean corruption accuracy {mean}"
         figure.suptitle(told, x=0.01, ha="left", fontsize=11)

@@ -9,23 +9,23 @@ from matplotlib.font_manager import FontProperties
 from matplotlib.textpath import TextPath
 from numpy.typing import NDArray
 
-from darkroom.reporting.figures.checks import refuse_pictures, refuse_share
-from darkroom.reporting.figures.style import FAINT, INK, ORANGE, WIDTH, open_png, shortened, told_share
+from darkroom.reporting.figures.checks import refuse_images, refuse_share
+from darkroom.reporting.figures.style import FAINT, INK, ORANGE, WIDTH, format_share, open_png, shortened
 
 
-def mistakes_figure(
+def misclassified_figure(
     path: Path,
     images: NDArray[np.uint8],
     actual: list[str],
     predicted: list[str],
     confidence: list[float],
 ) -> None:
-    """Draw a gallery of mistakes in the order given, up to five a row; none gives a picture that says so.
+    """Draw a gallery of mistakes in the order given, up to five a row; none gives an image that says so.
 
     Args:
         path: where the PNG goes.
         images: uint8 [n, H, W, C], C 1 (grey) or 3 (RGB); enlarged pixel by pixel.
-        actual: n names, what the pictures are.
+        actual: n names, what the images are.
         predicted: n names, what they were taken for.
         confidence: n probabilities of those predictions, 0..1.
 
@@ -33,7 +33,7 @@ def mistakes_figure(
         ValueError: the lengths, the shape, the type or a confidence are not as said.
     """
     images = np.asarray(images)
-    refuse_pictures("images", images)
+    refuse_images("images", images)
     lengths = [len(images), len(actual), len(predicted), len(confidence)]
     if len(set(lengths)) > 1:
         raise ValueError(f"images, actual, predicted and confidence must be equally many, got {lengths}")
@@ -41,21 +41,21 @@ def mistakes_figure(
         refuse_share("confidence", value)
     captions = []
     for name, taken_for, value in zip(actual, predicted, confidence, strict=True):
-        said = f"{shortened(taken_for, 12)} ({told_share(min(value, 1), 0)})"
+        said = f"{shortened(taken_for, 12)} ({format_share(min(value, 1), 0)})"
         captions.append((said, f"is {shortened(name, 17)}"))
     gallery_figure(
         path,
         images,
         captions,
         title="the most confident mistakes: what each was taken for (how surely), and what it is",
-        none="No mistakes: every picture was recognised.",
+        none="No mistakes: every image was recognised.",
     )
 
 
 def gallery_figure(
     path: Path, images: NDArray[np.uint8], captions: Sequence[tuple[str, str]], *, title: str, none: str
 ) -> None:
-    """Draw a gallery in the order given, up to five a row, with two lines above each picture.
+    """Draw a gallery in the order given, up to five a row, with two lines above each image.
 
     Args:
         path: where the PNG goes.
@@ -63,13 +63,13 @@ def gallery_figure(
         captions: n times two lines: the first is marked, orange and bold. Each is cut after 24 characters
             and set smaller where it is still too wide.
         title: what the gallery shows.
-        none: what a picture says instead where there are no images.
+        none: what an image says instead where there are no images.
 
     Raises:
         ValueError: the shape or the type is not as said, or the captions are not as many.
     """
     images = np.asarray(images)
-    refuse_pictures("images", images)
+    refuse_images("images", images)
     if len(images) != len(captions):
         raise ValueError(f"images and captions must be equally many, got {[len(images), len(captions)]}")
     _gallery(path, [images], captions, columns=5, most=24, title=title, none=none)
@@ -84,23 +84,23 @@ def pairs_figure(
     title: str,
     none: str,
 ) -> None:
-    """Draw pairs of pictures side by side in the order given, up to three pairs a row.
+    """Draw pairs of images side by side in the order given, up to three pairs a row.
 
     Args:
         path: where the PNG goes.
         left: uint8 [n, H, W, C], C 1 (grey) or 3 (RGB); enlarged pixel by pixel.
-        right: as `left`, of the same shape: what each picture on the left is like.
+        right: as `left`, of the same shape: what each image on the left is like.
         captions: n times two lines: the first is marked, orange and bold. Each is cut after 34 characters
             and set smaller where it is still too wide.
-        title: what the pairs show, and which picture is on the left.
-        none: what a picture says instead where there are no pairs.
+        title: what the pairs show, and which image is on the left.
+        none: what an image says instead where there are no pairs.
 
     Raises:
         ValueError: the shapes or the types are not as said, or the captions are not as many.
     """
     left, right = np.asarray(left), np.asarray(right)
-    refuse_pictures("left", left)
-    refuse_pictures("right", right)
+    refuse_images("left", left)
+    refuse_images("right", right)
     if left.shape != right.shape:
         raise ValueError(
             f"left and right must have the same shape, got {list(left.shape)} and {list(right.shape)}"
@@ -120,7 +120,7 @@ def _gallery(
     title: str,
     none: str,
 ) -> None:
-    """Draw cells, `columns` a row, each with one picture of every set side by side under its captions.
+    """Draw cells, `columns` a row, each with one image of every set side by side under its captions.
 
     Args:
         path: where the PNG goes.
@@ -129,7 +129,7 @@ def _gallery(
         columns: how many cells a full row has.
         most: characters of a line.
         title: what stands on top.
-        none: what the picture says where n is 0.
+        none: what the image says where n is 0.
     """
     if not captions:
         with open_png(path, WIDTH, 2) as figure:
@@ -161,7 +161,7 @@ def _gallery(
                     axes.imshow(image, interpolation="nearest")
                 axes.set(xticks=[], yticks=[])
                 axes.grid(False)
-                axes.spines[:].set(visible=True, color=FAINT)  # else a white picture has no edge
+                axes.spines[:].set(visible=True, color=FAINT)  # else a white image has no edge
             for said, up, colour, weight in (
                 (shortened(caption[0], most), 18, ORANGE, "bold"),
                 (shortened(caption[1], most), 5, INK, "normal"),

@@ -10,13 +10,13 @@ from darkroom.reporting.figures.style import BLUE, ORANGE, SOFT, WIDTH, open_png
 
 
 def learning_curve_figure(path: Path, curve: pd.DataFrame, best_epoch: int) -> None:
-    """Draw loss and accuracy of the training and validation pictures, epoch by epoch.
+    """Draw loss and accuracy of the training and validation images, epoch by epoch.
 
     Args:
         path: where the PNG goes.
         curve: one row an epoch: `epoch`, `train_loss`, `train_accuracy`, `validation_loss` and
             `validation_accuracy` (shares within 0..1; both empty where training had no validation
-            pictures); other columns are not looked at.
+            images); other columns are not looked at.
         best_epoch: the epoch whose weights were kept; it is marked.
 
     Raises:
@@ -29,11 +29,11 @@ def learning_curve_figure(path: Path, curve: pd.DataFrame, best_epoch: int) -> N
         raise ValueError(f"best_epoch is {best_epoch}, the curve has {epochs.min()} to {epochs.max()}")
     best = curve.loc[curve["epoch"] == best_epoch].iloc[-1]
     parts = [("train", ORANGE, "--", "s")]
-    kept = f"kept: epoch {best_epoch}, the last; there were no validation pictures"
+    kept = f"kept: epoch {best_epoch}, the last; there were no validation images"
     if curve["validation_accuracy"].notna().any():
         parts.append(("validation", BLUE, "-", "o"))
         kept = (
-            f"kept: epoch {best_epoch}, with {best['validation_accuracy']:.2%} of the validation pictures"
+            f"kept: epoch {best_epoch}, with {best['validation_accuracy']:.2%} of the validation images"
             f" right (loss {best['validation_loss']:.3f})"
         )
     with open_png(path, WIDTH, 3.9) as figure:

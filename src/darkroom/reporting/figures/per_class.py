@@ -52,7 +52,7 @@ def per_class_figure(path: Path, table: pd.DataFrame) -> None:
             clip_on=False,
         )
         for place, value, support in zip(places, recall, rows["support"], strict=True):
-            text = f"{value:.1%}".replace("%", " %") if support else "no pictures"
+            text = f"{value:.1%}".replace("%", " %") if support else "no images"
             axes.text(1.02, float(place), text, va="center_baseline", fontsize=small)
         axes.set_yticks(places, [shortened(str(name), 24) for name in rows["class"]], fontsize=small)
         axes.tick_params(axis="y", length=0)
@@ -62,4 +62,4 @@ def per_class_figure(path: Path, table: pd.DataFrame) -> None:
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_formatter(percent_tick)
         figure.legend(loc="outside lower center", ncols=3)
-        axes.set_title("recall of each class: how many of its pictures were recognised")
+        axes.set_title("recall of each class: how many of its images were recognised")

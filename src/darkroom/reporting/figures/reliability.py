@@ -14,23 +14,23 @@ from darkroom.reporting.figures.style import (
     PALE,
     SOFT,
     WIDTH,
+    format_share,
     interval_reach,
     open_png,
     percent_tick,
     thousands,
-    told_share,
 )
 
 
 def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, temperature: float | None) -> None:
-    """Draw the reliability diagram: how often the model is right when it is so sure, bin by bin.
+    """Draw the reliability diagram: how often the model is right when it is so confident, bin by bin.
 
-    A bin is marked where its interval does not hold its mean confidence. Below stands how many pictures
+    A bin is marked where its interval does not hold its mean confidence. Below stands how many images
     each bin has.
 
     Args:
         path: where the PNG goes.
-        table: one row a bin of confidence that has pictures: `low` and `high` (its edges), `pictures`,
+        table: one row a bin of confidence that has images: `low` and `high` (its edges), `images`,
             `confidence` (the mean), `accuracy`, `accuracy_low` and `accuracy_high` (its 95 % interval);
             shares within 0..1.
         error: the expected calibration error, 0..1.
@@ -40,7 +40,7 @@ def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, tempera
         ValueError: a column is missing, there is no row, or a number is not as said.
     """
     shares = ["low", "high", "confidence", "accuracy", "accuracy_low", "accuracy_high"]
-    refuse_table(table, [*shares, "pictures"], "table", "no picture has a confidence")
+    refuse_table(table, [*shares, "images"], "table", "no image has a confidence")
     refuse_shares(table, shares)
     refuse_share("error", error)
     if temperature is not None and not 0 < temperature < math.inf:
@@ -51,7 +51,7 @@ def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, tempera
     off = (confidence < accuracy - reach[0]) | (confidence > accuracy + reach[1])
     with open_png(path, WIDTH, 6.4) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.4, 1])
-        upper.plot([0, 1], [0, 1], "--", color=SOFT, linewidth=1.2, label="as sure as right")
+        upper.plot([0, 1], [0, 1], "--", color=SOFT, linewidth=1.2, label="as confident as right")
         for rows, colour, mark, name in (
             (~off, BLUE, "o", "accuracy, 95 % interval"),
             (off, ORANGE, "D", "interval off the line"),
@@ -68,28 +68,28 @@ def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, tempera
                     capsize=3,
                     label=name,
                 )
-        upper.text(0.01, 0.98, "not sure enough", color=SOFT, va="top")
-        upper.text(0.99, 0.02, "too sure", color=SOFT, ha="right")
+        upper.text(0.01, 0.98, "underconfident", color=SOFT, va="top")
+        upper.text(0.99, 0.02, "overconfident", color=SOFT, ha="right")
         upper.set_xlim(-0.01, 1.01)
         upper.set_ylim(-0.02, 1.02)
         upper.set_ylabel("accuracy")
         upper.xaxis.set_major_formatter(percent_tick)
         upper.yaxis.set_major_formatter(percent_tick)
-        lower.bar(low, table["pictures"], width=wide, align="edge", color=PALE, edgecolor="white")
-        numbers = [f"{pictures:,}" for pictures in table["pictures"]]
+        lower.bar(low, table["images"], width=wide, align="edge", color=PALE, edgecolor="white")
+        numbers = [f"{images:,}" for images in table["images"]]
         # An axis of some 500 points, and digits 0.64 as wide as their size.
         small = min(9.0, 480 * float(wide.min()) / (0.64 * max(map(len, numbers))))
         if small >= 6:
-            for place, pictures, number in zip(low + wide / 2, table["pictures"], numbers, strict=True):
+            for place, images, number in zip(low + wide / 2, table["images"], numbers, strict=True):
                 above: dict[str, Any] = {"xytext": (0, 2), "textcoords": "offset points", "ha": "center"}
-                lower.annotate(number, (float(place), pictures), fontsize=small, **above)
-        lower.set_ylim(0, 1.22 * float(table["pictures"].max()))
+                lower.annotate(number, (float(place), images), fontsize=small, **above)
+        lower.set_ylim(0, 1.22 * float(table["images"].max()))
         lower.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=3))
         lower.yaxis.set_major_formatter(thousands)
         lower.grid(False, axis="x")
         lower.set_xlabel("confidence")
-        lower.set_ylabel("pictures")
+        lower.set_ylabel("images")
         figure.align_ylabels()
         figure.legend(loc="outside lower center", ncols=3)
         fitted = "no temperature fitted" if temperature is None else f"at temperature {temperature:.3g}"
-        upper.set_title(f"expected calibration error {told_share(error, 2)}, {fitted}")
+        upper.set_title(f"expected calibration error {format_share(error, 2)}, {fitted}")

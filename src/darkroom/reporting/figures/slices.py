@@ -12,39 +12,39 @@ from darkroom.reporting.figures.style import (
     ORANGE,
     SOFT,
     WIDTH,
+    format_share,
     interval_reach,
     open_png,
     percent_tick,
     shortened,
-    told_share,
 )
 
 
 def slices_figure(path: Path, table: pd.DataFrame) -> None:
-    """Draw the accuracy of each group of pictures with its interval, slice below slice.
+    """Draw the accuracy of each group of images with its interval, slice below slice.
 
-    The line is the accuracy of all pictures, those of the first slice together; a group is marked where
+    The line is the accuracy of all images, those of the first slice together; a group is marked where
     its whole interval is below it.
 
     Args:
         path: where the PNG goes.
-        table: one row a group: `slice` (what the pictures are cut by), `group`, `pictures`, `accuracy`,
+        table: one row a group: `slice` (what the images are cut by), `group`, `images`, `accuracy`,
             `accuracy_low` and `accuracy_high` (its 95 % interval); shares within 0..1, not looked at
-            where a group has no pictures.
+            where a group has no images.
 
     Raises:
         ValueError: a column is missing, there is no row, a share is not 0..1, or the first slice has no
-            pictures.
+            images.
     """
     shares = ["accuracy", "accuracy_low", "accuracy_high"]
-    refuse_table(table, ["slice", "group", "pictures", *shares], "table", "there is no slice to draw")
-    refuse_shares(table[table["pictures"] > 0], shares)
-    first = table[(table["slice"] == table["slice"].iloc[0]) & (table["pictures"] > 0)]
+    refuse_table(table, ["slice", "group", "images", *shares], "table", "there is no slice to draw")
+    refuse_shares(table[table["images"] > 0], shares)
+    first = table[(table["slice"] == table["slice"].iloc[0]) & (table["images"] > 0)]
     if first.empty:
         raise ValueError(
-            f"the slice {table['slice'].iloc[0]!r} has no pictures, so there is no accuracy of all"
+            f"the slice {table['slice'].iloc[0]!r} has no images, so there is no accuracy of all"
         )
-    overall = float((first["accuracy"] * first["pictures"]).sum() / first["pictures"].sum())
+    overall = float((first["accuracy"] * first["images"]).sum() / first["images"].sum())
     heads, parts, place = [], [], 0.0
     for name in dict.fromkeys(table["slice"]):
         part = table[table["slice"] == name]
@@ -52,16 +52,16 @@ def slices_figure(path: Path, table: pd.DataFrame) -> None:
         parts.append(part.assign(place=place + 1 + np.arange(len(part))))
         place += len(part) + 1.6
     rows = pd.concat(parts)
-    known = rows[rows["pictures"] > 0]
+    known = rows[rows["images"] > 0]
     below = known["accuracy_high"] < overall
     few = len(rows) <= 30
     small = 10.0 if few else 7.5
     with open_png(path, WIDTH, 1.5 + (0.32 if few else 0.19) * place) as figure:
         axes = figure.add_subplot()
-        axes.axvline(overall, color=SOFT, linewidth=1.2, linestyle="--", label="all pictures")
+        axes.axvline(overall, color=SOFT, linewidth=1.2, linestyle="--", label="all images")
         for shown, colour, mark, label in (
             (known[~below], BLUE, "o", "accuracy, 95 % interval"),
-            (known[below], ORANGE, "D", "interval below all pictures"),
+            (known[below], ORANGE, "D", "interval below all images"),
         ):
             if not shown.empty:
                 axes.errorbar(
@@ -75,8 +75,8 @@ def slices_figure(path: Path, table: pd.DataFrame) -> None:
                     capsize=3 if few else 2,
                     label=label,
                 )
-        for at, accuracy, pictures in zip(rows["place"], rows["accuracy"], rows["pictures"], strict=True):
-            text = f"{told_share(accuracy)} of {pictures:,}" if pictures else "no pictures"
+        for at, accuracy, images in zip(rows["place"], rows["accuracy"], rows["images"], strict=True):
+            text = f"{format_share(accuracy)} of {images:,}" if images else "no images"
             axes.text(1.02, at, text, va="center_baseline", fontsize=small,
                       transform=axes.get_yaxis_transform())  # fmt: skip
         names = [name for _, name in heads] + [shortened(str(name), 24) for name in rows["group"]]
@@ -96,4 +96,4 @@ def slices_figure(path: Path, table: pd.DataFrame) -> None:
         if not few:  # the axis at the bottom is pages away
             axes.tick_params(axis="x", top=True, labeltop=True)
         figure.legend(loc="outside lower center", ncols=3)
-        axes.set_title(f"accuracy of each slice of the pictures; all together: {told_share(overall, 2)}")
+        axes.set_title(f"accuracy of each slice of the images; all together: {format_share(overall, 2)}")

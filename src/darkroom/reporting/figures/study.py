@@ -1,4 +1,4 @@
-"""Pictures of a study: what its trials came to, what mattered, where the good values lie.
+"""Images of a study: what its trials came to, what mattered, where the good values lie.
 
 In the style of `figures`. A trial that came to its end is a full blue point, one that was pruned a hollow
 one at the accuracy it had then, a failed one an orange cross at the foot.
@@ -23,10 +23,10 @@ from darkroom.reporting.figures.style import (
     PALE,
     SOFT,
     WIDTH,
+    format_share,
     open_png,
     percent_tick,
     shortened,
-    told_share,
 )
 from darkroom.reporting.study_view import (
     WITHOUT,
@@ -139,7 +139,7 @@ def importances_figure(path: Path, view: StudyView) -> None:
         places = np.arange(len(rows))
         axes.barh(places, [share for _, share in rows], height=0.68, color=PALE)
         for place, (_, share) in zip(places, rows, strict=True):
-            axes.text(share, float(place), f" {told_share(share, 0)}", va="center_baseline")
+            axes.text(share, float(place), f" {format_share(share, 0)}", va="center_baseline")
         axes.set_yticks(places, [shortened(name, 40) for name, _ in rows])
         axes.tick_params(axis="y", length=0)
         axes.set_xlim(0, max(share for _, share in rows) * 1.1)

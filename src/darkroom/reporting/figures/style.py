@@ -81,13 +81,13 @@ def interval_reach(rows: pd.DataFrame) -> NDArray[np.float64]:
     return reach
 
 
-def told_share(share: float, digits: int = 1) -> str:
+def format_share(share: float, digits: int = 1) -> str:
     """Return a share 0..1 in words, with so many digits after the point."""
     return f"{share:.{digits}%}".replace("%", " %")
 
 
 def thousands(value: float, _place: float) -> str:
-    """Return a number of pictures as a tick's text."""
+    """Return a number of images as a tick's text."""
     return f"{value:,.0f}"
 
 

@@ -44,7 +44,7 @@ def role_for(path: str) -> str | None:
     return "feedback" if path in FEEDBACK else "admin"
 
 
-class Guard:
+class Admission:
     """Checks host, rate, origin and token, and adds the headers that every answer has.
 
     An answer that has one of the headers keeps its own.

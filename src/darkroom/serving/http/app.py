@@ -16,23 +16,23 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import FileResponse, JSONResponse, Response
 from starlette.routing import Route
 
-from ...images.formats import MAX_PIXELS, PictureError, open_picture
+from ...images.formats import MAX_PIXELS, ImageError, open_image
 from ...images.resizing import to_png
 from ..errors import RequestError, error_answer
-from ..metrics import CONFIDENCE, FEEDBACK, PREDICTIONS, SECONDS, UNSURE, exposition
+from ..metrics import CONFIDENCE, FEEDBACK, PREDICTIONS, SECONDS, UNCERTAIN, exposition
 from ..monitoring.feedback_store import FeedbackStore
-from ..monitoring.monitor import Watch
+from ..monitoring.monitor import Monitor
 from ..prediction.engine import Classified, Engine
 from ..prediction.model import Classifier
 from .openapi import describe
-from .uploads import MAX_BATCH_BYTES, MAX_BATCH_PICTURES, MAX_PICTURE_BYTES, read_pictures
+from .uploads import MAX_BATCH_BYTES, MAX_BATCH_IMAGES, MAX_IMAGE_BYTES, read_images
 
 PAGE = Path(__file__).parents[1] / "page"
 DEFAULT_K = 3
 # How long a refusal for too much load is held back. A client that heeds no Retry-After would else ask again
 # at once, and refusing it over and over would take the time of those who were accepted.
 BUSY_SECONDS = 0.5
-# The card brings its style and pictures in itself, and has nothing else to do.
+# The card brings its style and images in itself, and has nothing else to do.
 CARD_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; img-src data:; "
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -42,7 +42,7 @@ CARD_POLICY = (
 def create_app(*, locked: bool = False, feedback_store: FeedbackStore | None = None) -> Starlette:
     """Return the app. Whoever starts it sets `app.state.engine` before the first request.
 
-    Where `app.state.watch` is set too, it looks at what was answered.
+    Where `app.state.monitor` is set too, it looks at what was answered.
 
     `locked` says, in the description of the API, that the service asks for tokens. Without a
     `feedback_store` there is no feedback.
@@ -66,7 +66,7 @@ def create_app(*, locked: bool = False, feedback_store: FeedbackStore | None = N
         exception_handlers={
             HTTPException: _http_error,
             RequestError: _request_error,
-            PictureError: _picture_error,
+            ImageError: _image_error,
             ClientDisconnect: _disconnected,
             Exception: _internal_error,
         },
@@ -74,22 +74,20 @@ def create_app(*, locked: bool = False, feedback_store: FeedbackStore | None = N
     app.router.redirect_slashes = False  # it would redirect to whatever name the client called us by
     app.state.locked = locked
     app.state.feedback = feedback_store
-    app.state.watch = None
+    app.state.monitor = None
     return app
 
 
 async def predict(request: Request) -> Response:
-    """Classify one picture."""
+    """Classify one image."""
     engine: Engine = request.app.state.engine
     classifier = engine.classifier
     engine.check()
     explain = _parse_explain(request.query_params.get("explain", "false"))
     with engine.memory.request() as share:
-        upload = await read_pictures(
-            request, share, field="picture", max_bytes=MAX_PICTURE_BYTES, max_pictures=1
-        )
+        upload = await read_images(request, share, field="image", max_bytes=MAX_IMAGE_BYTES, max_images=1)
         k = _parse_k(request.query_params.get("k", upload.text), len(classifier.classes))
-        done = await engine.explain(upload.pictures)
+        done = await engine.explain(upload.images)
     (probabilities,), heat = done.answer.probabilities, done.answer.heat
     prediction = _prediction(probabilities, k, classifier)
     _note(request, "/predict", [prediction], done)
@@ -105,16 +103,16 @@ async def predict(request: Request) -> Response:
 
 
 async def predict_batch(request: Request) -> Response:
-    """Classify several pictures, all or none."""
+    """Classify several images, all or none."""
     engine: Engine = request.app.state.engine
     classifier = engine.classifier
     engine.check()
     with engine.memory.request() as share:
-        upload = await read_pictures(
-            request, share, field="pictures", max_bytes=MAX_BATCH_BYTES, max_pictures=MAX_BATCH_PICTURES
+        upload = await read_images(
+            request, share, field="images", max_bytes=MAX_BATCH_BYTES, max_images=MAX_BATCH_IMAGES
         )
         k = _parse_k(request.query_params.get("k", upload.text), len(classifier.classes))
-        done = await engine.explain(upload.pictures)
+        done = await engine.explain(upload.images)
     predictions = [_prediction(row, k, classifier) for row in done.answer.probabilities]
     _note(request, "/predict_batch", predictions, done)
     return JSONResponse(
@@ -127,7 +125,7 @@ async def predict_batch(request: Request) -> Response:
 
 
 async def feedback(request: Request) -> Response:
-    """Keep a picture with what somebody says that it is of."""
+    """Keep an image with what somebody says that it is of."""
     engine: Engine = request.app.state.engine
     store: FeedbackStore | None = request.app.state.feedback
     classifier = engine.classifier
@@ -139,12 +137,12 @@ async def feedback(request: Request) -> Response:
         )
     engine.check()
     with engine.memory.request() as share:
-        upload = await read_pictures(
-            request, share, field="picture", max_bytes=MAX_PICTURE_BYTES, max_pictures=1, text="class"
+        upload = await read_images(
+            request, share, field="image", max_bytes=MAX_IMAGE_BYTES, max_images=1, text="class"
         )
         said = _parse_class(upload.text, classifier.classes)
-        (picture,) = upload.pictures
-        _, probabilities, _ = await engine.classify([picture])
+        (image,) = upload.images
+        _, probabilities, _ = await engine.classify([image])
         (best,) = _prediction(probabilities[0], 1, classifier)["classes"]
         about = {
             "time": datetime.now(UTC).isoformat(timespec="seconds"),
@@ -152,8 +150,8 @@ async def feedback(request: Request) -> Response:
             "probability": round(best["probability"], 4),
             "model": {"name": classifier.name, "version": classifier.version},
         }
-        kind = str(open_picture(picture).format)
-        kept = await asyncio.to_thread(store.keep, picture, kind=kind, said=said, about=about)
+        kind = str(open_image(image).format)
+        kept = await asyncio.to_thread(store.keep, image, kind=kind, said=said, about=about)
     if kept:
         FEEDBACK.labels(best["class"]).inc()
     return JSONResponse({"class": said, "new": kept}, 201 if kept else 200)
@@ -163,14 +161,14 @@ async def model(request: Request) -> Response:
     """Tell what the model is and what may be sent to it."""
     classifier: Classifier = request.app.state.engine.classifier
     limits = {
-        "picture_bytes": MAX_PICTURE_BYTES,
-        "picture_pixels": MAX_PIXELS,
-        "batch_pictures": MAX_BATCH_PICTURES,
+        "image_bytes": MAX_IMAGE_BYTES,
+        "image_pixels": MAX_PIXELS,
+        "batch_images": MAX_BATCH_IMAGES,
         "batch_bytes": MAX_BATCH_BYTES,
     }
     told = {
         "precision": classifier.precision,
-        "sure_from": classifier.sure_from,
+        "confident_from": classifier.confident_from,
         "card": classifier.card is not None,
         "heat": classifier.explains,
         "feedback": request.app.state.feedback is not None,
@@ -201,7 +199,7 @@ async def openapi(request: Request) -> Response:
 
 async def metrics(request: Request) -> Response:
     """Answer with the figures of all workers, as Prometheus reads them."""
-    watch: Watch | None = request.app.state.watch
+    watch: Monitor | None = request.app.state.monitor
     more = [watch.drift] if watch is not None and watch.drift is not None else []
     content = await asyncio.to_thread(exposition, more)
     return Response(content, headers={"Content-Type": prometheus_client.CONTENT_TYPE_LATEST})
@@ -227,7 +225,7 @@ def _heat(maps: NDArray[np.float32], probabilities: NDArray[np.float32], k: int)
 def _prediction(probabilities: NDArray[np.float32], k: int, classifier: Classifier) -> dict[str, Any]:
     best = _best(probabilities, k)
     classes = [{"class": classifier.classes[i], "probability": float(probabilities[i])} for i in best]
-    return {"classes": classes, "sure": classifier.is_sure(float(probabilities[best[0]]))}
+    return {"classes": classes, "confident": classifier.is_confident(float(probabilities[best[0]]))}
 
 
 def _parse_k(text: str | None, classes: int) -> int:
@@ -268,9 +266,9 @@ def _note(request: Request, route: str, predictions: list[dict[str, Any]], done:
         best = prediction["classes"][0]
         PREDICTIONS.labels(best["class"]).inc()
         CONFIDENCE.observe(best["probability"])
-        if prediction["sure"] is False:
-            UNSURE.labels(best["class"]).inc()
-    watch: Watch | None = request.app.state.watch
+        if prediction["confident"] is False:
+            UNCERTAIN.labels(best["class"]).inc()
+    watch: Monitor | None = request.app.state.monitor
     if watch is not None:
         watch.offer(route, done)
 
@@ -282,8 +280,8 @@ async def _request_error(_: Request, error: Exception) -> Response:
     return error_answer(error.status, error.code, error.message, error.headers)
 
 
-async def _picture_error(_: Request, error: Exception) -> Response:
-    assert isinstance(error, PictureError)
+async def _image_error(_: Request, error: Exception) -> Response:
+    assert isinstance(error, ImageError)
     return error_answer(error.status, error.code, error.message)
 
 

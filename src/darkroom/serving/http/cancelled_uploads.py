@@ -8,7 +8,7 @@ DRAIN_BYTES, DRAIN_SECONDS = 64_000_000, 5.0
 SMALL_BODY = 65_536  # of a refused request: read whole, so that the connection can go on
 
 
-class Drain:
+class CancelledUploads:
     """Lets a client that is refused in the middle of its upload read the answer.
 
     A connection closed while the client still sends is reset, and the answer is lost. So an answer

@@ -6,7 +6,7 @@ from typing import Any
 from ...images.formats import FORMATS, MAX_PIXELS
 from ..prediction.model import Classifier
 from .admission import role_for
-from .uploads import MAX_BATCH_BYTES, MAX_BATCH_PICTURES, MAX_PICTURE_BYTES
+from .uploads import MAX_BATCH_BYTES, MAX_BATCH_IMAGES, MAX_IMAGE_BYTES
 
 REFUSALS = {  # of every route
     "401": "A token is needed, and none that is known was sent.",
@@ -18,9 +18,9 @@ ERRORS = {
     "400": "The form, a field, k or explain is not as described.",
     **REFUSALS,
     "408": "The upload took too long.",
-    "413": "Too many bytes, pixels or pictures.",
+    "413": "Too many bytes, pixels or images.",
     "415": "The body is not multipart/form-data.",
-    "422": "Empty, not a picture, or cut short.",
+    "422": "Empty, not an image, or cut short.",
     "503": "Too much to do; Retry-After says when to try again.",
 }
 
@@ -37,29 +37,29 @@ def describe(classifier: Classifier, *, default_k: int, locked: bool = False) ->
     explain = {
         "name": "explain",
         "in": "query",
-        "description": "Whether the answer also brings the picture as the model sees it, and heat maps.",
+        "description": "Whether the answer also brings the image as the model sees it, and heat maps.",
         "schema": {"type": "boolean", "default": False},
     }
-    one = f"{', '.join(FORMATS)}; at most {MAX_PICTURE_BYTES:,} bytes and {MAX_PIXELS:,} pixels"
-    several = f"at most {MAX_BATCH_PICTURES} pictures and {MAX_BATCH_BYTES:,} bytes together"
+    one = f"{', '.join(FORMATS)}; at most {MAX_IMAGE_BYTES:,} bytes and {MAX_PIXELS:,} pixels"
+    several = f"at most {MAX_BATCH_IMAGES} images and {MAX_BATCH_BYTES:,} bytes together"
     binary = {"type": "string", "format": "binary"}
     size = f"{classifier.width} × {classifier.height}"
-    sure = _sure(classifier)
+    confident = _confident(classifier)
     document = {
         "openapi": "3.1.0",
         "info": {
             "title": f"Darkroom: {classifier.name}",
             "version": classifier.version,
-            "description": "Classifies pictures. Nothing is fetched or opened for a client: send the bytes.",
+            "description": "Classifies images. Nothing is fetched or opened for a client: send the bytes.",
         },
         "paths": {
             "/predict": {
                 "post": {
-                    "summary": "Classify one picture",
+                    "summary": "Classify one image",
                     "description": f"Turned upright, cut to the model's shape and resized to {size} here. "
-                    + sure,
+                    + confident,
                     "parameters": [k, explain],
-                    "requestBody": _form({"picture": {**binary, "description": one}}, "picture"),
+                    "requestBody": _form({"image": {**binary, "description": one}}, "image"),
                     "responses": {
                         "200": _json("The classes, most probable first", "Prediction"),
                         **_errors(ERRORS),
@@ -68,39 +68,39 @@ def describe(classifier: Classifier, *, default_k: int, locked: bool = False) ->
             },
             "/predict_batch": {
                 "post": {
-                    "summary": "Classify several pictures",
-                    "description": f"All or none: the error for a bad picture says which one it is. {sure}",
+                    "summary": "Classify several images",
+                    "description": f"All or none: the error for a bad image says which it is. {confident}",
                     "parameters": [k],
                     "requestBody": _form(
-                        {"pictures": {"type": "array", "items": binary, "description": f"{one}; {several}"}},
-                        "pictures",
+                        {"images": {"type": "array", "items": binary, "description": f"{one}; {several}"}},
+                        "images",
                     ),
                     "responses": {
-                        "200": _json("One prediction a picture, in order", "Predictions"),
+                        "200": _json("One prediction an image, in order", "Predictions"),
                         **_errors(ERRORS),
                     },
                 }
             },
             "/feedback": {
                 "post": {
-                    "summary": "Say what a picture is of",
-                    "description": "Where the service keeps feedback: the picture and its class are stored, "
+                    "summary": "Say what an image is of",
+                    "description": "Where the service keeps feedback: the image and its class are stored, "
                     "once, for people to review and a later version to learn from.",
                     "requestBody": _form(
                         {
-                            "picture": {**binary, "description": one},
+                            "image": {**binary, "description": one},
                             "class": {
                                 "type": "string",
                                 "enum": [*classifier.classes, ""],
                                 "description": "What it is of; empty: none of the model's classes",
                             },
                         },
-                        "picture",
+                        "image",
                         "class",
                     ),
                     "responses": {
                         "201": _json("Kept", "Feedback"),
-                        "200": _json("The same was said of the same picture before", "Feedback"),
+                        "200": _json("The same was said of the same image before", "Feedback"),
                         "404": _json("This service keeps no feedback.", "Error"),
                         **_errors(ERRORS),
                         "507": _json("The folder for feedback is full or cannot be written.", "Error"),
@@ -158,13 +158,13 @@ def _locked(document: dict[str, Any]) -> dict[str, Any]:
     return document
 
 
-def _sure(classifier: Classifier) -> str:
-    """Return what `sure` means in this model's answers."""
-    if classifier.sure_from is None:
-        return "The field sure is null: for this model no confidence was fitted from which an answer is sure."
+def _confident(classifier: Classifier) -> str:
+    """Return what `confident` means in this model's answers."""
+    if classifier.confident_from is None:
+        return "The field confident is null: for this model no threshold of confidence was fitted."
     return (
-        f"The field sure is true where the first class has a probability of {classifier.sure_from} or more, "
-        "false where it has less."
+        f"The field confident is true where the first class has a probability of {classifier.confident_from} "
+        "or more, false where it has less."
     )
 
 
@@ -195,26 +195,26 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
             **{"class": {"type": "string", "enum": classifier.classes}, "probability": probability}
         ),
     }
-    sure = {"type": ["boolean", "null"], "description": _sure(classifier)}
+    confident = {"type": ["boolean", "null"], "description": _confident(classifier)}
     model = _object(name=text, version=text)
     seen = {
         "type": "string",
-        "description": "With explain: the picture as the model sees it, as a data: URL of a PNG",
+        "description": "With explain: the image as the model sees it, as a data: URL of a PNG",
     }
     line = {"type": "array", "items": number}
     heat = {
         "type": ["array", "null"],
         "items": {"type": "array", "items": line},
         "description": "With explain: for each class in the answer a grid of rows that lies evenly over the "
-        "picture as the model sees it: how much each place speaks for the class (above 0) or against it, in "
+        "image as the model sees it: how much each place speaks for the class (above 0) or against it, in "
         "logits; null where the model has no heat maps",
     }
-    prediction = _object(classes=ranked, sure=sure, model=model, milliseconds=number)
+    prediction = _object(classes=ranked, confident=confident, model=model, milliseconds=number)
     prediction["properties"] |= {"input": seen, "heat": heat}
     return {
         "Prediction": prediction,
         "Predictions": _object(
-            predictions={"type": "array", "items": _object(classes=ranked, sure=sure)},
+            predictions={"type": "array", "items": _object(classes=ranked, confident=confident)},
             model=model,
             milliseconds=number,
         ),
@@ -226,18 +226,18 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
             width=integer,
             channels=integer,
             precision={"enum": ["bf16", "fp32"], "description": "Of the arithmetic here"},
-            sure_from={
+            confident_from={
                 "type": ["number", "null"],
                 "minimum": 0,
                 "maximum": 1,
-                "description": "The probability from which the first class counts as sure, fitted on "
-                "validation pictures; null where none was fitted",
+                "description": "The probability from which the first class counts as confident, fitted on "
+                "validation images; null where none was fitted",
             },
             card={"type": "boolean", "description": "Whether there is a model card at /card"},
             heat={"type": "boolean", "description": "Whether explained answers bring heat maps"},
             feedback={"type": "boolean", "description": "Whether POST /feedback keeps anything"},
             limits=_object(
-                picture_bytes=integer, picture_pixels=integer, batch_pictures=integer, batch_bytes=integer
+                image_bytes=integer, image_pixels=integer, batch_images=integer, batch_bytes=integer
             ),
         ),
         "Feedback": _object(

@@ -21,7 +21,7 @@ def route_of(path: str) -> str:
     return "probe" if path in PROBES else "other"
 
 
-class Meter:
+class RequestMetrics:
     """Counts every request, refused ones too."""
 
     def __init__(self, app: ASGIApp) -> None:

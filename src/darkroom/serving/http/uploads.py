@@ -1,4 +1,4 @@
-"""Reading a form with pictures without ever holding more than its limit."""
+"""Reading a form with images without ever holding more than its limit."""
 
 import asyncio
 from collections.abc import AsyncGenerator, Iterator
@@ -11,10 +11,10 @@ from starlette.requests import Request
 
 from ..errors import RequestError, too_busy
 
-MAX_PICTURE_BYTES = 10_000_000
+MAX_IMAGE_BYTES = 10_000_000
 MAX_BATCH_BYTES = 40_000_000
-MAX_BATCH_PICTURES = 64
-FORM_BYTES = 64_000  # what the lines around the pictures of a form may weigh
+MAX_BATCH_IMAGES = 64
+FORM_BYTES = 64_000  # what the lines around the images of a form may weigh
 HELD_BYTES = 256_000_000  # of all uploads that a worker holds at once
 UPLOAD_SECONDS = 60  # a sender slower than this is let go
 
@@ -57,14 +57,14 @@ class Share:
 
 @dataclass
 class Upload:
-    """The bytes of the pictures in a form, in order, and its text, if there is one."""
+    """The bytes of the images in a form, in order, and its text, if there is one."""
 
-    pictures: list[bytes]
+    images: list[bytes]
     text: str | None
 
 
-async def read_pictures(
-    request: Request, share: Share, *, field: str, max_bytes: int, max_pictures: int, text: str = "k"
+async def read_images(
+    request: Request, share: Share, *, field: str, max_bytes: int, max_images: int, text: str = "k"
 ) -> Upload:
     """Read the multipart form of `request`: files named `field`, and perhaps one named `text`.
 
@@ -80,7 +80,7 @@ async def read_pictures(
             415,
             "not_a_form",
             f"The body is {_shown(kind) if kind else 'of no named type'}; send multipart/form-data with the "
-            f"picture in the field '{field}'.",
+            f"image in the field '{field}'.",
         )
     limit = max_bytes + FORM_BYTES
     declared = request.headers.get("content-length", "")
@@ -104,33 +104,31 @@ async def read_pictures(
             "or with: curl -F " + field + "=@file",
         ) from error
     try:
-        return await _fields(form.multi_items(), field, text, max_pictures)
+        return await _fields(form.multi_items(), field, text, max_images)
     finally:
         await form.close()
 
 
 async def _fields(
-    items: list[tuple[str, UploadFile | str]], field: str, text: str, max_pictures: int
+    items: list[tuple[str, UploadFile | str]], field: str, text: str, max_images: int
 ) -> Upload:
-    pictures: list[bytes] = []
+    images: list[bytes] = []
     given: str | None = None
-    if (count := sum(name == field for name, _ in items)) > max_pictures:
-        advice = (
-            "Send several to /predict_batch." if max_pictures == 1 else "Send the rest in another request."
-        )
+    if (count := sum(name == field for name, _ in items)) > max_images:
+        advice = "Send several to /predict_batch." if max_images == 1 else "Send the rest in another request."
         raise RequestError(
-            400 if max_pictures == 1 else 413,
-            "too_many_pictures",
-            f"The form has {count} pictures; at most {max_pictures} can be sent here. {advice}",
+            400 if max_images == 1 else 413,
+            "too_many_images",
+            f"The form has {count} images; at most {max_images} can be sent here. {advice}",
         )
     for name, value in items:
         if name == field and isinstance(value, UploadFile):
-            pictures.append(await value.read())
+            images.append(await value.read())
         elif name == field:
             raise RequestError(
                 400,
                 "not_a_file",
-                f"'{field}' holds text; send the picture's bytes as a file (curl -F {field}=@file). "
+                f"'{field}' holds text; send the image's bytes as a file (curl -F {field}=@file). "
                 "Addresses and paths are not opened.",
             )
         elif name == text and isinstance(value, str):
@@ -142,15 +140,15 @@ async def _fields(
                 f"The form has a field {_shown(name)}; this route takes the file '{field}' and the text "
                 f"'{text}'.",
             )
-    if not pictures:
+    if not images:
         raise RequestError(
-            400, "no_picture", f"The form has no field '{field}'; send the picture in it as a file."
+            400, "no_image", f"The form has no field '{field}'; send the image in it as a file."
         )
-    for number, picture in enumerate(pictures, 1):
-        if len(picture) > MAX_PICTURE_BYTES:
-            which = "" if max_pictures == 1 else f"picture {number} of {len(pictures)}: "
-            raise _too_large(f"{which}{len(picture):,} bytes", MAX_PICTURE_BYTES)
-    return Upload(pictures, given)
+    for number, image in enumerate(images, 1):
+        if len(image) > MAX_IMAGE_BYTES:
+            which = "" if max_images == 1 else f"image {number} of {len(images)}: "
+            raise _too_large(f"{which}{len(image):,} bytes", MAX_IMAGE_BYTES)
+    return Upload(images, given)
 
 
 async def _counted(request: Request, share: Share, limit: int, max_bytes: int) -> AsyncGenerator[bytes, None]:
@@ -167,8 +165,8 @@ def _too_large(seen: str, max_bytes: int) -> RequestError:
     return RequestError(
         413,
         "too_large",
-        f"Too large ({seen}): at most {max_bytes:,} bytes are accepted. Send a smaller picture."
-        if max_bytes <= MAX_PICTURE_BYTES
+        f"Too large ({seen}): at most {max_bytes:,} bytes are accepted. Send a smaller image."
+        if max_bytes <= MAX_IMAGE_BYTES
         else f"Too large ({seen}): a batch may hold {max_bytes:,} bytes. Send it in parts.",
     )
 

@@ -1,15 +1,15 @@
-"""Whether the pictures that come are still like those that the model was judged by.
+"""Whether the images that come are still like those that the model was judged by.
 
-Of each picture a row of numbers is kept: its class, its confidence, what `measure` says of it, and where the
-net puts it. The rows of the last `WINDOW` pictures are compared with a reference, each number by itself:
+Of each image a row of numbers is kept: its class, its confidence, what `measure` says of it, and where the
+net puts it. The rows of the last `WINDOW` images are compared with a reference, each number by itself:
 
     class mix             chi-squared between the shares of the classes
-    numbers of a picture  Anderson-Darling between their distributions, over bins of equal shares
-    embedding             the squared distance between the means, along the axes in which pictures differ most
+    numbers of an image  Anderson-Darling between their distributions, over bins of equal shares
+    embedding             the squared distance between the means, along the axes in which images differ most
 
 The cube roots of such sums are nearly normal (Wilson & Hilferty 1931), so each is told as a cube root, in
-deviations from its mean over unshifted pictures. What is unusual is found by trying it: streams of the
-reference's own pictures are drawn again and again, each against a reference that is drawn anew too, and the
+deviations from its mean over unshifted images. What is unusual is found by trying it: streams of the
+reference's own images are drawn again and again, each against a reference that is drawn anew too, and the
 threshold is what all numbers together, at all looks at a stream, exceed in one stream of a hundred.
 """
 
@@ -23,17 +23,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ...images.statistics import STATISTICS, measure
-from ..prediction.runtime import Answer
+from ..prediction.runtime import Prediction
 
-WINDOW = 500  # pictures that are judged together
+WINDOW = 500  # images that are judged together
 LEAST = 100  # before so many came nothing is judged
-EVERY = 25  # pictures between two looks
-BINS = 32  # of each number, with as many of the reference's pictures in each
+EVERY = 25  # images between two looks
+BINS = 32  # of each number, with as many of the reference's images in each
 MOST_AXES = 16
-EMBEDDING = ("distance", "novelty")  # numbers of a picture that come of its embedding
-LEAST_PICTURES = 50  # that a reference can be made from
+EMBEDDING = ("distance", "novelty")  # numbers of an image that come of its embedding
+LEAST_IMAGES = 50  # that a reference can be made from
 STREAMS = 1000  # drawn to find the threshold
-STREAM = 2 * WINDOW  # pictures of each
+STREAM = 2 * WINDOW  # images of each
 FALSE_ALARMS = 0.01  # share of those streams that may raise one
 
 Array = NDArray[np.float64]
@@ -41,9 +41,9 @@ Array = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Counts:
-    """Pictures counted: all, by class `[..., K]`, by bin `[..., S, B]`; their places added up `[..., A]`."""
+    """Images counted: all, by class `[..., K]`, by bin `[..., S, B]`; their places added up `[..., A]`."""
 
-    pictures: Array
+    images: Array
     classes: Array
     bins: Array
     places: Array
@@ -51,15 +51,15 @@ class Counts:
 
 @dataclass(frozen=True)
 class Reference:
-    """What usual pictures are like to one model.
+    """What usual images are like to one model.
 
     Attributes:
         sha256: of the model's graph.
         classes: their names.
-        pictures: that it was made from.
+        images: that it was made from.
         numbers: names of the numbers with bins, S of them, in the order of a row.
         edges: between the bins, `[S, B-1]`.
-        shares: of the reference's pictures in the bins, `[S, B]`.
+        shares: of the reference's images in the bins, `[S, B]`.
         class_shares: `[K]`.
         centre: mean of the embeddings, `[D]`; D is 0 where the graph gives none.
         axes: from an embedding to its place, `[A, D]`: the places have mean 0 and deviation 1.
@@ -69,7 +69,7 @@ class Reference:
 
     sha256: str
     classes: tuple[str, ...]
-    pictures: int
+    images: int
     numbers: tuple[str, ...]
     edges: Array
     shares: Array
@@ -90,11 +90,11 @@ class Reference:
         """Numbers in a row."""
         return 1 + len(self.numbers) + len(self.axes)
 
-    def describe(self, pixels: NDArray[np.uint8], answer: Answer) -> NDArray[np.float32]:
-        """Return the rows, float32 `[N, columns]`, of pictures uint8 `[N,H,W,C]` and what was answered."""
+    def describe(self, pixels: NDArray[np.uint8], answer: Prediction) -> NDArray[np.float32]:
+        """Return the rows, float32 `[N, columns]`, of images uint8 `[N,H,W,C]` and what was answered."""
         return self.rows(measure(pixels), answer)
 
-    def rows(self, measured: NDArray[np.float32], answer: Answer) -> NDArray[np.float32]:
+    def rows(self, measured: NDArray[np.float32], answer: Prediction) -> NDArray[np.float32]:
         """Return the same of what `measure` says."""
         every = _numbers(measured, answer, self.centre, self.axes)
         best = answer.probabilities.argmax(axis=1)
@@ -113,7 +113,7 @@ class Reference:
 
         Raises KeyError or ValueError where it is of another model, or was written without a reference.
         """
-        told = {"confidence": line["probability"], **line["picture"], **line["embedding"]}
+        told = {"confidence": line["probability"], **line["image"], **line["embedding"]}
         row = [
             float(self.classes.index(line["class"])),
             *(float(told[name]) for name in self.numbers),
@@ -141,7 +141,7 @@ class Reference:
         return Counts(np.array(float(len(rows))), *(np.asarray(part.sum(axis=0), np.float64) for part in one))
 
     def _own(self) -> Counts:
-        total = float(self.pictures)
+        total = float(self.images)
         return Counts(
             np.array(total), total * self.class_shares, total * self.shares, np.zeros(len(self.axes))
         )
@@ -158,22 +158,22 @@ class Reference:
 
 def make_reference(
     pixels: NDArray[np.uint8],
-    answer: Answer,
+    answer: Prediction,
     *,
     classes: Sequence[str],
     sha256: str,
     held_out: bool = True,
     seed: int = 0,
 ) -> Reference:
-    """Return the reference for pictures uint8 `[N,H,W,C]` and what the served graph says of them.
+    """Return the reference for images uint8 `[N,H,W,C]` and what the served graph says of them.
 
-    Without `held_out` the net was trained on the pictures, to which it is then surer than to new ones; so the
-    confidence and the embedding are left out. So is a number that is the same for all pictures.
+    Without `held_out` the net was trained on the images, to which it is then surer than to new ones; so the
+    confidence and the embedding are left out. So is a number that is the same for all images.
 
-    Raises ValueError for fewer than `LEAST_PICTURES`.
+    Raises ValueError for fewer than `LEAST_IMAGES`.
     """
-    if len(pixels) < LEAST_PICTURES:
-        raise ValueError(f"{len(pixels)} pictures are too few for a reference; needed: {LEAST_PICTURES}")
+    if len(pixels) < LEAST_IMAGES:
+        raise ValueError(f"{len(pixels)} images are too few for a reference; needed: {LEAST_IMAGES}")
     if not held_out:
         answer = answer._replace(embedding=None)
     centre, axes = _main_axes(answer.embedding)
@@ -196,7 +196,7 @@ def make_reference(
     return Reference(
         sha256=sha256,
         classes=tuple(classes),
-        pictures=len(pixels),
+        images=len(pixels),
         numbers=tuple(kept),
         edges=edges,
         shares=one_hot[1].mean(axis=0),
@@ -248,21 +248,21 @@ def _main_axes(embedding: NDArray[np.float32] | None) -> tuple[Array, Array]:
     return centre, directions[:count] / deviations[:count, None]
 
 
-def _places(answer: Answer, centre: Array, axes: Array) -> Array:
+def _places(answer: Prediction, centre: Array, axes: Array) -> Array:
     if answer.embedding is None or not len(axes):
         return np.zeros((len(answer.probabilities), 0))
     return np.asarray((answer.embedding - centre) @ axes.T)
 
 
 def _numbers(
-    measured: NDArray[np.float32], answer: Answer, centre: Array, axes: Array
+    measured: NDArray[np.float32], answer: Prediction, centre: Array, axes: Array
 ) -> dict[str, NDArray[Any]]:
     numbers: dict[str, NDArray[Any]] = {"confidence": answer.probabilities.max(axis=1)}
     numbers |= dict(zip(STATISTICS, measured.T, strict=True))
     if answer.embedding is not None and len(axes):
         places = _places(answer, centre, axes)
         numbers["distance"] = np.sqrt((places**2).mean(axis=1))
-        # what the axes leave of it: of pictures unlike any that were seen there is much
+        # what the axes leave of it: of images unlike any that were seen there is much
         scale = np.linalg.norm(axes, axis=1)
         along = (places**2 / scale**2).sum(axis=1)
         whole = ((answer.embedding - centre) ** 2).sum(axis=1)
@@ -285,13 +285,13 @@ def _one_hot(rows: NDArray[np.float32], edges: Array, classes: int) -> tuple[Any
 
 def _compare(window: Counts, reference: Counts) -> Array:
     """Return the statistics `[..., J]` between what is counted in a window and in a reference."""
-    n, m = window.pictures, reference.pictures
+    n, m = window.images, reference.images
     both = (n * m / (n + m))[..., None]
-    # a class that the reference lacks counts as half a picture
+    # a class that the reference lacks counts as half an image
     shares = (reference.classes + 0.5) / (m[..., None] + 0.5 * reference.classes.shape[-1])
     mix = ((window.classes / n[..., None] - shares) ** 2 / shares).sum(axis=-1, keepdims=True) * both
     below, expected = (
-        np.cumsum(counts.bins, axis=-1)[..., :-1] / counts.pictures[..., None, None]
+        np.cumsum(counts.bins, axis=-1)[..., :-1] / counts.images[..., None, None]
         for counts in (window, reference)
     )
     weights = np.maximum(expected * (1 - expected), 0.5 / m[..., None, None])
@@ -306,16 +306,16 @@ def _compare(window: Counts, reference: Counts) -> Array:
 def _unshifted(one_hot: tuple[Any, Any, Any], generator: np.random.Generator) -> Array:
     """Return the cube root of each statistic's largest value in unshifted streams, `[STREAMS, J]`.
 
-    The streams are of the reference's pictures, looked at as the service does, from `LEAST` pictures on.
+    The streams are of the reference's images, looked at as the service does, from `LEAST` images on.
     """
     total = len(one_hot[0])
     flat = np.concatenate([part.reshape(total, -1) for part in one_hot], axis=1).astype(np.float32)
     widths = np.cumsum([part.reshape(total, -1).shape[1] for part in one_hot])[:-1]
     shape = one_hot[1].shape[1:]
 
-    def counts(pictures: Array, sums: Array) -> Counts:
+    def counts(images: Array, sums: Array) -> Counts:
         classes, bins, places = np.split(sums, widths, axis=-1)
-        return Counts(pictures, classes, bins.reshape(*bins.shape[:-1], *shape), places)
+        return Counts(images, classes, bins.reshape(*bins.shape[:-1], *shape), places)
 
     looks = np.arange(LEAST, STREAM + 1, EVERY) // EVERY
     starts = np.maximum(0, looks - WINDOW // EVERY)

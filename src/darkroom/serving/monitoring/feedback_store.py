@@ -1,4 +1,4 @@
-"""Pictures with what people say they are of, kept for review in a folder that the operator names."""
+"""Images with what people say they are of, kept for review in a folder that the operator names."""
 
 import fcntl
 import hashlib
@@ -16,10 +16,10 @@ SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg"}  # by Pillow's format; else its name
 
 
 class FeedbackStore:
-    """A folder with pictures, named by their SHA-256, and `feedback.jsonl` with a line each.
+    """A folder with images, named by their SHA-256, and `feedback.jsonl` with a line each.
 
-    Any number of processes may write it. A line is there only when its picture is. A crash can leave a
-    part of a line, which the next write ends and readers pass over, or a picture without a line.
+    Any number of processes may write it. A line is there only when its image is. A crash can leave a
+    part of a line, which the next write ends and readers pass over, or an image without a line.
     """
 
     def __init__(self, folder: Path, *, limit: int) -> None:
@@ -27,7 +27,7 @@ class FeedbackStore:
 
         Args:
             folder: where all is kept.
-            limit: bytes that pictures and lines together may take.
+            limit: bytes that images and lines together may take.
 
         Raises:
             OSError: the folder cannot be made.
@@ -36,30 +36,30 @@ class FeedbackStore:
         self.lines = folder / "feedback.jsonl"
         self._lock = threading.Lock()
         self._forget()
-        (folder / "pictures").mkdir(parents=True, exist_ok=True)
+        (folder / "images").mkdir(parents=True, exist_ok=True)
 
     def _forget(self) -> None:
         self._read = self._bytes = self._file = 0
-        self._known: dict[str, set[str | None]] = {}  # classes said, by picture
+        self._known: dict[str, set[str | None]] = {}  # classes said, by image
 
-    def keep(self, picture: bytes, *, kind: str, said: str | None, about: Mapping[str, Any]) -> bool:
-        """Keep what somebody says that a picture is of.
+    def keep(self, image: bytes, *, kind: str, said: str | None, about: Mapping[str, Any]) -> bool:
+        """Keep what somebody says that an image is of.
 
         Args:
-            picture: the file as it came.
+            image: the file as it came.
             kind: Pillow's name of its format.
             said: its class; None is none of the model's.
             about: what else the line is to tell.
 
         Returns:
-            False where the same was said of the same picture before; then nothing is written.
+            False where the same was said of the same image before; then nothing is written.
 
         Raises:
             RequestError: 507, the folder is full or cannot be written.
         """
-        sha256 = hashlib.sha256(picture).hexdigest()
-        path = self.folder / "pictures" / (sha256 + SUFFIXES.get(kind, "." + kind.lower()))
-        told = {"picture": f"pictures/{path.name}", "sha256": sha256, "bytes": len(picture), "class": said}
+        sha256 = hashlib.sha256(image).hexdigest()
+        path = self.folder / "images" / (sha256 + SUFFIXES.get(kind, "." + kind.lower()))
+        told = {"image": f"images/{path.name}", "sha256": sha256, "bytes": len(image), "class": said}
         line = json.dumps({**told, **about}, ensure_ascii=False).encode() + b"\n"
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
@@ -68,7 +68,7 @@ class FeedbackStore:
                 torn = self._catch_up(file)
                 if said in self._known.get(sha256, ()):
                     return False
-                new = 0 if sha256 in self._known else len(picture)
+                new = 0 if sha256 in self._known else len(image)
                 if self._bytes + new + len(line) > self.limit:
                     raise RequestError(
                         507,
@@ -77,7 +77,7 @@ class FeedbackStore:
                         "the service can make room: review it, or set DARKROOM_FEEDBACK_MB.",
                     )
                 if new:
-                    _write(path, picture)
+                    _write(path, image)
                 file.write(b"\n" + line if torn else line)
                 file.flush()
                 os.fsync(file.fileno())

@@ -20,12 +20,12 @@ from ...images.statistics import STATISTICS, measure
 from ..metrics import LOG_DROPPED, LOGGED
 from ..prediction.engine import Classified, File
 from ..prediction.model import Classifier
-from ..prediction.runtime import Answer
+from ..prediction.runtime import Prediction
 from .prediction_log import PredictionLog
 from .recent_predictions import Drift
 
 GATHER_SECONDS = 0.25  # what comes within is worked on together; a kill loses as much
-HELD_BYTES = 16_000_000  # of pictures that wait; beyond, answers are left out
+HELD_BYTES = 16_000_000  # of images that wait; beyond, answers are left out
 SAY_SECONDS = 60.0  # between two complaints of the same kind
 
 log = logging.getLogger("darkroom")
@@ -33,16 +33,16 @@ log = logging.getLogger("darkroom")
 
 @dataclass(frozen=True)
 class Seen:
-    """The pictures of one request, uint8 `[N,H,W,C]`, with what was answered."""
+    """The images of one request, uint8 `[N,H,W,C]`, with what was answered."""
 
     time: float
     route: str
     pixels: NDArray[np.uint8]
-    answer: Answer
+    answer: Prediction
     files: Sequence[File]
 
 
-class Watch:
+class Monitor:
     """A thread that looks at what was answered. It never holds a request up, and never fails one."""
 
     def __init__(
@@ -50,7 +50,7 @@ class Watch:
         classifier: Classifier,
         *,
         store: PredictionLog | None = None,
-        keep_pictures: bool = False,
+        keep_images: bool = False,
         drift: Drift | None = None,
     ) -> None:
         """Start the thread.
@@ -58,10 +58,10 @@ class Watch:
         Args:
             classifier: what answers.
             store: where the lines go, if anywhere.
-            keep_pictures: whether a line holds the picture, as the model sees it.
-            drift: whose window gets a row a picture, if any.
+            keep_images: whether a line holds the image, as the model sees it.
+            drift: whose window gets a row an image, if any.
         """
-        self._classifier, self._store, self._keep_pictures = classifier, store, keep_pictures
+        self._classifier, self._store, self._keep_images = classifier, store, keep_images
         self.drift = drift
         self._waiting: deque[Seen] = deque()
         self._bytes = 0
@@ -126,7 +126,7 @@ class Watch:
             )
 
     def _look(self, batch: list[Seen]) -> None:
-        answer = Answer.joined([seen.answer for seen in batch])
+        answer = Prediction.joined([seen.answer for seen in batch])
         measured = measure(np.concatenate([seen.pixels for seen in batch]))
         rows = None
         if self.drift is not None:
@@ -155,13 +155,13 @@ class Watch:
             "model": {"name": classifier.name, "version": classifier.version},
             "class": classifier.classes[best],
             "probability": round(probability, 7),  # most are near 1: fewer digits would make them equal
-            "sure": classifier.is_sure(probability),
-            "picture": dict(zip(STATISTICS, _rounded(measured), strict=True)),
+            "confident": classifier.is_confident(probability),
+            "image": dict(zip(STATISTICS, _rounded(measured), strict=True)),
             "upload": seen.files[number]._asdict(),
         }
         if self.drift is not None and row is not None:
             entry["embedding"] = self.drift.reference.summary(row)
-        if self._keep_pictures:
+        if self._keep_images:
             entry["png"] = base64.b64encode(to_png(seen.pixels[number])).decode()
         return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
 

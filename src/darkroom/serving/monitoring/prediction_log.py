@@ -1,4 +1,4 @@
-"""The prediction log: a line of JSON for each picture, in a folder that never outgrows its limit."""
+"""The prediction log: a line of JSON for each image, in a folder that never outgrows its limit."""
 
 import errno
 import fcntl

@@ -1,4 +1,4 @@
-"""The last pictures that all workers of a service answered, as rows of numbers in a file that they share."""
+"""The last images that all workers of a service answered, as rows of numbers in a file that they share."""
 
 import fcntl
 import mmap
@@ -22,7 +22,7 @@ SLOTS = WINDOW + EVERY  # so that a whole window ends at the last look, whatever
 _COUNT = struct.Struct("q")
 
 
-class Window:
+class RecentPredictions:
     """A ring of rows float32, and how many there ever were.
 
     Workers take turns. One that is killed while it writes leaves at most rows that the next ones replace:
@@ -54,7 +54,7 @@ class Window:
             _COUNT.pack_into(self._map, 0, count + len(rows))
 
     def last(self) -> tuple[int, NDArray[np.float32]]:
-        """Return how many pictures there were at the last look, and the rows of the window that it saw."""
+        """Return how many images there were at the last look, and the rows of the window that it saw."""
         with self._turn():
             (count,) = _COUNT.unpack_from(self._map, 0)
             seen = count // EVERY * EVERY
@@ -73,16 +73,16 @@ class Window:
 class Drift(Collector):
     """The figures of a window beside a reference, computed when somebody asks, whichever worker that is."""
 
-    def __init__(self, reference: Reference, window: Window) -> None:
+    def __init__(self, reference: Reference, window: RecentPredictions) -> None:
         """Compare `window` with `reference`."""
         self.reference, self.window = reference, window
         self._at, self._scores = -1, dict[str, float]()
 
     def collect(self) -> Iterator[Metric]:
-        """Yield the gauges; the scores only from `LEAST` pictures on."""
+        """Yield the gauges; the scores only from `LEAST` images on."""
         seen, rows = self.window.last()
         yield GaugeMetricFamily(
-            "darkroom_drift_pictures", "Pictures in the window that drift is told of", value=len(rows)
+            "darkroom_drift_images", "Images in the window that drift is told of", value=len(rows)
         )
         if len(rows) < LEAST:
             return
@@ -91,7 +91,7 @@ class Drift(Collector):
         scores = self._scores
         yield GaugeMetricFamily(
             "darkroom_drift",
-            "Drift of the last pictures from the reference, the largest score: 0 as usual, alarm from 1 on",
+            "Drift of the last images from the reference, the largest score: 0 as usual, alarm from 1 on",
             value=max(scores.values()),
         )
         by_statistic = GaugeMetricFamily(

@@ -1,5 +1,5 @@
 "use strict";
-// The camera: what it sees is classified over and over until a picture is taken or it is closed.
+// The camera: what it sees is classified over and over until an image is taken or it is closed.
 
 (() => {
   const BETWEEN = 0.25; // seconds from an answer to the next frame
@@ -41,7 +41,7 @@
     byId("file").disabled = live;
   }
 
-  // Close it and, where it was open, go back to the state before the first picture.
+  // Close it and, where it was open, go back to the state before the first image.
   function close() {
     if (!stream) return;
     for (const track of stream.getTracks()) track.stop();
@@ -49,7 +49,7 @@
     byId("video").srcObject = null;
     reveal(false);
     if (!shown || shown.live) {
-      clearPrint("Waiting for a picture");
+      clearPrint("Waiting for an image");
       byId("photo").hidden = true;
       byId("unshown").hidden = true;
       byId("empty").hidden = false;
@@ -97,7 +97,7 @@
   };
   byId("take").onclick = async () => {
     const file = await still(4000);
-    await classify([{ file, name: "camera picture" }]);
+    await classify([{ file, name: "camera image" }]);
     byId("camera").focus();
   };
   addEventListener("classify", close);

@@ -26,7 +26,7 @@ function operation(path, method, what, schemas) {
     const field = Object.keys(form)[0];
     article.append(make("h3", "Form"), table(Object.entries(form).map(([name, s]) => [name, s.description || ""])));
     if (what.parameters) article.append(make("h3", "Query"), table(what.parameters.map((p) => [p.name, `${p.description} From ${p.schema.minimum} to ${p.schema.maximum}, ${p.schema.default} if not given.`])));
-    article.append(make("h3", "Try it"), make("pre", `curl -F ${field}=@picture.png ${location.origin}${path}`));
+    article.append(make("h3", "Try it"), make("pre", `curl -F ${field}=@image.png ${location.origin}${path}`));
   }
   article.append(make("h3", "Answers"), table(Object.entries(what.responses).map(([status, r]) => [status, r.description])));
   const good = (what.responses["200"].content || {})["application/json"];

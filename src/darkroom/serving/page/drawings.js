@@ -1,5 +1,5 @@
 "use strict";
-// Example pictures, drawn here on a 256 × 256 canvas: no file, no network.
+// Example images, drawn here on a 256 × 256 canvas: no file, no network.
 
 const DRAWINGS = (() => {
   const gradient = (c, top, bottom, from = 0, to = 256) => {

@@ -1,5 +1,5 @@
 "use strict";
-// Heat maps: a grid of numbers, laid over the part of a picture that the model sees.
+// Heat maps: a grid of numbers, laid over the part of an image that the model sees.
 
 const HEAT = (() => {
   const SIDE = 96; // points to which a grid is drawn out before the browser enlarges it
@@ -32,7 +32,7 @@ const HEAT = (() => {
     return line(top) * (1 - down) + line(bottom) * down;
   };
 
-  // Draw `grid` on `canvas` as it lies over a picture of `wide` by `high`, of which the model sees the
+  // Draw `grid` on `canvas` as it lies over an image of `wide` by `high`, of which the model sees the
   // largest centred part of its own shape. `most` is the value that is drawn as the strongest.
   const draw = (canvas, grid, most, wide, high, model) => {
     const scale = 480 / Math.max(wide, high);

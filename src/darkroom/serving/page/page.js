@@ -5,13 +5,13 @@ const percent = (p) => (p * 100).toLocaleString("en", { minimumFractionDigits: 1
 const bytes = (n) => (n < 1e6 ? Math.max(1, Math.round(n / 1e3)) + " kB" : (n / 1e6).toFixed(1) + " MB");
 const pause = (seconds) => new Promise((done) => setTimeout(done, 1000 * seconds));
 
-const SHEET = 24; // pictures that the contact sheet holds
-const AT_ONCE = 64; // pictures taken of one choice
-const PATIENCE = 10; // seconds at most that a busy service is waited for before a picture is tried again
+const SHEET = 24; // images that the contact sheet holds
+const AT_ONCE = 64; // images taken of one choice
+const PATIENCE = 10; // seconds at most that a busy service is waited for before an image is tried again
 
 let model = null; // what GET /model answered
 let token = ""; // where the service asks for one; forgotten with the page
-let running = null; // the request in flight; a newer picture calls it off
+let running = null; // the request in flight; a newer image calls it off
 let shown = null; // what is on show: file, name, answer, and the class whose heat map is drawn
 let shots = []; // what the contact sheet holds, the newest first
 let photoUrl = null;
@@ -142,7 +142,7 @@ function drawHeat() {
 
 byId("heat-on").onchange = drawHeat;
 
-// --- the picture and the answer -----------------------------------------------------------------------
+// --- the image and the answer -----------------------------------------------------------------------
 
 function showPhoto(file, name) {
   if (photoUrl) URL.revokeObjectURL(photoUrl);
@@ -178,11 +178,11 @@ function develop(image) {
 function clearPrint(kicker) {
   shown = null;
   byId("print").dataset.state = "idle";
-  byId("print").dataset.sure = "yes";
+  byId("print").dataset.confident = "yes";
   byId("kicker").textContent = kicker;
   byId("name").textContent = "…";
   byId("name").classList.remove("long");
-  byId("sure").textContent = "";
+  byId("confident").textContent = "";
   byId("timing").textContent = "\u00a0";
   byId("spoken").textContent = byId("spoken").dataset.best = "";
   byId("seen").hidden = true;
@@ -191,13 +191,13 @@ function clearPrint(kicker) {
   offerFeedback();
 }
 
-// Ask for the answer to one picture. A service that has too much to do says when to come again.
+// Ask for the answer to one image. A service that has too much to do says when to come again.
 async function predict(file, signal) {
-  if (file.size > model.limits.picture_bytes)
-    throw new Error(`The file has ${bytes(file.size)}; at most ${bytes(model.limits.picture_bytes)} are accepted. Send a smaller picture.`);
+  if (file.size > model.limits.image_bytes)
+    throw new Error(`The file has ${bytes(file.size)}; at most ${bytes(model.limits.image_bytes)} are accepted. Send a smaller image.`);
   for (let attempt = 1; ; attempt++) {
     const form = new FormData();
-    form.append("picture", file, "picture");
+    form.append("image", file, "image");
     const response = await ask(`/predict?explain=true&k=${model.classes.length}`, { method: "POST", body: form, signal });
     const again = Number(response.headers.get("Retry-After"));
     if (![429, 503].includes(response.status) || !again || again > PATIENCE || attempt === 3) return answerOf(response);
@@ -206,9 +206,9 @@ async function predict(file, signal) {
   }
 }
 
-// Classify pictures, `{file, name}` each, one after the other. A bad one does not keep the rest back.
-async function classify(pictures) {
-  if (!model || !pictures.length) return;
+// Classify images, `{file, name}` each, one after the other. A bad one does not keep the rest back.
+async function classify(images) {
+  if (!model || !images.length) return;
   if (running) running.abort();
   running = new AbortController();
   const mine = running;
@@ -216,8 +216,8 @@ async function classify(pictures) {
   byId("error").hidden = true;
   const failed = [];
   let good = null;
-  if (pictures.length > AT_ONCE) failed.push(`These are ${pictures.length} pictures; the first ${AT_ONCE} were taken.`);
-  const taken = pictures.slice(0, AT_ONCE);
+  if (images.length > AT_ONCE) failed.push(`These are ${images.length} images; the first ${AT_ONCE} were taken.`);
+  const taken = images.slice(0, AT_ONCE);
   for (const [index, { file, name }] of taken.entries()) {
     shown = null;
     press(name);
@@ -228,7 +228,7 @@ async function classify(pictures) {
     drawHeat();
     try {
       const answer = await predict(file, mine.signal);
-      if (mine !== running) return; // a newer picture took over
+      if (mine !== running) return; // a newer image took over
       good = { file, name, answer, picked: 0 };
       remember(good);
       showAnswer(good);
@@ -252,23 +252,23 @@ async function classify(pictures) {
 function showAnswer(entry) {
   const { answer } = entry;
   const [best] = answer.classes;
-  const unsure = answer.sure === false; // null: nobody measured from when on this model is sure
+  const uncertain = answer.confident === false; // null: nobody measured from when on this model is confident
   shown = entry;
   byId("print").dataset.state = "done";
-  byId("print").dataset.sure = unsure ? "no" : "yes";
-  byId("kicker").textContent = unsure ? "The model is" : "Most likely";
-  byId("name").textContent = unsure ? "Not sure" : best.class;
-  byId("name").classList.toggle("long", !unsure && best.class.length > 8);
-  byId("sure").textContent = unsure ? `It could be ${perhaps(answer.classes)}` : percent(best.probability);
+  byId("print").dataset.confident = uncertain ? "no" : "yes";
+  byId("kicker").textContent = uncertain ? "The model is" : "Most likely";
+  byId("name").textContent = uncertain ? "Uncertain" : best.class;
+  byId("name").classList.toggle("long", !uncertain && best.class.length > 8);
+  byId("confident").textContent = uncertain ? `It could be ${perhaps(answer.classes)}` : percent(best.probability);
   byId("seen").src = answer.input;
-  byId("seen").alt = `The picture as the model sees it, ${model.width} by ${model.height} pixels`;
+  byId("seen").alt = `The image as the model sees it, ${model.width} by ${model.height} pixels`;
   byId("seen").hidden = false;
   if (!entry.live) develop(byId("seen"));
   byId("unshown").hidden = !byId("photo").hidden || Boolean(entry.live);
   fillBars(answer.classes, Boolean(answer.heat), entry.picked);
   byId("timing").textContent = `${answer.milliseconds.toFixed(1)} ms on the server · ${answer.model.name} version ${answer.model.version}`;
   const spoken = answer.classes.slice(0, 3).map((c) => `${c.class}, ${percent(c.probability)}`).join("; ");
-  const words = unsure ? `Not sure. It could be ${perhaps(answer.classes)}` : `Most likely ${spoken}`;
+  const words = uncertain ? `Uncertain. It could be ${perhaps(answer.classes)}` : `Most likely ${spoken}`;
   // of the camera only what changes: else a reader would never come to an end
   if (!entry.live || byId("spoken").dataset.best !== verdict(entry)) byId("spoken").textContent = words;
   byId("spoken").dataset.best = verdict(entry);
@@ -276,7 +276,7 @@ function showAnswer(entry) {
   offerFeedback();
 }
 
-const verdict = ({ answer }) => (answer.sure === false ? "Not sure" : answer.classes[0].class);
+const verdict = ({ answer }) => (answer.confident === false ? "Uncertain" : answer.classes[0].class);
 
 // The classes at least half as likely as the first, at most three: "cat (48.0 %) or dog (31.0 %)".
 function perhaps(classes) {
@@ -368,7 +368,7 @@ byId("wrong-form").onsubmit = async (event) => {
   const { options, selectedIndex } = byId("truth");
   const none = selectedIndex === options.length - 1; // a class may have that name too
   const form = new FormData();
-  form.append("picture", entry.file, "picture");
+  form.append("image", entry.file, "image");
   form.append("class", none ? "" : options[selectedIndex].value);
   byId("error").hidden = true;
   try {
@@ -376,11 +376,11 @@ byId("wrong-form").onsubmit = async (event) => {
     entry.thanks = none ? "Thank you. Kept as none of these." : `Thank you. Kept as ${options[selectedIndex].text}.`;
     if (entry === shown) offerFeedback();
   } catch (error) {
-    fail(`The picture was not kept: ${told(error)}`);
+    fail(`The image was not kept: ${told(error)}`);
   }
 };
 
-// --- where pictures come from ---------------------------------------------------------------------------
+// --- where images come from ---------------------------------------------------------------------------
 
 function showExamples() {
   const names = model.classes.filter((name) => drawingOf(name)).slice(0, 20);
@@ -406,7 +406,7 @@ function showExamples() {
   );
 }
 
-const NOT_A_FILE = "That was no picture file. Links are not opened: save the picture and drop the file.";
+const NOT_A_FILE = "That was no image file. Links are not opened: save the image and drop the file.";
 const named = (files, rename = (name) => name) => [...files].map((file) => ({ file, name: rename(file.name) }));
 
 byId("file").onchange = (event) => {
@@ -433,7 +433,7 @@ addEventListener("drop", (event) => {
 });
 addEventListener("paste", (event) => {
   if (event.target === byId("token")) return;
-  const pasted = (name) => (name === "image.png" ? "pasted picture" : name);
+  const pasted = (name) => (name === "image.png" ? "pasted image" : name);
   if (event.clipboardData.files.length) classify(named(event.clipboardData.files, pasted));
   else fail(NOT_A_FILE);
 });

@@ -1,4 +1,4 @@
-"""Pictures of several requests, predicted together while the model is busy anyway."""
+"""Images of several requests, predicted together while the model is busy anyway."""
 
 import asyncio
 from collections import deque
@@ -9,18 +9,18 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
-from ..metrics import BATCH_PICTURES, MODEL_SECONDS
+from ..metrics import BATCH_IMAGES, MODEL_SECONDS
 from .model import Classifier
-from .runtime import BATCHES, Answer
+from .runtime import BATCHES, Prediction
 
-FIRST_GUESS = 0.005  # seconds a picture, until some were measured
+FIRST_GUESS = 0.005  # seconds an image, until some were measured
 MEMORY = 0.1  # weight of the newest measurement
 
 
 @dataclass
 class _Waiting:
-    pictures: NDArray[np.uint8]
-    done: asyncio.Future[Answer]
+    images: NDArray[np.uint8]
+    done: asyncio.Future[Prediction]
 
 
 class Batcher:
@@ -30,21 +30,21 @@ class Batcher:
     arrives while the thread works is predicted together next. Lives on one event loop.
 
     Attributes:
-        seconds_a_picture: that the model took lately.
+        seconds_per_image: that the model took lately.
     """
 
     def __init__(self, classifier: Classifier) -> None:
         """Start the thread, with nothing waiting."""
         self.classifier = classifier
-        self.seconds_a_picture = FIRST_GUESS
+        self.seconds_per_image = FIRST_GUESS
         self._waiting: deque[_Waiting] = deque()
         self._running = False
         self._thread = ThreadPoolExecutor(1, "predict")
 
-    async def explain(self, pictures: NDArray[np.uint8]) -> Answer:
-        """Return what the model says of uint8 `[N,H,W,C]` pictures."""
-        done: asyncio.Future[Answer] = asyncio.get_running_loop().create_future()
-        self._waiting.append(_Waiting(pictures, done))
+    async def explain(self, images: NDArray[np.uint8]) -> Prediction:
+        """Return what the model says of uint8 `[N,H,W,C]` images."""
+        done: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
+        self._waiting.append(_Waiting(images, done))
         self._start()
         return await done
 
@@ -61,35 +61,35 @@ class Batcher:
 
     def _next(self) -> list[_Waiting]:
         """Take from the front as many as make up one batch of a size that runs as it is."""
-        total = sum(len(item.pictures) for item in self._waiting)
+        total = sum(len(item.images) for item in self._waiting)
         target = next(size for size in BATCHES if size <= total)
         batch = [self._waiting.popleft()]
-        count = len(batch[0].pictures)
-        while self._waiting and count + len(self._waiting[0].pictures) <= target:
+        count = len(batch[0].images)
+        while self._waiting and count + len(self._waiting[0].images) <= target:
             item = self._waiting.popleft()
             if not item.done.done():
                 batch.append(item)
-                count += len(item.pictures)
+                count += len(item.images)
         return batch
 
-    def _predict(self, batch: list[_Waiting]) -> tuple[Answer, float]:
+    def _predict(self, batch: list[_Waiting]) -> tuple[Prediction, float]:
         start = perf_counter()
-        pictures = batch[0].pictures if len(batch) == 1 else np.concatenate([b.pictures for b in batch])
-        answer = self.classifier.explain(pictures)
+        images = batch[0].images if len(batch) == 1 else np.concatenate([b.images for b in batch])
+        answer = self.classifier.explain(images)
         took = perf_counter() - start
-        BATCH_PICTURES.observe(len(pictures))
+        BATCH_IMAGES.observe(len(images))
         MODEL_SECONDS.observe(took)
-        return answer, took / len(pictures)
+        return answer, took / len(images)
 
-    def _finished(self, batch: list[_Waiting], work: "asyncio.Future[tuple[Answer, float]]") -> None:
+    def _finished(self, batch: list[_Waiting], work: "asyncio.Future[tuple[Prediction, float]]") -> None:
         self._running = False
         error = work.exception()
         if error is None:
             answer, seconds = work.result()
-            self.seconds_a_picture += MEMORY * (seconds - self.seconds_a_picture)
+            self.seconds_per_image += MEMORY * (seconds - self.seconds_per_image)
         start = 0
         for item in batch:
-            stop = start + len(item.pictures)
+            stop = start + len(item.images)
             if not item.done.done():
                 if error is not None:
                     item.done.set_exception(error)

@@ -1,4 +1,4 @@
-"""From the bytes of pictures to probabilities: decoding and the model, each off the event loop."""
+"""From the bytes of images to probabilities: decoding and the model, each off the event loop."""
 
 import asyncio
 import time
@@ -12,17 +12,17 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from ...images.decoding import load
-from ...images.formats import PictureError, open_picture
+from ...images.formats import ImageError, open_image
 from ...images.resizing import to_model_input
 from ..errors import too_busy
 from ..http.uploads import Memory
 from ..metrics import DECODE_SECONDS, WAITING
 from .batching import MEMORY, Batcher
 from .model import Classifier
-from .runtime import Answer
+from .runtime import Prediction
 
-LARGE_PIXELS = 2_000_000  # pictures of a request together; from here on decoding takes a while
-MAX_LARGE = 4  # requests with large pictures at once; each takes some hundred megabytes while it is decoded
+LARGE_PIXELS = 2_000_000  # images of a request together; from here on decoding takes a while
+MAX_LARGE = 4  # requests with large images at once; each takes some hundred megabytes while it is decoded
 
 G = TypeVar("G")
 R = TypeVar("R")
@@ -38,7 +38,7 @@ class File(NamedTuple):
 
 
 class Classified(NamedTuple):
-    """The pictures of one request, classified.
+    """The images of one request, classified.
 
     Attributes:
         pixels: as the model sees them, uint8 `[N,H,W,C]`.
@@ -48,7 +48,7 @@ class Classified(NamedTuple):
     """
 
     pixels: NDArray[np.uint8]
-    answer: Answer
+    answer: Prediction
     seconds: float
     files: list[File]
 
@@ -56,7 +56,7 @@ class Classified(NamedTuple):
 class Engine:
     """The model with all that waits for it. Lives on one event loop.
 
-    Small pictures are decoded in one thread, large ones in another, so that nobody waits behind a
+    Small images are decoded in one thread, large ones in another, so that nobody waits behind a
     photograph; the model has a third.
 
     Attributes:
@@ -75,7 +75,7 @@ class Engine:
         self._batcher = Batcher(classifier)
         self._queue_seconds = queue_seconds
         self._admitted = self._large = 0
-        self._decoding = 0.0  # seconds a small picture, lately
+        self._decoding = 0.0  # seconds a small image, lately
         self._decoder, self._large_decoder = (
             ThreadPoolExecutor(1, name) for name in ("decode", "decode-large")
         )
@@ -86,64 +86,60 @@ class Engine:
         Raises:
             RequestError: 503 with Retry-After.
         """
-        seconds = self._admitted * (self._batcher.seconds_a_picture + self._decoding)
+        seconds = self._admitted * (self._batcher.seconds_per_image + self._decoding)
         if seconds > self._queue_seconds:
             raise too_busy(
-                f"{self._admitted} pictures wait already, which takes about {seconds:.1f} seconds. "
+                f"{self._admitted} images wait already, which takes about {seconds:.1f} seconds. "
                 "Try again in a second."
             )
 
-    async def classify(
-        self, pictures: Sequence[bytes]
-    ) -> tuple[NDArray[np.uint8], NDArray[np.float32], float]:
-        """Classify the pictures of one request; return pixels, probabilities and seconds of `explain`."""
-        done = await self.explain(pictures)
+    async def classify(self, images: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.float32], float]:
+        """Classify the images of one request; return pixels, probabilities and seconds of `explain`."""
+        done = await self.explain(images)
         return done.pixels, done.answer.probabilities, done.seconds
 
-    async def explain(self, pictures: Sequence[bytes]) -> Classified:
-        """Classify the pictures of one request, with all that the model says of them.
+    async def explain(self, images: Sequence[bytes]) -> Classified:
+        """Classify the images of one request, with all that the model says of them.
 
         Raises:
-            PictureError: one cannot be used; of several, the message says which.
+            ImageError: one cannot be used; of several, the message says which.
             RequestError: there is no time for them.
         """
         self.check()
         start = time.perf_counter()
-        with self._admission(len(pictures)):
-            pixels, files = await self._decode(pictures)
+        with self._admission(len(images)):
+            pixels, files = await self._decode(images)
             DECODE_SECONDS.observe(time.perf_counter() - start)
             answer = await self._batcher.explain(pixels)
         return Classified(pixels, answer, time.perf_counter() - start, files)
 
     @contextmanager
-    def _admission(self, pictures: int) -> Iterator[None]:
-        self._admitted += pictures
-        WAITING.inc(pictures)
+    def _admission(self, images: int) -> Iterator[None]:
+        self._admitted += images
+        WAITING.inc(images)
         try:
             yield
         finally:
-            self._admitted -= pictures
-            WAITING.dec(pictures)
+            self._admitted -= images
+            WAITING.dec(images)
 
-    async def _decode(self, pictures: Sequence[bytes]) -> tuple[NDArray[np.uint8], list[File]]:
+    async def _decode(self, images: Sequence[bytes]) -> tuple[NDArray[np.uint8], list[File]]:
         loop = asyncio.get_running_loop()
         files: list[File] = []
-        pixels = np.empty((len(pictures), *self.classifier.shape), np.uint8)
+        pixels = np.empty((len(images), *self.classifier.shape), np.uint8)
 
         def small() -> list[Image.Image] | None:
             """Decode all, unless they are large; then return them opened."""
             start = time.perf_counter()
-            opened = [
-                _named(number, len(pictures), open_picture, data) for number, data in enumerate(pictures)
-            ]
+            opened = [_named(number, len(images), open_image, data) for number, data in enumerate(images)]
             files.extend(
                 File(str(image.format), image.width, image.height, len(data))
-                for image, data in zip(opened, pictures, strict=True)
+                for image, data in zip(opened, images, strict=True)
             )
             if sum(image.width * image.height for image in opened) > LARGE_PIXELS:
                 return opened
             self._fill(pixels, opened)
-            took = (time.perf_counter() - start) / len(pictures)
+            took = (time.perf_counter() - start) / len(images)
             self._decoding += MEMORY * (took - self._decoding)
             return None
 
@@ -151,9 +147,7 @@ class Engine:
         if opened is None:
             return pixels, files
         if self._large >= MAX_LARGE:
-            raise too_busy(
-                f"{self._large} large pictures are being decoded. Try again, or send them smaller."
-            )
+            raise too_busy(f"{self._large} large images are being decoded. Try again, or send them smaller.")
         self._large += 1
         try:
             await loop.run_in_executor(self._large_decoder, self._fill, pixels, opened)
@@ -171,11 +165,11 @@ class Engine:
 
 
 def _named(number: int, count: int, work: Callable[[G], R], given: G) -> R:
-    """Return `work(given)`; where it fails and there are several pictures, say which it was."""
+    """Return `work(given)`; where it fails and there are several images, say which it was."""
     try:
         return work(given)
-    except PictureError as error:
+    except ImageError as error:
         if count == 1:
             raise
-        where = f"Picture {number + 1} of {count}: {error.message} Nothing was classified."
-        raise PictureError(error.code, where, error.status) from error
+        where = f"Image {number + 1} of {count}: {error.message} Nothing was classified."
+        raise ImageError(error.code, where, error.status) from error

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .runtime import BATCHES, Answer, Graph
+from .runtime import BATCHES, Graph, Prediction
 
 
 class Classifier:
@@ -17,10 +17,10 @@ class Classifier:
     Attributes:
         about: what `model.json` says.
         classes: names, in the order of the probabilities.
-        height, width, channels: of the pictures it takes.
+        height, width, channels: of the images it takes.
         precision: of the arithmetic: `bf16` where model.json allows it and the machine has it, else `fp32`.
         explains: whether it has heat maps.
-        sure_from: the confidence from which an answer counts as sure; None where none was fitted.
+        confident_from: the confidence from which an answer counts as confident; None where none was fitted.
         card: the page with the model card; None where the model has none.
     """
 
@@ -56,7 +56,7 @@ class Classifier:
         self.height, self.width, self.channels = (
             int(self.about[key]) for key in ("height", "width", "channels")
         )
-        self.sure_from = _share(self.about.get("sure_from"), description)
+        self.confident_from = _share(self.about.get("confident_from"), description)
         card = folder / "card.html"
         self.card: Path | None = card if card.is_file() else None
         self._graph = Graph(content, precision=_precision(self.about, description), threads=threads)
@@ -68,26 +68,26 @@ class Classifier:
             answer, heat, embedding = self.explain(np.zeros((size, *self.shape), np.uint8))
             if answer.shape != (size, len(self.classes)):
                 raise ValueError(
-                    f"{graph} answers {size} pictures with the shape {answer.shape}, but {description.name} "
+                    f"{graph} answers {size} images with the shape {answer.shape}, but {description.name} "
                     f"names {len(self.classes)} classes"
                 )
             if heat is not None and (heat.ndim != 4 or heat.shape[:2] != answer.shape):
                 raise ValueError(
-                    f"{graph} draws heat maps of the shape {heat.shape}; needed: one a picture and class"
+                    f"{graph} draws heat maps of the shape {heat.shape}; needed: one an image and class"
                 )
             if embedding is not None and (embedding.ndim != 2 or len(embedding) != size):
                 raise ValueError(
-                    f"{graph} gives embeddings of the shape {embedding.shape}; needed: one row a picture"
+                    f"{graph} gives embeddings of the shape {embedding.shape}; needed: one row an image"
                 )
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """Height, width and channels of one picture."""
+        """Height, width and channels of one image."""
         return self.height, self.width, self.channels
 
-    def is_sure(self, probability: float) -> bool | None:
-        """Tell whether a best class of this probability counts as sure; None without `sure_from`."""
-        return None if self.sure_from is None else probability >= self.sure_from
+    def is_confident(self, probability: float) -> bool | None:
+        """Say whether a prediction of this probability is confident; None without `confident_from`."""
+        return None if self.confident_from is None else probability >= self.confident_from
 
     def _check_input(self, graph: Path) -> None:
         name, kind, shape = self._graph.input
@@ -99,18 +99,18 @@ class Classifier:
         if shape[0] is not None:
             raise ValueError(f"{graph} has a fixed batch of {shape[0]}: export it with any batch size")
 
-    def predict(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the probabilities, float32 `[N, classes]`, of uint8 `[N,H,W,C]` pictures."""
-        return self.explain(pictures).probabilities
+    def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probabilities, float32 `[N, classes]`, of uint8 `[N,H,W,C]` images."""
+        return self.explain(images).probabilities
 
-    def explain(self, pictures: NDArray[np.uint8]) -> Answer:
+    def explain(self, images: NDArray[np.uint8]) -> Prediction:
         """Return what `predict` does, and what else the graph says, of the same run."""
-        if pictures.dtype != np.uint8 or pictures.ndim != 4 or pictures.shape[1:] != self.shape:
+        if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self.shape:
             raise ValueError(
-                f"pictures are {pictures.dtype} {pictures.shape}; needed: uint8 [N, "
+                f"images are {images.dtype} {images.shape}; needed: uint8 [N, "
                 f"{self.height}, {self.width}, {self.channels}]"
             )
-        return self._graph.explain(pictures)
+        return self._graph.explain(images)
 
 
 def _precision(about: dict[str, Any], description: Path) -> str:
@@ -125,13 +125,13 @@ def _precision(about: dict[str, Any], description: Path) -> str:
 
 
 def _share(value: Any, description: Path) -> float | None:
-    """Return `sure_from` as model.json has it, checked."""
+    """Return `confident_from` as model.json has it, checked."""
     if value is None:
         return None
     # bool is a kind of int, and Python's JSON knows NaN
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ValueError(
-            f"{description} says sure_from {value!r}; needed: a number from 0 to 1, or null where none was "
-            "fitted; run `dvc repro register` again"
+            f"{description} says confident_from {value!r}; needed: a number from 0 to 1, or null where none "
+            "was fitted; run `dvc repro register` again"
         )
     return float(value)

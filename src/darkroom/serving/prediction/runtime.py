@@ -22,8 +22,8 @@ BATCHES = (16, 8, 4, 2, 1)
 MORE = ("heat", "embedding")  # outputs that a graph may have beyond the first
 
 
-class Answer(NamedTuple):
-    """What a graph says of N pictures, float32; None where it has no such output.
+class Prediction(NamedTuple):
+    """What a graph says of N images, float32; None where it has no such output.
 
     Attributes:
         probabilities: `[N, classes]`.
@@ -35,15 +35,15 @@ class Answer(NamedTuple):
     heat: NDArray[np.float32] | None = None
     embedding: NDArray[np.float32] | None = None
 
-    def part(self, start: int, stop: int) -> "Answer":
-        """Return the answer for some of the pictures."""
-        return Answer(*(None if array is None else array[start:stop] for array in self))  # type: ignore[arg-type]
+    def part(self, start: int, stop: int) -> "Prediction":
+        """Return the answer for some of the images."""
+        return Prediction(*(None if array is None else array[start:stop] for array in self))  # type: ignore[arg-type]
 
     @staticmethod
-    def joined(answers: Sequence["Answer"]) -> "Answer":
+    def joined(answers: Sequence["Prediction"]) -> "Prediction":
         """Return several answers of one graph as one."""
         columns = zip(*answers, strict=True)
-        return Answer(*(None if arrays[0] is None else np.concatenate(arrays) for arrays in columns))  # type: ignore[arg-type]
+        return Prediction(*(None if arrays[0] is None else np.concatenate(arrays) for arrays in columns))  # type: ignore[arg-type]
 
 
 def computes_in_bf16() -> bool:
@@ -52,7 +52,7 @@ def computes_in_bf16() -> bool:
 
 
 class Graph:
-    """An ONNX graph from pictures to probabilities, and perhaps more, compiled for this machine's CPU.
+    """An ONNX graph from images to probabilities, and perhaps more, compiled for this machine's CPU.
 
     Attributes:
         precision: of its arithmetic, `bf16` or `fp32`.
@@ -105,29 +105,29 @@ class Graph:
         self._request = compiled.create_infer_request()
         self._lock = threading.Lock()
 
-    def run(self, pictures: NDArray[np.uint8]) -> NDArray[np.float32]:
-        """Return the probabilities, float32 `[N, classes]`, of uint8 `[N,H,W,C]` pictures.
+    def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        """Return the probabilities, float32 `[N, classes]`, of uint8 `[N,H,W,C]` images.
 
         One run at a time: threads wait for each other.
         """
-        return self.explain(pictures).probabilities
+        return self.explain(images).probabilities
 
-    def explain(self, pictures: NDArray[np.uint8]) -> Answer:
-        """Return all that the graph says of the pictures, of one run."""
+    def explain(self, images: NDArray[np.uint8]) -> Prediction:
+        """Return all that the graph says of the images, of one run."""
         parts = []
         places = {"probabilities": 0, **self._places}
         with self._lock:
-            for part in _parts(pictures):
+            for part in _parts(images):
                 answer = self._request.infer([part], share_inputs=True)  # no copy
                 arrays = {name: np.array(answer[place], dtype=np.float32) for name, place in places.items()}
-                parts.append(Answer(**arrays))
-        return Answer.joined(parts)
+                parts.append(Prediction(**arrays))
+        return Prediction.joined(parts)
 
 
-def _parts(pictures: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Cut pictures into batches of the sizes in `BATCHES`, the largest first."""
+def _parts(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
+    """Cut images into batches of the sizes in `BATCHES`, the largest first."""
     start = 0
-    while start < len(pictures):
-        size = next(size for size in BATCHES if size <= len(pictures) - start)
-        yield np.ascontiguousarray(pictures[start : start + size])
+    while start < len(images):
+        size = next(size for size in BATCHES if size <= len(images) - start)
+        yield np.ascontiguousarray(images[start : start + size])
         start += size

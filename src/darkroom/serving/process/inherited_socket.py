@@ -1,4 +1,4 @@
-"""`bentoml serve` on the keeper's listening socket.
+"""`bentoml serve` on the supervisor's listening socket.
 
 Run as `python -m darkroom.serving.process.inherited_socket FD TAG HOST PORT`.
 Processes that listen on one and the same socket share its queue of new connections. So when one of them
@@ -31,7 +31,7 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    """Ask the kernel for a SIGTERM when the keeper is gone, however it went."""
+    """Ask the kernel for a SIGTERM when the supervisor is gone, however it went."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 

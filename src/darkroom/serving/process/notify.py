@@ -1,6 +1,6 @@
 """Saying whether a worker is ready, as systemd defined it (sd_notify): a datagram to NOTIFY_SOCKET.
 
-Whoever starts the service listens there: systemd (`Type=notify`), or our own keeper.
+Whoever starts the service listens there: systemd (`Type=notify`), or our own supervisor.
 """
 
 import os

@@ -14,17 +14,17 @@ SHARED = share_folder(os.environ)
 
 # after the line above: they open files in that folder
 from ..http import connections  # noqa: E402
-from ..http.admission import Guard  # noqa: E402
+from ..http.admission import Admission  # noqa: E402
 from ..http.app import create_app  # noqa: E402
-from ..http.cancelled_uploads import Drain  # noqa: E402
+from ..http.cancelled_uploads import CancelledUploads  # noqa: E402
 from ..http.rate_limit import RateLimit  # noqa: E402
-from ..http.request_metrics import ROUTES, Meter  # noqa: E402
+from ..http.request_metrics import ROUTES, RequestMetrics  # noqa: E402
 from ..metrics import start_worker  # noqa: E402
 from ..monitoring.drift import read_reference  # noqa: E402
 from ..monitoring.feedback_store import FeedbackStore  # noqa: E402
-from ..monitoring.monitor import Watch  # noqa: E402
+from ..monitoring.monitor import Monitor  # noqa: E402
 from ..monitoring.prediction_log import PredictionLog  # noqa: E402
-from ..monitoring.recent_predictions import Drift, Window  # noqa: E402
+from ..monitoring.recent_predictions import Drift, RecentPredictions  # noqa: E402
 from ..prediction.engine import Engine  # noqa: E402
 from ..prediction.model import Classifier  # noqa: E402
 from ..settings import read_settings, usable_cores  # noqa: E402
@@ -68,7 +68,7 @@ async def web(scope: Scope, receive: Receive, send: Send) -> None:
 )
 @bentoml.asgi_app(web, path="/")
 class Darkroom:
-    """Classifies pictures. The routes are in app.py."""
+    """Classifies images. The routes are in app.py."""
 
     def __init__(self) -> None:
         """Load the model once, before the first request."""
@@ -78,8 +78,8 @@ class Darkroom:
             store = PredictionLog(settings.log, limit=settings.log_bytes) if settings.log else None
             drift = _drift(classifier)
             if store or drift:
-                app.state.watch = Watch(
-                    classifier, store=store, keep_pictures=settings.log_pictures, drift=drift
+                app.state.monitor = Monitor(
+                    classifier, store=store, keep_images=settings.log_images, drift=drift
                 )
             start_worker(classifier, routes=ROUTES)
             # what is loaded by now stays; looking through it for garbage, again and again, costs time
@@ -94,7 +94,7 @@ def _drift(classifier: Classifier) -> Drift | None:
         return None
     reference = read_reference(path, sha256=sha256)
     file = SHARED / f"window-{sha256[:12]}" if SHARED else None
-    return Drift(reference, Window(reference.columns, file))
+    return Drift(reference, RecentPredictions(reference.columns, file))
 
 
 def _rate_limit() -> RateLimit | None:
@@ -104,8 +104,8 @@ def _rate_limit() -> RateLimit | None:
 
 
 # bentoml.service makes a Service of the class
-Darkroom.add_asgi_middleware(Drain)  # type: ignore[attr-defined]
+Darkroom.add_asgi_middleware(CancelledUploads)  # type: ignore[attr-defined]
 Darkroom.add_asgi_middleware(  # type: ignore[attr-defined]
-    Guard, settings=settings, rate=_rate_limit()
+    Admission, settings=settings, rate=_rate_limit()
 )
-Darkroom.add_asgi_middleware(Meter)  # type: ignore[attr-defined]
+Darkroom.add_asgi_middleware(RequestMetrics)  # type: ignore[attr-defined]

@@ -1,4 +1,4 @@
-"""One port, one Bento after another: the keeper holds the listening socket while the Bentos change.
+"""One port, one Bento after another: the supervisor holds the listening socket while the Bentos change.
 
 It starts a Bento's server on its socket, waits until all workers are ready, and only then tells the server
 of the Bento before to end, which answers what it has accepted. Meanwhile both take new connections from the
@@ -27,8 +27,8 @@ READY_SECONDS = 120  # that a Bento's workers may take until all are ready
 TICK_SECONDS = 0.1
 
 
-class KeeperError(RuntimeError):
-    """The keeper cannot do what it is asked; the message says why and what to do."""
+class SupervisorError(RuntimeError):
+    """The supervisor cannot do what it is asked; the message says why and what to do."""
 
 
 @dataclass
@@ -61,7 +61,7 @@ class Generation:
             self.failure = lines.get("STATUS", "a worker failed, its output says why")
 
 
-class Keeper:
+class Supervisor:
     """Serves a Bento on a port, and changes it when asked.
 
     `ask` in another process talks to it: its address is in `<home>/serving/<port>.json`.
@@ -138,7 +138,7 @@ class Keeper:
             self._give_up(
                 coming,
                 f"{len(coming.workers)} of {self.workers} workers were ready after {READY_SECONDS} seconds. "
-                "A Bento built before there was a keeper says nothing: build it again",
+                "A Bento built before there was a supervisor says nothing: build it again",
             )
 
     def _start(self, tag: str) -> Generation:
@@ -154,7 +154,7 @@ class Keeper:
             ],
             env={**os.environ, "NOTIFY_SOCKET": str(address)},
             pass_fds=(fd,),
-            start_new_session=True,  # Ctrl+C is for the keeper, which ends them in order
+            start_new_session=True,  # Ctrl+C is for the supervisor, which ends them in order
         )
         generation = Generation(tag, process, notify)
         self._selector.register(notify, selectors.EVENT_READ, generation.hear)
@@ -247,14 +247,14 @@ def _kill(process: subprocess.Popen[bytes]) -> None:
 def served(home: Path, port: int) -> dict[str, Any]:
     """Return what is served on a port: `tag`, `before`, `pid`, `control`.
 
-    Raises KeeperError where nothing is.
+    Raises SupervisorError where nothing is.
     """
     path = home / "serving" / f"{port}.json"
     try:
         state: dict[str, Any] = read_json(path)
         os.kill(state["pid"], 0)
     except (OSError, ValueError) as error:
-        raise KeeperError(
+        raise SupervisorError(
             f"no service that can change its Bento runs on port {port} ({path}): start it with `make serve`"
         ) from error
     return state
@@ -267,17 +267,17 @@ def ask(home: Path, port: int, tag: str) -> dict[str, Any]:
         `tag`, `before` (the tag that was served) and `seconds` until it was ready.
 
     Raises:
-        KeeperError: there is no service, or it does not change; it serves on then as it did.
+        SupervisorError: there is no service, or it does not change; it serves on then as it did.
     """
     state = served(home, port)
-    with socket.socket(socket.AF_UNIX) as keeper:
-        keeper.settimeout(READY_SECONDS + 30)
+    with socket.socket(socket.AF_UNIX) as supervisor:
+        supervisor.settimeout(READY_SECONDS + 30)
         try:
-            keeper.connect(state["control"])
-            keeper.sendall(json.dumps({"tag": tag}).encode())
-            answer = json.loads(keeper.recv(4096))
+            supervisor.connect(state["control"])
+            supervisor.sendall(json.dumps({"tag": tag}).encode())
+            answer = json.loads(supervisor.recv(4096))
         except (OSError, ValueError) as error:
-            raise KeeperError(f"the service on port {port} does not answer ({error})") from error
+            raise SupervisorError(f"the service on port {port} does not answer ({error})") from error
     if "error" in answer:
-        raise KeeperError(answer["error"])
+        raise SupervisorError(answer["error"])
     return dict(answer)
