@@ -195,7 +195,9 @@ REVIEW = """
 import os, signal, sys, time
 from pathlib import Path
 from darkroom.files import sha256_file
-from darkroom.review import decide, export, keep, read_items
+from darkroom.feedback.corrections import export
+from darkroom.feedback.decisions import decide
+from darkroom.feedback.store import keep, read_items
 folder, into = map(Path, sys.argv[1:])
 longest = 0.5  # seconds of one that was not killed, as soon as there was one
 for line in sys.stdin:

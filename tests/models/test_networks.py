@@ -148,7 +148,7 @@ def test_a_seed_gives_the_same_weights() -> None:
 
 
 def test_what_is_unknown_is_refused() -> None:
-    with pytest.raises(ValueError, match="'deep' is unknown: fast, classic or resnet18"):
+    with pytest.raises(ValueError, match="'deep' is unknown: fast, classic, resnet18"):
         classifier_of("deep")
     with pytest.raises(ValueError, match="views is 3"):
         classifier_of("fast", views=3)

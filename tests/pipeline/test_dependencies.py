@@ -113,3 +113,14 @@ def test_each_outside_system_has_one_door(library: str, door: set[str]) -> None:
         }
         if library in names:
             assert path.relative_to(src).parts[0] in door, f"{path} imports {library}"
+
+
+@pytest.mark.parametrize("room", ["images", "serving"])
+def test_what_a_bento_carries_imports_darkroom_relatively(room: str) -> None:
+    """A Bento has the package as `src.darkroom`: an absolute import would find another one, or none."""
+    for path in (PROJECT / "src/darkroom" / room).rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
+            if isinstance(node, ast.ImportFrom) and not node.level:
+                names = [node.module or ""]
+            assert not any(name.split(".")[0] == "darkroom" for name in names), f"{path}:{node.lineno}"

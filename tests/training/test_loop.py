@@ -313,7 +313,7 @@ import os, signal, sys
 from pathlib import Path
 import torch
 import torch.nn.functional as F
-from tests.test_training import train
+from tests.training.test_loop import train
 torch.set_num_threads(1)
 changes = {changes!r}
 def die(epoch):
@@ -381,7 +381,7 @@ import resource, sys
 from pathlib import Path
 import torch
 import torch.nn.functional as F
-from tests.test_training import train
+from tests.training.test_loop import train
 torch.set_num_threads(1)
 folder = Path(sys.argv[1])
 def limit(epoch):
@@ -586,7 +586,7 @@ def test_shrinking_is_that_of_floats_within_a_grey_level() -> None:
 def test_freed_memory_is_kept() -> None:
     code = """
 import resource, torch
-from darkroom.inference import keep_freed_memory
+from darkroom.models.inference import keep_freed_memory
 
 def new_pages():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt

@@ -187,7 +187,7 @@ OPEN_RUN = """
 import os, signal, sys, time
 from pathlib import Path
 from sqlalchemy import Engine, event
-from darkroom import tracking
+from darkroom.tracking import runs
 
 database = Path(sys.argv[1])
 tables = 0
@@ -215,7 +215,7 @@ def meet(place):  # goes on when another process is at the same place
 
 event.listen(Engine, "before_cursor_execute", before_statement)
 sys.addaudithook(before_link)
-with tracking.open_run(f"sqlite:///{database}", "digits", name="run"):
+with runs.open_run(f"sqlite:///{database}", "digits", name="run"):
     pass
 """
 

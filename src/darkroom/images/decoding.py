@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from darkroom.images.formats import ImageError, open_image
+from .formats import ImageError, open_image
 
 # decode() has a limit of its own that answers the client; Pillow's would only warn in the log.
 Image.MAX_IMAGE_PIXELS = None

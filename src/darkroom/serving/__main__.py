@@ -5,10 +5,9 @@ import os
 import sys
 from pathlib import Path
 
-from darkroom.serving.settings import read_settings, usable_cores
-
 from .http.admission import is_loopback
 from .process.supervisor import Supervisor
+from .settings import read_settings, usable_cores
 
 PROJECT = Path(__file__).resolve().parents[3]
 

@@ -146,7 +146,7 @@ CALLS = 50  # of a writer before it is killed amid the next
 WRITER = """
 import sys
 from pathlib import Path
-from darkroom.serving.predictionlog import PredictionLog
+from darkroom.serving.monitoring.prediction_log import PredictionLog
 store, worker, first = PredictionLog(Path(sys.argv[1]), limit=int(sys.argv[3])), int(sys.argv[2]), 0
 while True:
     numbers = range(first, first + 20)

@@ -270,7 +270,7 @@ def test_an_upload_that_never_ends_is_answered_while_it_runs(url: str) -> None:
 @pytest.mark.parametrize(
     ("files", "data", "code"),
     [
-        ({"image": encoded(RGB)}, None, "unknown_field"),
+        ({"photo": encoded(RGB)}, None, "unknown_field"),
         ({"image": encoded(RGB), "other": b"x"}, None, "unknown_field"),
         ([("image", encoded(RGB)), ("image", encoded(RGB))], None, "too_many_images"),
         ({"k": (None, "3")}, None, "no_image"),
