@@ -1,23 +1,63 @@
-"""Fixtures of many tests, above all a real run of the whole pipeline on the digits, made once."""
+"""Fixtures of many tests, above all one run of the whole pipeline on the digits; how tests are grouped and marked."""
 
-import sys
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 import torch
+import yaml
 
-from tests.helpers.checkouts import Quickstart, new_checkout
+from darkroom.cli.quickstart import SMALL
+from tests.helpers.checkouts import Checkout, new_checkout
+from tests.helpers.warm_stages import run_stages, set_params, stage_names
+
+TESTS = Path(__file__).parent
+# Tests that start servers, browsers or whole stages. All others are marked `unit`: `make test-unit` runs them.
+STARTS_PROCESSES = (
+    "benchmarks",
+    "deploy",
+    "page",
+    "pipeline/test_life.py",
+    "pipeline/test_pipeline.py",
+    "pipeline/test_quickstart.py",
+    "registry",
+    "serving/http/test_hostile.py",
+    "serving/http/test_overload.py",
+    "serving/monitoring/test_monitoring.py",
+    "serving/process",
+    "training/test_resume.py",
+)
+MARKED = ("real_data", "servers", "ray", "deploy", "life", "slow", "integration")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Keep what shares an expensive fixture in one process, the longest first; mark the unit tests.
+
+    With pytest-xdist (`--dist loadgroup`) a group runs in one process. A group is a file, but for the tests that
+    read the run on the digits: they are one group, so that there is one such run.
+    """
+    groups: dict[str, list[pytest.Item]] = {}
+    for item in items:
+        place = item.path.relative_to(TESTS).as_posix()
+        shares_run = "digits_run" in getattr(item, "fixturenames", ())
+        group = "digits_run" if shares_run else place
+        item.add_marker(pytest.mark.xdist_group(group))
+        groups.setdefault(group, []).append(item)
+        starts = shares_run or place.startswith(STARTS_PROCESSES)
+        if not starts and not any(item.get_closest_marker(name) for name in MARKED):
+            item.add_marker(pytest.mark.unit)
+    items[:] = groups.pop("digits_run", []) + [item for group in groups.values() for item in group]
 
 
 @pytest.fixture(scope="session")
-def quickstart(tmp_path_factory: pytest.TempPathFactory) -> Quickstart:
-    """Run the quickstart in a copy of the project, then apply its experiment to the copy's workspace."""
-    checkout = new_checkout(tmp_path_factory.mktemp("quickstart") / "checkout")
-    printed = checkout.run(sys.executable, "-m", "darkroom", "quickstart").stdout
-    status = checkout.run("git", "status", "--porcelain").stdout
-    name = next(word for word in printed.split() if word.startswith("quickstart-")).rstrip(";")
-    checkout.run("dvc", "exp", "apply", name)
-    return Quickstart(checkout, printed, status)
+def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """Run every stage with the quickstart's parameters in a copy of the project, in one process."""
+    checkout = new_checkout(tmp_path_factory.mktemp("digits") / "checkout")
+    set_params(checkout.root / "params.yaml", SMALL)
+    tree = yaml.safe_load((checkout.root / "dvc.yaml").read_text(encoding="utf-8"))
+    run_stages(checkout, stage_names(tree))
+    checkout.run("dvc", "commit", "--force")  # what the stages wrote is what dvc.yaml says they write
+    return checkout
 
 
 @pytest.fixture
