@@ -25,7 +25,7 @@ from darkroom.evaluation.corruptions import CORRUPTIONS, corrupt
 from darkroom.evaluation.metrics import wilson_interval
 from darkroom.files import atomic_write, read_json, write_json
 from darkroom.reporting.figures.style import BLUE, INK, ORANGE, STYLE, WIDTH
-from darkroom.serving.monitoring.drift import EVERY, WINDOW, Reference, read_reference
+from darkroom.serving.monitoring.reference import EVERY, WINDOW, Reference, read_reference
 from darkroom.serving.prediction.runtime import Graph
 from pipeline import DATA, MODELS, ROOT
 

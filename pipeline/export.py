@@ -10,7 +10,7 @@ from darkroom.data.splits import open_split, read_meta
 from darkroom.files import read_json, sha256_file, write_json
 from darkroom.models.classifier import load_classifier
 from darkroom.models.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
-from darkroom.serving.monitoring.drift import LEAST_IMAGES, make_reference
+from darkroom.serving.monitoring.reference import LEAST_IMAGES, make_reference
 from darkroom.serving.prediction.runtime import Graph
 from darkroom.tracking import runs
 from darkroom.tracking.trained_run import trained_run

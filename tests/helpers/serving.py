@@ -25,7 +25,7 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from darkroom.reporting.card_page import card_page
-from darkroom.serving.monitoring.drift import make_reference
+from darkroom.serving.monitoring.reference import make_reference
 from darkroom.serving.prediction.runtime import Graph
 from darkroom.serving.process.bento import bento_version, build_bento
 from tests.helpers.waiting import answers, eventually

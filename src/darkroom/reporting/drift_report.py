@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from darkroom.files import atomic_write
 from darkroom.reporting.card_page import card_page
 from darkroom.reporting.figures.style import BLUE, FAINT, INK, ORANGE, SOFT, STYLE, WIDTH
-from darkroom.serving.monitoring.drift import EVERY, LEAST, STREAM, WINDOW, Reference
 from darkroom.serving.monitoring.prediction_log import read_predictions
+from darkroom.serving.monitoring.reference import EVERY, LEAST, STREAM, WINDOW, Reference
 
 MOST_LOOKS = 400  # at a long log; more would not show
 

@@ -15,10 +15,17 @@ from numpy.typing import NDArray
 from benchmarks.drift import detection, draw, false_alarms, table
 from darkroom.cli.main import main
 from darkroom.reporting.drift_report import DriftError, drift_page, read_log
-from darkroom.serving.monitoring.drift import EVERY, LEAST, WINDOW, Reference, make_reference, read_reference
 from darkroom.serving.monitoring.monitor import Monitor
 from darkroom.serving.monitoring.prediction_log import PredictionLog, read_predictions
 from darkroom.serving.monitoring.recent_predictions import SLOTS, Drift, RecentPredictions
+from darkroom.serving.monitoring.reference import (
+    EVERY,
+    LEAST,
+    WINDOW,
+    Reference,
+    make_reference,
+    read_reference,
+)
 from darkroom.serving.prediction.engine import Classified, File
 from darkroom.serving.prediction.model import Classifier
 from darkroom.serving.prediction.runtime import Prediction

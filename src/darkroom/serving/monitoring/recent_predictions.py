@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-from .drift import EVERY, LEAST, WINDOW, Reference
+from .reference import EVERY, LEAST, WINDOW, Reference
 
 SLOTS = WINDOW + EVERY  # so that a whole window ends at the last look, whatever came since
 _COUNT = struct.Struct("q")

@@ -20,11 +20,11 @@ from ..http.cancelled_uploads import CancelledUploads  # noqa: E402
 from ..http.rate_limit import RateLimit  # noqa: E402
 from ..http.request_metrics import ROUTES, RequestMetrics  # noqa: E402
 from ..metrics import start_worker  # noqa: E402
-from ..monitoring.drift import read_reference  # noqa: E402
 from ..monitoring.feedback_store import FeedbackStore  # noqa: E402
 from ..monitoring.monitor import Monitor  # noqa: E402
 from ..monitoring.prediction_log import PredictionLog  # noqa: E402
 from ..monitoring.recent_predictions import Drift, RecentPredictions  # noqa: E402
+from ..monitoring.reference import read_reference  # noqa: E402
 from ..prediction.engine import Engine  # noqa: E402
 from ..prediction.model import Classifier  # noqa: E402
 from ..settings import read_settings, usable_cores  # noqa: E402
