@@ -25,7 +25,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from darkroom.reporting.card_page import card_page
-from darkroom.serving.monitoring.reference import make_reference
+from darkroom.serving.monitoring.reference_building import build_reference
+from darkroom.serving.monitoring.reference_file import reference_to_json
 from darkroom.serving.prediction.runtime import Graph
 from darkroom.serving.process.bento import bento_version, build_bento
 from tests.helpers.waiting import answers, eventually
@@ -182,8 +183,8 @@ def write_champion(
             [random_image(height, width, channels, seed=seed) for seed in range(10_000, 10_600)]
         )
         answer = Graph(content, threads=1).explain(pixels)
-        made = make_reference(pixels, answer, classes=classes, sha256=str(about["sha256"]))
-        (folder / "reference.json").write_text(json.dumps(made.to_json()), encoding="utf-8")
+        made = build_reference(pixels, answer, classes=classes, sha256=str(about["sha256"]))
+        (folder / "reference.json").write_text(json.dumps(reference_to_json(made)), encoding="utf-8")
     if card:
         (folder / "figure.png").write_bytes(encoded(random_image(60, 900)))
         page = card_page(CARD, folder=folder, title=f"Model card: {name}")

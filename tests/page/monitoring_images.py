@@ -22,7 +22,7 @@ from darkroom.evaluation.corruptions import corrupt
 from darkroom.files import atomic_write, write_text
 from darkroom.reporting.drift_report import drift_page
 from darkroom.reporting.grafana import draw_dashboard
-from darkroom.serving.monitoring.reference import read_reference
+from darkroom.serving.monitoring.reference_file import read_reference
 from tests.helpers.prometheus import prometheus, query
 from tests.helpers.serving import PROJECT, encoded, serve_bento
 from tests.helpers.waiting import eventually

@@ -20,11 +20,12 @@ from ..http.cancelled_uploads import CancelledUploads  # noqa: E402
 from ..http.rate_limit import RateLimit  # noqa: E402
 from ..http.request_metrics import ROUTES, RequestMetrics  # noqa: E402
 from ..metrics import start_worker  # noqa: E402
+from ..monitoring.drift_collector import DriftCollector  # noqa: E402
 from ..monitoring.feedback_store import FeedbackStore  # noqa: E402
 from ..monitoring.monitor import Monitor  # noqa: E402
 from ..monitoring.prediction_log import PredictionLog  # noqa: E402
-from ..monitoring.recent_predictions import Drift, RecentPredictions  # noqa: E402
-from ..monitoring.reference import read_reference  # noqa: E402
+from ..monitoring.recent_predictions import RecentPredictions  # noqa: E402
+from ..monitoring.reference_file import read_reference  # noqa: E402
 from ..prediction.engine import Engine  # noqa: E402
 from ..prediction.model import Classifier  # noqa: E402
 from ..settings import read_settings, usable_cores  # noqa: E402
@@ -87,14 +88,14 @@ class Darkroom:
             gc.freeze()
 
 
-def _drift(classifier: Classifier) -> Drift | None:
+def _drift(classifier: Classifier) -> DriftCollector | None:
     """Return what tells drift; None for a version from before there were references."""
     path, sha256 = MODEL / "reference.json", str(classifier.about["sha256"])
     if not path.is_file():
         return None
     reference = read_reference(path, sha256=sha256)
-    file = SHARED / f"window-{sha256[:12]}" if SHARED else None
-    return Drift(reference, RecentPredictions(reference.columns, file))
+    file = SHARED / f"recent-predictions-{sha256[:12]}" if SHARED else None
+    return DriftCollector(reference, RecentPredictions(reference.columns, file))
 
 
 def _rate_limit() -> RateLimit | None:
