@@ -28,10 +28,10 @@ from darkroom.data.sources.digits import read as read_digits
 from darkroom.data.splits import Split, open_split
 from darkroom.files import read_json, write_json
 from tests.helpers.checkouts import Checkout, commit, new_checkout
+from tests.helpers.load import Load, wait_for_old_server
 from tests.helpers.serving import encoded, free_port
 from tests.helpers.waiting import answers, eventually
 from tests.page.screenshots import shoot_files
-from tests.serving.process.test_supervisor import Load, wait_for_the_old_one
 
 WORLD = 500  # digits that are not the pipeline's
 CORRECTED = 200  # of those on the blackboard people say what they are
@@ -145,7 +145,7 @@ class Service:
         with load.running():
             eventually(load.versions.total, "there is load")
             said = darkroom(self.checkout, "deploy", "--port", str(self.port))
-            wait_for_the_old_one(Path(self.environment["BENTOML_HOME"]), self.port)
+            wait_for_old_server(Path(self.environment["BENTOML_HOME"]), self.port)
         tell(f"   {said}")
         versions = ", ".join(f"{count} by version {name}" for name, count in load.versions.items())
         tell(f"   meanwhile {versions}; {len(load.failures)} failed")

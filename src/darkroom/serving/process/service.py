@@ -1,4 +1,8 @@
-"""The BentoML service: one class, one model, our app at the root."""
+"""The BentoML service: one class with one model, and the Starlette app mounted at the root.
+
+BentoML imports this module in every worker: settings, patches of the server and middleware take effect at
+import. The model is loaded when BentoML instantiates the class.
+"""
 
 import gc
 import os
@@ -12,7 +16,7 @@ from ..shared_folder import share_folder
 
 SHARED = share_folder(os.environ)
 
-# after the line above: they open files in that folder
+# after share_folder: these modules open files in that folder when they are imported
 from ..http import connections  # noqa: E402
 from ..http.admission import Admission  # noqa: E402
 from ..http.app import create_app  # noqa: E402
@@ -29,18 +33,18 @@ from ..monitoring.reference_file import read_reference  # noqa: E402
 from ..prediction.engine import Engine  # noqa: E402
 from ..prediction.model import Classifier  # noqa: E402
 from ..settings import read_settings, usable_cores  # noqa: E402
-from .notify import readiness  # noqa: E402
+from .notify import notify_readiness  # noqa: E402
 
 # The same place in a checkout and in a Bento, which keeps the project's layout.
 MODEL = Path(__file__).resolve().parents[4] / "models" / "champion"
 
 settings = read_settings(os.environ, cores=usable_cores())
-# Whom a proxy says it speaks for is believed only where the operator names the proxy.
+# X-Forwarded-For is trusted only from proxies that the operator names.
 os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
-# In a container BentoML leaves a worker that died dead, and goes on with those that are left.
+# With this variable, which it sets in containers, BentoML does not restart workers that died.
 os.environ.pop("BENTOML_CONTAINERIZED", None)
 connections.install()
-if settings.workers > 1 and sys.platform != "win32":  # it has no uvloop, nor sockets that are shared
+if settings.workers > 1 and sys.platform != "win32":  # Windows has neither uvloop nor shared sockets
     from ..http import listening
 
     listening.install()
@@ -49,10 +53,10 @@ app = create_app(locked=bool(settings.tokens), feedback_store=feedback)
 
 
 async def web(scope: Scope, receive: Receive, send: Send) -> None:
-    """Hand every request on to the app.
+    """Pass every request on to the app.
 
-    Of a mounted Starlette app BentoML takes the routes it knows and answers the rest with pages of
-    its own, one of which loads a tracker. It cannot look into a function.
+    If a Starlette app is mounted, BentoML takes over its routes and serves pages of its own for other paths,
+    one of which loads a tracker. It does not look inside an ASGI function.
     """
     await app(scope, receive, send)
 
@@ -62,18 +66,18 @@ async def web(scope: Scope, receive: Receive, send: Send) -> None:
     workers=settings.workers,
     traffic={"timeout": 90},
     http={"host": "127.0.0.1"},
-    # BentoML's figures have a label for every path that anybody asks for, and so grow without end
+    # BentoML's metrics have a label for every requested path, so their number is unbounded
     metrics={"enabled": False},
     logging={"access": {"enabled": settings.access_log}},
-    tracing={"excluded_urls": ".*"},  # tracing that nobody collects costs a fifth of a request
+    tracing={"excluded_urls": ".*"},  # tracing without a collector costs a fifth of a request
 )
 @bentoml.asgi_app(web, path="/")
 class Darkroom:
-    """Classifies images. The routes are in app.py."""
+    """Classifies images. The routes are in `http/app.py`."""
 
     def __init__(self) -> None:
         """Load the model once, before the first request."""
-        with readiness(os.environ):
+        with notify_readiness(os.environ):
             classifier = Classifier(MODEL, threads=settings.threads)
             app.state.engine = Engine(classifier, queue_seconds=settings.queue_seconds)
             store = PredictionLog(settings.log, limit=settings.log_bytes) if settings.log else None
@@ -83,13 +87,13 @@ class Darkroom:
                     classifier, store=store, keep_images=settings.log_images, drift=drift
                 )
             start_worker(classifier, routes=ROUTES)
-            # what is loaded by now stays; looking through it for garbage, again and again, costs time
+            # what is loaded by now stays in memory; later garbage collections need not visit it
             gc.collect()
             gc.freeze()
 
 
 def _drift(classifier: Classifier) -> DriftCollector | None:
-    """Return what tells drift; None for a version from before there were references."""
+    """Return the drift gauges; None for a model version without reference.json."""
     path, sha256 = MODEL / "reference.json", str(classifier.about["sha256"])
     if not path.is_file():
         return None
