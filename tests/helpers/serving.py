@@ -202,10 +202,10 @@ def write_project(folder: Path) -> None:
 
 @functools.cache
 def bento_of(kind: str) -> tuple[Path, str, Path]:
-    """Return the store, tag and archive of a small `cifar10`, `digits`, `slow` or `watched` model's Bento.
+    """Return the store, tag and archive of a small `cifar10`, `digits`, `slow` or `monitored` model's Bento.
 
     `digits` is as older versions are: without a card, without `confident_from` and without heat maps, which
-    `cifar10` has. `slow` answers as `cifar10` does, after a while, and so does `watched`, which has a
+    `cifar10` has. `slow` answers as `cifar10` does, after a while, and so does `monitored`, which has a
     reference for drift.
     """
     root = Path(tempfile.mkdtemp(prefix=f"darkroom-{kind}-"))
@@ -215,7 +215,7 @@ def bento_of(kind: str) -> tuple[Path, str, Path]:
     if kind != "digits":
         shape: dict[str, Any] = {"classes": CIFAR, "height": 32, "width": 32, "channels": 3}
         shape |= {"confident_from": CONFIDENT_FROM, "card": True, "heat": kind == "cifar10"}
-        shape |= {"slow": kind in ("slow", "watched"), "reference": kind == "watched"}
+        shape |= {"slow": kind in ("slow", "monitored"), "reference": kind == "monitored"}
     else:
         shape = {"classes": DIGITS, "height": 8, "width": 8, "channels": 1}
     write_champion(project / "models/champion", name=kind, **shape)

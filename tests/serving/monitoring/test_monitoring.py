@@ -1,4 +1,4 @@
-"""The figures and the log of a real service with two workers, also after one of them was killed."""
+"""The metrics and the log of a real service with two workers, also after one of them was killed."""
 
 import json
 import re
@@ -39,25 +39,25 @@ Service = tuple[str, psutil.Process, Path]
 def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("log")
     settings = {"DARKROOM_WORKERS": "2", "DARKROOM_LOG": str(folder), "DARKROOM_QUEUE_SECONDS": "60"}
-    with serving(*bento_of("watched")[:2], settings=settings) as (url, supervisor):
+    with serving(*bento_of("monitored")[:2], settings=settings) as (url, supervisor):
         process = psutil.Process(supervisor.pid)
-        eventually(lambda: figure(url, "darkroom_workers") == 2, "there are two workers")
+        eventually(lambda: metric(url, "darkroom_workers") == 2, "two workers run")
         yield url, process, folder
 
 
-def figures(url: str) -> dict[str, dict[tuple[str, ...], float]]:
-    """Return what /metrics says: by name, by the values of the labels, sorted by the labels' names."""
+def metrics(url: str) -> dict[str, dict[tuple[str, ...], float]]:
+    """Return what /metrics reports: by name, by the values of the labels, sorted by the labels' names."""
     found: dict[str, dict[tuple[str, ...], float]] = {}
     for family in text_string_to_metric_families(requests.get(url + "/metrics", timeout=30).text):
         for sample in family.samples:
             labels = tuple(value for _, value in sorted(sample.labels.items()))
-            assert labels not in found.setdefault(sample.name, {}), f"{sample.name} {labels} is there twice"
+            assert labels not in found.setdefault(sample.name, {}), f"{sample.name} {labels} occurs twice"
             found[sample.name][labels] = sample.value
     return found
 
 
-def figure(url: str, name: str, *labels: str) -> float:
-    return figures(url).get(name, {}).get(labels, 0.0)
+def metric(url: str, name: str, *labels: str) -> float:
+    return metrics(url).get(name, {}).get(labels, 0.0)
 
 
 def predict(url: str, seed: int = 1) -> int:
@@ -65,21 +65,21 @@ def predict(url: str, seed: int = 1) -> int:
     return requests.post(url + "/predict", files=files, timeout=60).status_code
 
 
-def together(count: int, work: Callable[[int], Any]) -> list[Any]:
+def concurrently(count: int, work: Callable[[int], Any]) -> list[Any]:
     with ThreadPoolExecutor(16) as pool:
         return list(pool.map(work, range(count)))
 
 
-def test_the_figures_are_of_all_workers(service: Service) -> None:
+def test_metrics_are_of_all_workers(service: Service) -> None:
     url, _, folder = service
-    before = figures(url)
+    before = metrics(url)
     assert before["darkroom_worker_starts_total"] == {(): 2}
-    assert together(40, lambda number: predict(url, number)) == [200] * 40
+    assert concurrently(40, lambda number: predict(url, number)) == [200] * 40
     files = [("images", encoded(random_image(seed=seed))) for seed in range(5)]
     assert requests.post(url + "/predict_batch", files=files, timeout=60).status_code == 200
     assert requests.post(url + "/predict", files={"image": b""}, timeout=60).status_code == 422
     assert requests.get(url + "/nothing", timeout=60).status_code == 404
-    now = figures(url)
+    now = metrics(url)
 
     def more(name: str, *labels: str) -> float:
         if labels:
@@ -98,11 +98,11 @@ def test_the_figures_are_of_all_workers(service: Service) -> None:
     assert more("darkroom_batch_images_count") == more("darkroom_model_seconds_count")
     assert 0 < more("darkroom_model_seconds_sum") < 60
     assert more("darkroom_rejected_total", "empty") == 1
-    assert now["darkroom_requests_in_progress"] == {(): 1}, "the one that asks"
+    assert now["darkroom_requests_in_progress"] == {(): 1}, "the scrape itself"
     assert now["darkroom_waiting_images"] == {(): 0}
     eventually(
-        lambda: figure(url, "darkroom_log_lines_total") == sum(now["darkroom_predictions_total"].values()),
-        "all is logged",
+        lambda: metric(url, "darkroom_log_lines_total") == sum(now["darkroom_predictions_total"].values()),
+        "every prediction is logged",
     )
     assert len(list(read_predictions(folder))) == sum(now["darkroom_predictions_total"].values())
 
@@ -110,28 +110,28 @@ def test_the_figures_are_of_all_workers(service: Service) -> None:
 def test_the_model_is_named(service: Service) -> None:
     url = service[0]
     about = requests.get(url + "/model", timeout=30).json()
-    labels = ("watched", about["precision"], about["sha256"][:12], "3")
-    assert figures(url)["darkroom_model_info"] == {labels: 1}
+    labels = ("monitored", about["precision"], about["sha256"][:12], "3")
+    assert metrics(url)["darkroom_model_info"] == {labels: 1}
 
 
-def test_after_a_kill_nothing_is_forgotten_and_nothing_counts_for_ever(service: Service) -> None:
+def test_after_a_kill_counters_are_kept_and_gauges_of_the_worker_are_dropped(service: Service) -> None:
     url, process, folder = service
     with ThreadPoolExecutor(8) as pool:
         files = [("images", encoded(random_image(seed=seed))) for seed in range(64)]
         held = [
             pool.submit(requests.post, url + "/predict_batch", files=files, timeout=120) for _ in range(8)
         ]
-        eventually(lambda: figure(url, "darkroom_waiting_images") >= 128, "both workers have work")
-        before = figures(url)
+        eventually(lambda: metric(url, "darkroom_waiting_images") >= 128, "both workers have work")
+        before = metrics(url)
         assert before["darkroom_requests_in_progress"][()] > 2
         victim, _ = workers(process)
         victim.send_signal(signal.SIGKILL)
-        answered = [work for work in held if work.exception() is None]
-    for work in answered:
+        completed = [work for work in held if work.exception() is None]
+    for work in completed:
         assert work.result().status_code == 200
-    assert len(answered) < len(held), "somebody's answer died with the worker"
-    eventually(lambda: figure(url, "darkroom_workers") == 2, "another worker took its place")
-    now = figures(url)
+    assert len(completed) < len(held), "some response was lost with the worker"
+    eventually(lambda: metric(url, "darkroom_workers") == 2, "another worker replaced it")
+    now = metrics(url)
     assert victim.pid not in {worker.pid for worker in workers(process)}
     assert now["darkroom_worker_starts_total"] == {(): 3}
     assert now["darkroom_requests_in_progress"] == {(): 1}
@@ -142,10 +142,10 @@ def test_after_a_kill_nothing_is_forgotten_and_nothing_counts_for_ever(service: 
     total = sum(now["darkroom_predictions_total"].values())
     lines = now["darkroom_log_lines_total"][()]
     assert predict(url) == 200
-    assert sum(figures(url)["darkroom_predictions_total"].values()) == total + 1
-    eventually(lambda: figure(url, "darkroom_log_lines_total") > lines, "the log goes on")
+    assert sum(metrics(url)["darkroom_predictions_total"].values()) == total + 1
+    eventually(lambda: metric(url, "darkroom_log_lines_total") > lines, "the log goes on")
     for line in read_predictions(folder):
-        assert line["model"] == {"name": "watched", "version": "3"}
+        assert line["model"] == {"name": "monitored", "version": "3"}
 
 
 def send(url: str, images: Sequence[NDArray[np.uint8]]) -> None:
@@ -157,36 +157,36 @@ def send(url: str, images: Sequence[NDArray[np.uint8]]) -> None:
         assert set(pool.map(batch, range(0, len(images), 50))) == {200}
 
 
-def test_a_shift_is_noticed_over_all_workers_and_none_is_not(service: Service) -> None:
+def test_a_shift_is_detected_over_all_workers_and_unshifted_images_raise_no_alarm(service: Service) -> None:
     url = service[0]
-    before = figure(url, "darkroom_log_lines_total")
-    send(url, [random_image(seed=seed) for seed in range(525)])  # what other tests sent leaves the window
-    eventually(lambda: figure(url, "darkroom_log_lines_total") >= before + 525, "all were looked at")
-    now = figures(url)
+    before = metric(url, "darkroom_log_lines_total")
+    send(url, [random_image(seed=seed) for seed in range(525)])  # replaces what other tests sent
+    eventually(lambda: metric(url, "darkroom_log_lines_total") >= before + 525, "all were monitored")
+    now = metrics(url)
     assert now["darkroom_drift_images"] == {(): 500}
     assert now["darkroom_drift"][()] == max(now["darkroom_drift_score"].values()) < 1
     send(
         url,
         [np.clip(random_image(seed=seed).astype(int) + 40, 0, 255).astype(np.uint8) for seed in range(250)],
     )
-    eventually(lambda: figure(url, "darkroom_drift") >= 1, "brighter images are noticed", seconds=20)
-    assert figure(url, "darkroom_drift_score", "brightness") >= 1
-    assert figure(url, "darkroom_drift_images") == 500
+    eventually(lambda: metric(url, "darkroom_drift") >= 1, "brighter images are detected", seconds=20)
+    assert metric(url, "darkroom_drift_score", "brightness") >= 1
+    assert metric(url, "darkroom_drift_images") == 500
 
 
-def test_two_services_of_one_home_keep_their_figures_apart(service: Service) -> None:
-    """BentoML empties the folder for figures when the second starts; a rolling change has both."""
-    url, before = service[0], sum(figures(service[0])["darkroom_predictions_total"].values())
+def test_two_services_of_one_home_keep_separate_metrics(service: Service) -> None:
+    """BentoML empties the folder of metrics when the second starts; both run during a deployment."""
+    url, before = service[0], sum(metrics(service[0])["darkroom_predictions_total"].values())
     assert before > 0
-    with serving(*bento_of("watched")[:2]) as (second, _):
-        assert sum(figures(second)["darkroom_predictions_total"].values()) == 0
+    with serving(*bento_of("monitored")[:2]) as (second, _):
+        assert sum(metrics(second)["darkroom_predictions_total"].values()) == 0
         assert predict(second) == 200
-        assert figure(url, "darkroom_workers") == 2
-        assert sum(figures(url)["darkroom_predictions_total"].values()) == before
-        assert figure(second, "darkroom_workers") == 1
+        assert metric(url, "darkroom_workers") == 2
+        assert sum(metrics(url)["darkroom_predictions_total"].values()) == before
+        assert metric(second, "darkroom_workers") == 1
 
 
-# --- what is made of the figures ---------------------------------------------------------------------
+# --- rules, dashboard and docs ------------------------------------------------------------------------
 
 
 def named(text: str) -> set[str]:
@@ -195,36 +195,36 @@ def named(text: str) -> set[str]:
 
 
 def queries() -> str:
-    """Return all that the rules and the dashboard ask for."""
+    """Return all queries of the rules and the dashboard."""
     rules = yaml.safe_load((MONITORING / "alerts.yml").read_text(encoding="utf-8"))["groups"]
     dashboard = json.loads((MONITORING / "dashboard.json").read_text(encoding="utf-8"))
-    asked = [rule["expr"] for group in rules for rule in group["rules"]]
-    asked += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
-    asked += [note["expr"] for note in dashboard["annotations"]["list"]]
-    asked += [variable["query"]["query"] for variable in dashboard["templating"]["list"]]
-    return "\n".join(asked)
+    found = [rule["expr"] for group in rules for rule in group["rules"]]
+    found += [target["expr"] for panel in dashboard["panels"] for target in panel["targets"]]
+    found += [note["expr"] for note in dashboard["annotations"]["list"]]
+    found += [variable["query"]["query"] for variable in dashboard["templating"]["list"]]
+    return "\n".join(found)
 
 
-def test_rules_dashboard_and_docs_name_the_figures_that_there_are(service: Service) -> None:
+def test_rules_dashboard_and_docs_name_existing_metrics(service: Service) -> None:
     url = service[0]
     assert predict(url) == 200
     assert requests.post(url + "/predict", files={"image": b""}, timeout=60).status_code == 422
     send(url, [random_image(seed=seed) for seed in range(150)])
-    eventually(lambda: figure(url, "darkroom_drift"), "drift is told")
-    there = named(requests.get(url + "/metrics", timeout=30).text)
-    # one that begins with its first event, which this service does not have
+    eventually(lambda: metric(url, "darkroom_drift"), "there is a drift gauge")
+    existing = named(requests.get(url + "/metrics", timeout=30).text)
+    # appears with its first event, which this service does not have
     feedback = {"darkroom_feedback_total"}
     assert "darkroom_feedback_total" in named(queries())
-    assert named(queries()) - there <= feedback
+    assert named(queries()) - existing <= feedback
     lines = (PROJECT / "docs/monitoring.md").read_text(encoding="utf-8").splitlines()
     cells = [line.split("|")[1] for line in lines if line.startswith("| `darkroom_")]
     documented = named("\n".join(cells))
-    assert documented - there <= feedback
-    assert there - documented == {"darkroom_feedback"} & there
+    assert documented - existing <= feedback
+    assert existing - documented == {"darkroom_feedback"} & existing
 
 
-def test_every_label_that_is_asked_for_is_there(service: Service) -> None:
-    """A query for a label or a value that no figure has is never wrong, and never right."""
+def test_every_label_in_a_query_exists(service: Service) -> None:
+    """A query for a label or a value that no metric has would silently return nothing."""
     assert predict(service[0]) == 200
     now = requests.get(service[0] + "/metrics", timeout=30).text
     for name, wanted in re.findall(r"\b(darkroom_[a-z_]+)\{([^}]*)\}", queries()):
@@ -235,7 +235,7 @@ def test_every_label_that_is_asked_for_is_there(service: Service) -> None:
                 assert any(re.search(rf'\b{label}="{pattern}"', line) for line in lines), (name, label, value)
 
 
-def test_each_alert_says_what_to_do_and_has_a_test() -> None:
+def test_each_alert_is_described_and_has_a_test() -> None:
     (group,) = yaml.safe_load((MONITORING / "alerts.yml").read_text(encoding="utf-8"))["groups"]
     tested = (MONITORING / "alerts_test.yml").read_text(encoding="utf-8")
     for rule in group["rules"]:
@@ -245,7 +245,7 @@ def test_each_alert_says_what_to_do_and_has_a_test() -> None:
 
 @needs_prometheus
 @pytest.mark.servers
-def test_promtool_finds_the_rules_good() -> None:
+def test_promtool_accepts_the_rules_and_their_tests() -> None:
     for arguments in (
         ["check", "rules", "alerts.yml"],
         ["test", "rules", "alerts_test.yml"],
@@ -257,21 +257,28 @@ def test_promtool_finds_the_rules_good() -> None:
 
 @needs_prometheus
 @pytest.mark.servers
-def test_a_real_prometheus_scrapes_tells_drift_and_answers_the_dashboard(
+def test_a_real_prometheus_scrapes_alerts_on_drift_and_feeds_the_dashboard(
     service: Service, tmp_path: Path
 ) -> None:
     url = service[0]
     with prometheus(url, tmp_path / "prometheus") as server:
         start = time.time()
-        eventually(lambda: list(query(server, 'up{job="darkroom"}').values()) == [1], "it scrapes")
+        eventually(
+            lambda: list(query(server, 'up{job="darkroom"}').values()) == [1],
+            "Prometheus scrapes the service",
+        )
         send(url, [np.clip(random_image(seed=seed) + 90.0, 0, 255).astype(np.uint8) for seed in range(550)])
-        eventually(lambda: max(query(server, "darkroom_drift").values(), default=0) > 1, "it sees the drift")
-        total = "sum(darkroom_predictions_total)"  # the drift may be seen by a scrape before the last image
-        eventually(lambda: max(query(server, total).values(), default=0) >= 550, "it counts every image")
+        eventually(
+            lambda: max(query(server, "darkroom_drift").values(), default=0) > 1, "Prometheus has the drift"
+        )
+        total = "sum(darkroom_predictions_total)"  # a scrape may see the drift before the last image
+        eventually(
+            lambda: max(query(server, total).values(), default=0) >= 550, "Prometheus has every prediction"
+        )
         alerts = 'ALERTS{alertname="DarkroomDrift", alertstate="pending"}'  # firing after a minute
-        eventually(lambda: query(server, alerts), "the alert is on its way")
-        wrong = requests.get(f"{server}/api/v1/rules", timeout=30).json()["data"]["groups"][0]["rules"]
-        assert [rule["name"] for rule in wrong if rule["health"] != "ok"] == []
+        eventually(lambda: query(server, alerts), "the alert is pending")
+        rules = requests.get(f"{server}/api/v1/rules", timeout=30).json()["data"]["groups"][0]["rules"]
+        assert [rule["name"] for rule in rules if rule["health"] != "ok"] == []
         draw_dashboard(tmp_path / "dashboard.png", server, start=start, end=time.time(), rate="10s")
     with Image.open(tmp_path / "dashboard.png") as image:
         assert image.width > 1200
