@@ -8,6 +8,7 @@ import gc
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import bentoml
 from starlette.types import Receive, Scope, Send
@@ -108,9 +109,7 @@ def _rate_limit() -> RateLimit | None:
     return RateLimit(settings.requests_per_minute, SHARED)
 
 
-# bentoml.service makes a Service of the class
-Darkroom.add_asgi_middleware(CancelledUploads)  # type: ignore[attr-defined]
-Darkroom.add_asgi_middleware(  # type: ignore[attr-defined]
-    Admission, settings=settings, rate=_rate_limit()
-)
-Darkroom.add_asgi_middleware(RequestMetrics)  # type: ignore[attr-defined]
+bento_service: Any = Darkroom  # at runtime the decorator has replaced the class by a bentoml.Service
+bento_service.add_asgi_middleware(CancelledUploads)
+bento_service.add_asgi_middleware(Admission, settings=settings, rate=_rate_limit())
+bento_service.add_asgi_middleware(RequestMetrics)
