@@ -52,7 +52,7 @@ class DriftFindings:
     def verdict(self) -> str:
         """A sentence on the last `WINDOW` images."""
         name, highest = max(self.scores.items(), key=lambda item: item[1])
-        judged = "have drifted" if highest >= 1 else "are as usual"
+        judged = "have drifted" if highest >= 1 else "have not drifted"
         return (
             f"The last {len(self.recent):,} images {judged}: the largest score is {highest:.2f} "
             f"({_words(name)}), and 1 is the limit."

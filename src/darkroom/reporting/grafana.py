@@ -26,7 +26,7 @@ DASHBOARD = ROOT / "deploy/monitoring/dashboard.json"
 POINTS = 240  # in time along a panel
 COLUMNS = 24  # of Grafana's grid
 COLORS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#56b4e9", "#e69f00", INK, SOFT)  # Okabe and Ito's, greys
-UNITS = {"s": "seconds", "reqps": "a second", "percentunit": "share"}
+UNITS = {"s": "seconds", "reqps": "per second", "percentunit": "share"}
 Series = dict[str, list[tuple[float, float]]]  # seconds since 1970 and value, by legend
 
 

@@ -82,9 +82,9 @@ class Monitor:
             self._wake.clear()
             batch = [self._queue.popleft() for _ in range(len(self._queue))]
             if batch:
-                self._try(batch)
+                self._process_safely(batch)
 
-    def _try(self, batch: list[ServedRequest]) -> None:
+    def _process_safely(self, batch: list[ServedRequest]) -> None:
         """Process a batch; count it as dropped if that fails."""
         count = sum(len(request.pixels) for request in batch)
         try:

@@ -85,7 +85,7 @@ class Reference:
         return row
 
     def scores(self, rows: NDArray[np.float32]) -> dict[str, float]:
-        """Return the score of each statistic over rows `[N, columns]`: about 0 as usual, an alarm from 1 on.
+        """Return each statistic's score over rows `[N, columns]`: about 0 without drift, an alarm from 1 on.
 
         Raises:
             ValueError: the rows have another width, or are fewer than `MIN_IMAGES`.
