@@ -10,7 +10,8 @@ from darkroom.data.splits import open_split, read_meta
 from darkroom.files import read_json, sha256_file, write_json
 from darkroom.models.classifier import load_classifier
 from darkroom.models.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
-from darkroom.serving.monitoring.drift import LEAST_IMAGES, make_reference
+from darkroom.serving.monitoring.reference_building import MIN_REFERENCE_IMAGES, build_reference
+from darkroom.serving.monitoring.reference_file import reference_to_json
 from darkroom.serving.prediction.runtime import Graph
 from darkroom.tracking import runs
 from darkroom.tracking.trained_run import trained_run
@@ -85,15 +86,17 @@ def write_reference(graph: Path, precision: str, classes: Sequence[str], *, held
     path = graph.with_name("reference.json")
     path.unlink(missing_ok=True)
     images = open_split(DATA / "validation").images
-    if len(images) < LEAST_IMAGES:
-        return f"no reference for drift: {len(images)} validation images are too few (of {LEAST_IMAGES})"
+    if len(images) < MIN_REFERENCE_IMAGES:
+        return (
+            f"no reference for drift: {len(images)} validation images are too few (of {MIN_REFERENCE_IMAGES})"
+        )
     chosen = np.sort(np.random.default_rng(seed).permutation(len(images))[:REFERENCE_IMAGES])
     reference_images = np.asarray(images[chosen])
     answer = Graph(graph.read_bytes(), precision=precision).explain(reference_images)  # as served
-    reference = make_reference(
+    reference = build_reference(
         reference_images, answer, classes=classes, sha256=sha256_file(graph), held_out=held_out, seed=seed
     )
-    write_json(path, reference.to_json())
+    write_json(path, reference_to_json(reference))
     return (
         f"drift is told from {len(reference_images):,} validation images: {', '.join(reference.statistics)}"
     )

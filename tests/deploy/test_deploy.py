@@ -1,4 +1,4 @@
-"""What is in deploy/ is valid for the tools of its kind, and true of the service that runs."""
+"""The files in deploy/ are valid for their tools, and agree with the service."""
 
 import os
 import shutil
@@ -27,7 +27,7 @@ MANIFESTS = sorted(
 )
 COMPOSE = yaml.safe_load((DEPLOY / "compose.yaml").read_text(encoding="utf-8"))
 TOKEN = "a token that is long enough".replace(" ", "-")
-# A container without an engine: its own mounts, all of them read-only but /tmp; a user without any right.
+# A container without an engine: its own mounts, all read-only but /tmp, and a user without privileges.
 CONTAINED = """
 set -eu
 mount --bind "$1" /srv
@@ -44,7 +44,7 @@ exec setpriv --reuid 1034 --regid 1034 --clear-groups --no-new-privs --bounding-
     env -i PATH=/usr/bin:/bin HOME=/tmp BENTOML_HOME=/tmp/bentoml BENTOML_DO_NOT_TRACK=True \
     OTEL_SDK_DISABLED=true PYTHONDONTWRITEBYTECODE=1 DARKROOM_WORKERS=1 DARKROOM_FEEDBACK=/tmp/feedback \
     sh -c \
-    'for place in /srv /usr /var/tmp /root; do touch "$place/x" 2>/dev/null && echo "$place was written"; done
+    'for place in /srv /usr /var/tmp /root; do touch "$place/x" 2>/dev/null && echo "$place is writable"; done
     id -u; exec "$0" -m bentoml serve /srv --port "$1"' "$2" "$4"
 """
 
@@ -74,7 +74,7 @@ def test_the_dockerfile_passes_hadolint() -> None:
 
 
 @pytest.mark.deploy
-def test_compose_keeps_to_its_specification() -> None:
+def test_compose_follows_its_specification() -> None:
     assert "ok" in tool(
         "check-jsonschema", "--builtin-schema", "vendor.compose-spec", DEPLOY / "compose.yaml"
     )
@@ -82,13 +82,13 @@ def test_compose_keeps_to_its_specification() -> None:
 
 @pytest.mark.deploy
 @pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: path.stem)
-def test_each_manifest_is_what_kubernetes_takes(path: Path) -> None:
+def test_each_manifest_fits_the_schema_of_kubernetes(path: Path) -> None:
     assert "passed" in tool("kubernetes-validate", "--strict", path)
 
 
 @pytest.mark.deploy
-def test_the_tools_do_find_faults(tmp_path: Path) -> None:
-    for name, arguments, source, right, wrong in (
+def test_the_tools_reject_broken_files(tmp_path: Path) -> None:
+    for name, arguments, source, good, bad in (
         ("hadolint", (), DEPLOY / "Dockerfile", "WORKDIR /tmp", "WORKDIR tmp"),
         (
             "check-jsonschema",
@@ -106,23 +106,25 @@ def test_the_tools_do_find_faults(tmp_path: Path) -> None:
         ),
     ):
         broken = tmp_path / source.name
-        broken.write_text(source.read_text(encoding="utf-8").replace(right, wrong), encoding="utf-8")
+        broken.write_text(source.read_text(encoding="utf-8").replace(good, bad), encoding="utf-8")
         done = subprocess.run([TOOLS / name, *arguments, broken], capture_output=True, check=False)
         assert done.returncode != 0, name
 
 
 @pytest.mark.deploy
 @pytest.mark.skipif(
-    shutil.which("kubectl") is None, reason="kubectl, which has kustomize in it, is not installed"
+    shutil.which("kubectl") is None, reason="kubectl, which includes kustomize, is not installed"
 )
-def test_kustomize_puts_the_same_together(tmp_path: Path) -> None:
+def test_kustomize_builds_all_manifests(tmp_path: Path) -> None:
     done = subprocess.run(
         ["kubectl", "kustomize", str(DEPLOY / "kubernetes")], capture_output=True, text=True, check=True
     )
-    made = [tree for tree in yaml.safe_load_all(done.stdout) if tree]
-    assert {tree["kind"] for tree in made} == {yaml.safe_load(path.read_text())["kind"] for path in MANIFESTS}
-    (tmp_path / "made.yaml").write_text(done.stdout)
-    tool("kubernetes-validate", "--strict", tmp_path / "made.yaml")
+    built = [tree for tree in yaml.safe_load_all(done.stdout) if tree]
+    assert {tree["kind"] for tree in built} == {
+        yaml.safe_load(path.read_text())["kind"] for path in MANIFESTS
+    }
+    (tmp_path / "built.yaml").write_text(done.stdout)
+    tool("kubernetes-validate", "--strict", tmp_path / "built.yaml")
 
 
 def test_kustomize_names_every_manifest() -> None:
@@ -132,17 +134,17 @@ def test_kustomize_names_every_manifest() -> None:
     assert sorted(named) == [path.name for path in MANIFESTS]
 
 
-def test_what_is_set_is_a_setting() -> None:
+def test_environment_variables_are_settings_of_the_service() -> None:
     places = (
         {entry["name"]: entry.get("value", "") for entry in container()["env"]},
         dict.fromkeys(COMPOSE["services"]["darkroom"]["environment"], ""),
     )
     for environment in places:
         assert environment
-        read_settings(environment, cores=2)  # refuses what it does not know
+        read_settings(environment, cores=2)  # refuses unknown settings
 
 
-def test_nothing_runs_with_more_than_it_needs() -> None:
+def test_containers_run_with_least_privilege() -> None:
     pod, own = resource("Deployment")["spec"]["template"]["spec"], container()["securityContext"]
     assert pod["securityContext"]["runAsNonRoot"] is True
     assert (own["readOnlyRootFilesystem"], own["allowPrivilegeEscalation"]) == (True, False)
@@ -157,7 +159,7 @@ def test_nothing_runs_with_more_than_it_needs() -> None:
     assert COMPOSE["services"]["darkroom"]["user"] == user.removeprefix("USER ")
 
 
-def test_what_compose_mounts_is_there() -> None:
+def test_mounts_and_targets_of_compose_exist() -> None:
     mounts = [mount for service in COMPOSE["services"].values() for mount in service.get("volumes", ())]
     places = {mount.split(":")[0] for mount in mounts}
     folders = {place for place in places if place.startswith(".")}
@@ -176,13 +178,13 @@ def test_what_compose_mounts_is_there() -> None:
     assert '"uid": "prometheus"' in (DEPLOY / "monitoring/dashboard.json").read_text(encoding="utf-8")
 
 
-def test_the_probes_ask_what_is_there_and_need_no_token() -> None:
+def test_the_probes_exist_and_need_no_token() -> None:
     home, tag, _ = bento_of("digits")
-    asked = {container()[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "readiness", "liveness")}
-    assert asked <= set(PROBES)
+    probed = {container()[f"{kind}Probe"]["httpGet"]["path"] for kind in ("startup", "readiness", "liveness")}
+    assert probed <= set(PROBES)
     assert "/readyz" in (DEPLOY / "Dockerfile").read_text(encoding="utf-8")
     with serve_bento(home, tag, settings={"DARKROOM_ADMIN_TOKENS": TOKEN}) as url:
-        for path in asked:
+        for path in probed:
             assert requests.get(url + path, timeout=30).status_code == 200
         assert requests.get(url + "/metrics", timeout=30).status_code == 401
 
@@ -192,10 +194,10 @@ def contained(bento: Path, log: Path) -> Iterator[str]:
     """Serve an unpacked Bento as the container would."""
     port = free_port()
     command = ["unshare", "--mount", "--propagation", "private", "sh", "-c", CONTAINED, "sh"]
-    with open(log, "w") as said:
+    with open(log, "w") as output:
         server = subprocess.Popen(
             [*command, str(bento), sys.executable, sys.base_prefix, str(port)],
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
         )
         try:
@@ -207,14 +209,14 @@ def contained(bento: Path, log: Path) -> Iterator[str]:
 
 def can_contain() -> bool:
     tools = all(shutil.which(name) for name in ("unshare", "setpriv", "mount"))
-    hidden = sys.prefix.startswith(("/root/", "/tmp/"))  # where the script mounts something else
+    hidden = sys.prefix.startswith(("/root/", "/tmp/"))  # the script mounts over these
     if not tools or os.getuid() != 0 or hidden or not sys.base_prefix.startswith("/root/"):
         return False
     return subprocess.run(["unshare", "--mount", "true"], check=False).returncode == 0
 
 
-@pytest.mark.skipif(not can_contain(), reason="needs root, and mounts of its own")
-def test_the_bento_serves_as_nobody_where_nothing_but_tmp_can_be_written(tmp_path: Path) -> None:
+@pytest.mark.skipif(not can_contain(), reason="needs root and mount namespaces")
+def test_the_bento_serves_as_an_unprivileged_user_with_only_tmp_writable(tmp_path: Path) -> None:
     _, _, archive = bento_of("digits")
     bento, log = tmp_path / "bento", tmp_path / "log.txt"
     with tarfile.open(archive) as tar:
@@ -228,5 +230,5 @@ def test_the_bento_serves_as_nobody_where_nothing_but_tmp_can_be_written(tmp_pat
         kept = requests.post(f"{url}/feedback", files=sent, data={"class": "7"}, timeout=30)
         assert kept.json() == {"class": "7", "new": True}
         assert "darkroom_predictions_total" in requests.get(f"{url}/metrics", timeout=30).text
-    said = log.read_text().splitlines()
-    assert said[0] == "1034", "something could be written"
+    output = log.read_text().splitlines()
+    assert output[0] == "1034", "a folder was writable"

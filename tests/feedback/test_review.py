@@ -37,7 +37,7 @@ def say(folder: Path, seed: int, *said: str | None, kind: str = "PNG", predicted
     content = encoded(random_image(seed=seed), kind)
     store = FeedbackStore(folder, limit=10**9)
     for one in said:
-        assert store.keep(content, kind=kind, said=one, about=about)
+        assert store.keep(content, image_format=kind, label=one, details=about)
     return next(item.sha256 for item in read_items(folder) if item.file.read_bytes() == content)
 
 

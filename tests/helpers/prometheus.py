@@ -1,4 +1,4 @@
-"""For tests of the monitoring: a real Prometheus that scrapes a service, with the project's rules."""
+"""A real Prometheus that scrapes a service, with the project's rules."""
 
 import shutil
 import subprocess
@@ -17,7 +17,7 @@ MONITORING = PROJECT / "deploy/monitoring"
 
 @contextmanager
 def prometheus(service: str, folder: Path) -> Iterator[str]:
-    """Run Prometheus in `folder` with our rules, scraping `service` each second; yield its address."""
+    """Run Prometheus in `folder` with the project's rules, scraping `service` each second; yield its URL."""
     folder.mkdir(parents=True, exist_ok=True)
     config = yaml.safe_load((MONITORING / "prometheus.yml").read_text(encoding="utf-8"))
     config["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
@@ -37,8 +37,10 @@ def prometheus(service: str, folder: Path) -> Iterator[str]:
     with open(folder / "prometheus.log", "wb") as log:
         process = subprocess.Popen(command, stdout=log, stderr=subprocess.STDOUT)
         try:
-            ready, said = f"{url}/-/ready", folder / "prometheus.log"
-            eventually(lambda: answers(ready), lambda: said.read_text()[-3000:], seconds=60, process=process)
+            ready, output = f"{url}/-/ready", folder / "prometheus.log"
+            eventually(
+                lambda: answers(ready), lambda: output.read_text()[-3000:], seconds=60, process=process
+            )
             yield url
         finally:
             process.terminate()
@@ -46,7 +48,7 @@ def prometheus(service: str, folder: Path) -> Iterator[str]:
 
 
 def query(url: str, expression: str) -> dict[str, float]:
-    """Return what Prometheus answers now: values by labels."""
-    answer = requests.get(f"{url}/api/v1/query", params={"query": expression}, timeout=30).json()
-    assert answer["status"] == "success", answer
-    return {str(item["metric"]): float(item["value"][1]) for item in answer["data"]["result"]}
+    """Return the current result of a query: values by labels."""
+    response = requests.get(f"{url}/api/v1/query", params={"query": expression}, timeout=30).json()
+    assert response["status"] == "success", response
+    return {str(item["metric"]): float(item["value"][1]) for item in response["data"]["result"]}

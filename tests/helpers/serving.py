@@ -25,7 +25,8 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from darkroom.reporting.card_page import card_page
-from darkroom.serving.monitoring.drift import make_reference
+from darkroom.serving.monitoring.reference_building import build_reference
+from darkroom.serving.monitoring.reference_file import reference_to_json
 from darkroom.serving.prediction.runtime import Graph
 from darkroom.serving.process.bento import bento_version, build_bento
 from tests.helpers.waiting import answers, eventually
@@ -182,8 +183,8 @@ def write_champion(
             [random_image(height, width, channels, seed=seed) for seed in range(10_000, 10_600)]
         )
         answer = Graph(content, threads=1).explain(pixels)
-        made = make_reference(pixels, answer, classes=classes, sha256=str(about["sha256"]))
-        (folder / "reference.json").write_text(json.dumps(made.to_json()), encoding="utf-8")
+        made = build_reference(pixels, answer, classes=classes, sha256=str(about["sha256"]))
+        (folder / "reference.json").write_text(json.dumps(reference_to_json(made)), encoding="utf-8")
     if card:
         (folder / "figure.png").write_bytes(encoded(random_image(60, 900)))
         page = card_page(CARD, folder=folder, title=f"Model card: {name}")
@@ -201,10 +202,10 @@ def write_project(folder: Path) -> None:
 
 @functools.cache
 def bento_of(kind: str) -> tuple[Path, str, Path]:
-    """Return the store, tag and archive of a small `cifar10`, `digits`, `slow` or `watched` model's Bento.
+    """Return the store, tag and archive of a small `cifar10`, `digits`, `slow` or `monitored` model's Bento.
 
     `digits` is as older versions are: without a card, without `confident_from` and without heat maps, which
-    `cifar10` has. `slow` answers as `cifar10` does, after a while, and so does `watched`, which has a
+    `cifar10` has. `slow` answers as `cifar10` does, after a while, and so does `monitored`, which has a
     reference for drift.
     """
     root = Path(tempfile.mkdtemp(prefix=f"darkroom-{kind}-"))
@@ -214,7 +215,7 @@ def bento_of(kind: str) -> tuple[Path, str, Path]:
     if kind != "digits":
         shape: dict[str, Any] = {"classes": CIFAR, "height": 32, "width": 32, "channels": 3}
         shape |= {"confident_from": CONFIDENT_FROM, "card": True, "heat": kind == "cifar10"}
-        shape |= {"slow": kind in ("slow", "watched"), "reference": kind == "watched"}
+        shape |= {"slow": kind in ("slow", "monitored"), "reference": kind == "monitored"}
     else:
         shape = {"classes": DIGITS, "height": 8, "width": 8, "channels": 1}
     write_champion(project / "models/champion", name=kind, **shape)

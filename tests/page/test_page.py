@@ -648,7 +648,7 @@ def test_the_gallery_of_feedback_saves_a_table_that_the_review_takes_in(
         about = {"time": f"2026-01-01T00:00:0{seed}+00:00", "predicted": "dog", "probability": 0.5}
         about |= {"model": {"name": "animals", "version": "3"}}
         FeedbackStore(tmp_path, limit=10**6).keep(
-            encoded(random_image(seed=seed)), kind="PNG", said=said, about=about
+            encoded(random_image(seed=seed)), image_format="PNG", label=said, details=about
         )
     items = store.read_items(tmp_path)
     path = tmp_path / "gallery.html"

@@ -26,7 +26,7 @@ from darkroom.data.splits import open_split
 from darkroom.files import read_json, sha256_file
 from darkroom.models.classifier import load_classifier
 from darkroom.models.inference import predict
-from darkroom.serving.monitoring.drift import read_reference
+from darkroom.serving.monitoring.reference_file import read_reference
 from pipeline import ROOT
 from tests.helpers.checkouts import Checkout, Quickstart, copy_for_training
 from tests.helpers.serving import encoded, serve_bento

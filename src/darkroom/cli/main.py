@@ -103,8 +103,9 @@ def _parser() -> argparse.ArgumentParser:
 def _drift(asked: argparse.Namespace) -> str:
     """Write the report on drift; return what it found."""
     from darkroom.files import write_text
-    from darkroom.reporting.drift_report import DriftError, drift_page
-    from darkroom.serving.monitoring.drift import read_reference
+    from darkroom.reporting.drift_log import DriftError
+    from darkroom.reporting.drift_report import drift_page
+    from darkroom.serving.monitoring.reference_file import read_reference
 
     try:
         page, verdict = drift_page(asked.log, read_reference(asked.reference), version=asked.version)

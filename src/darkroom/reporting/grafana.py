@@ -1,8 +1,7 @@
-"""The Grafana dashboard's panels, drawn from what Prometheus knows.
+"""The Grafana dashboard's panels as one PNG, drawn with matplotlib from a Prometheus server.
 
-Run as `python -m darkroom.reporting.grafana --png FILE`.
-For a report, or where there is no Grafana. The queries are those of deploy/monitoring/dashboard.json; Grafana
-draws them more finely, and lets one choose.
+Run as `python -m darkroom.reporting.grafana --png FILE`: for a report, or where Grafana is not installed. The
+queries are those of deploy/monitoring/dashboard.json.
 """
 
 import argparse
@@ -24,40 +23,51 @@ from darkroom.reporting.figures.style import BLUE, INK, ORANGE, SOFT, STYLE
 
 ROOT = Path(__file__).resolve().parents[3]
 DASHBOARD = ROOT / "deploy/monitoring/dashboard.json"
-POINTS = 240  # along a panel
+POINTS = 240  # in time along a panel
 COLUMNS = 24  # of Grafana's grid
-COLORS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#56b4e9", "#e69f00", INK, SOFT)  # Okabe and Ito's, and greys
-UNITS = {"s": "seconds", "reqps": "a second", "percentunit": "share"}
-Series = dict[str, list[tuple[float, float]]]  # by legend
+COLORS = (BLUE, ORANGE, "#009e73", "#cc79a7", "#56b4e9", "#e69f00", INK, SOFT)  # Okabe and Ito's, greys
+UNITS = {"s": "seconds", "reqps": "per second", "percentunit": "share"}
+Series = dict[str, list[tuple[float, float]]]  # seconds since 1970 and value, by legend
 
 
 def main() -> None:
-    """Draw the image."""
+    """Draw the dashboard that the command line names."""
     parser = argparse.ArgumentParser(prog="python -m darkroom.reporting.grafana", description=__doc__)
-    parser.add_argument("--prometheus", default="http://127.0.0.1:9090", help="its address (%(default)s)")
-    parser.add_argument("--minutes", type=float, default=360, help="until now (default %(default)s)")
-    parser.add_argument("--png", type=Path, required=True, help="where the image is written")
+    parser.add_argument(
+        "--prometheus", default="http://127.0.0.1:9090", help="address of the server (default %(default)s)"
+    )
+    parser.add_argument("--minutes", type=float, default=360, help="how many until now (default %(default)s)")
+    parser.add_argument("--png", type=Path, required=True, help="file to write")
     options = parser.parse_args()
     end = time.time()
     try:
         draw_dashboard(options.png, options.prometheus, start=end - 60 * options.minutes, end=end)
     except requests.RequestException as error:
-        raise SystemExit(f"{options.prometheus} does not answer as Prometheus does ({error})") from error
+        raise SystemExit(f"{options.prometheus} does not respond as Prometheus does ({error})") from error
 
 
 def draw_dashboard(
     path: Path, prometheus: str, *, start: float, end: float, dashboard: Path = DASHBOARD, rate: str = "1m"
 ) -> None:
-    """Draw all panels of `dashboard` from `start` to `end` (seconds since 1970), with rates over `rate`.
+    """Draw all panels of a dashboard.
 
-    Raises requests.RequestException where Prometheus does not answer.
+    Args:
+        path: of the PNG.
+        prometheus: address of the server.
+        start: of the time shown, in seconds since 1970.
+        end: of the time shown, in seconds since 1970.
+        dashboard: Grafana's JSON.
+        rate: what `$__rate_interval` stands for, as a Prometheus duration.
+
+    Raises:
+        requests.RequestException: the server does not respond, or refuses a query.
     """
     panels = json.loads(dashboard.read_text(encoding="utf-8"))["panels"]
     height = max(panel["gridPos"]["y"] + panel["gridPos"]["h"] for panel in panels)
     with style.context(["default", STYLE, {"font.size": 8, "axes.titlesize": 9}]):
         figure = Figure(figsize=(14, 0.42 * height))
         for panel in panels:
-            axes = figure.add_axes(_inside(panel["gridPos"], height))
+            axes = figure.add_axes(_rectangle(panel["gridPos"], height))
             found: Series = {}
             for target in panel["targets"]:
                 found |= query_range(prometheus, target, start=start, end=end, rate=rate)
@@ -67,22 +77,26 @@ def draw_dashboard(
             figure.savefig(file, format="png", dpi=110, metadata={"Software": None})
 
 
-def _inside(place: dict[str, int], height: int) -> tuple[float, float, float, float]:
-    """Return left, bottom, width and height of a panel's axes, in shares of the figure, with room around."""
+def _rectangle(place: dict[str, int], height: int) -> tuple[float, float, float, float]:
+    """Return left, bottom, width and height of a panel's axes with margins, in shares of the figure."""
     left, width = place["x"] + 1.0, place["w"] - 1.5
     bottom, tall = height - place["y"] - place["h"] + 1.0, place["h"] - 2.2
     return left / COLUMNS, bottom / height, width / COLUMNS, tall / height
 
 
 def query_range(prometheus: str, target: dict[str, Any], *, start: float, end: float, rate: str) -> Series:
-    """Return what Prometheus answers to a panel's query: times and values by legend."""
+    """Return the result of a panel's query.
+
+    Raises:
+        requests.RequestException: the server does not respond, or refuses the query.
+    """
     query = target["expr"].replace("$__rate_interval", rate).replace("$instance", ".*")
     parameters: dict[str, Any] = {"query": query, "start": start, "end": end}
     parameters["step"] = max(1.0, (end - start) / POINTS)
-    answer = requests.get(f"{prometheus}/api/v1/query_range", params=parameters, timeout=30)
-    answer.raise_for_status()
+    response = requests.get(f"{prometheus}/api/v1/query_range", params=parameters, timeout=30)
+    response.raise_for_status()
     found: Series = {}
-    for series in answer.json()["data"]["result"]:
+    for series in response.json()["data"]["result"]:
         legend = target["legendFormat"]
         for name, value in series["metric"].items():
             legend = legend.replace("{{" + name + "}}", value)
@@ -92,16 +106,16 @@ def query_range(prometheus: str, target: dict[str, Any], *, start: float, end: f
 
 def _draw_number(axes: Axes, panel: dict[str, Any], found: Series) -> None:
     axes.axis("off")
-    lasting = {legend: points[-1] for legend, points in found.items() if points}
-    newest = max((when for when, _ in lasting.values()), default=0.0)
-    values = {legend: value for legend, (when, value) in lasting.items() if when == newest}
+    last = {legend: points[-1] for legend, points in found.items() if points}
+    newest = max((when for when, _ in last.values()), default=0.0)
+    values = {legend: value for legend, (when, value) in last.items() if when == newest}
     if panel["options"]["textMode"] == "name":
-        said = "\n".join(values) or "none"
+        text = "\n".join(values) or "none"
     elif panel["fieldConfig"]["defaults"]["unit"] == "percentunit":
-        said = ", ".join(f"{value:.1%}" for value in values.values()) or "none"
+        text = ", ".join(f"{value:.1%}" for value in values.values()) or "none"
     else:
-        said = ", ".join(f"{value:,.2f}".removesuffix(".00") for value in values.values()) or "none"
-    axes.text(0, 0.5, said, fontsize=15 if len(said) < 12 else 11, va="center")
+        text = ", ".join(f"{value:,.2f}".removesuffix(".00") for value in values.values()) or "none"
+    axes.text(0, 0.5, text, fontsize=15 if len(text) < 12 else 11, va="center")
 
 
 def _draw_lines(axes: Axes, panel: dict[str, Any], found: Series) -> None:
@@ -124,7 +138,7 @@ def _draw_lines(axes: Axes, panel: dict[str, Any], found: Series) -> None:
         axes.xaxis.set_major_formatter(ConciseDateFormatter(locator))  # type: ignore[no-untyped-call]
         axes.legend(fontsize=6.5, ncols=2 if len(drawn) > 3 else 1, loc="upper left")
     else:
-        axes.text(0.5, 0.5, "nothing", transform=axes.transAxes, ha="center", color=SOFT)
+        axes.text(0.5, 0.5, "no data", transform=axes.transAxes, ha="center", color=SOFT)
 
 
 if __name__ == "__main__":

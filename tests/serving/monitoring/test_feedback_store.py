@@ -1,4 +1,4 @@
-"""The feedback folder: crash-proof, without doubles, of bounded size."""
+"""The feedback folder: intact after crashes, without duplicates, of bounded size."""
 
 import hashlib
 import json
@@ -19,27 +19,29 @@ IMAGE, OTHER = encoded(random_image()), encoded(random_image(seed=2), "JPEG")
 
 
 def store_in(folder: Path, *, limit: int = 1_000_000) -> FeedbackStore:
-    return FeedbackStore(folder / "made" / "feedback", limit=limit)
+    return FeedbackStore(folder / "new" / "feedback", limit=limit)
 
 
-def keep(store: FeedbackStore, content: bytes = IMAGE, said: str | None = "cat", kind: str = "PNG") -> bool:
-    return store.keep(content, kind=kind, said=said, about={"predicted": "dog"})
+def keep(
+    store: FeedbackStore, content: bytes = IMAGE, label: str | None = "cat", image_format: str = "PNG"
+) -> bool:
+    return store.keep(content, image_format=image_format, label=label, details={"predicted": "dog"})
 
 
 def lines(store: FeedbackStore) -> list[dict[str, Any]]:
     return [json.loads(line) for line in store.lines.read_text(encoding="utf-8").splitlines()]
 
 
-def random_images(store: FeedbackStore) -> dict[str, bytes]:
+def stored_images(store: FeedbackStore) -> dict[str, bytes]:
     return {path.name: path.read_bytes() for path in (store.folder / "images").iterdir()}
 
 
-def test_an_image_is_kept_as_it_came_with_a_line(tmp_path: Path) -> None:
+def test_an_image_is_kept_unchanged_with_a_line(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     assert keep(store)
-    assert keep(store, OTHER, "größe", kind="MPO")
+    assert keep(store, OTHER, "größe", image_format="MPO")
     names = [hashlib.sha256(IMAGE).hexdigest() + ".png", hashlib.sha256(OTHER).hexdigest() + ".jpg"]
-    assert random_images(store) == {names[0]: IMAGE, names[1]: OTHER}
+    assert stored_images(store) == {names[0]: IMAGE, names[1]: OTHER}
     first, second = lines(store)
     assert first == {
         "image": "images/" + names[0],
@@ -51,9 +53,9 @@ def test_an_image_is_kept_as_it_came_with_a_line(tmp_path: Path) -> None:
     assert second["class"] == "größe"
 
 
-def test_the_same_is_kept_once_and_another_opinion_beside_it(tmp_path: Path) -> None:
+def test_a_label_is_kept_once_per_image_and_other_labels_beside_it(tmp_path: Path) -> None:
     store = store_in(tmp_path)
-    assert [keep(store, said=said) for said in ("cat", "cat", None, None, "cat")] == [
+    assert [keep(store, label=label) for label in ("cat", "cat", None, None, "cat")] == [
         True,
         False,
         True,
@@ -62,13 +64,13 @@ def test_the_same_is_kept_once_and_another_opinion_beside_it(tmp_path: Path) -> 
     ]
     later = store_in(tmp_path)  # another process, or the next start
     assert not keep(later)
-    assert keep(later, said="bird")
-    assert not keep(store, said="bird")  # written by the other
+    assert keep(later, label="bird")
+    assert not keep(store, label="bird")  # written by the other
     assert [line["class"] for line in lines(store)] == ["cat", None, "bird"]
-    assert len(random_images(store)) == 1
+    assert len(stored_images(store)) == 1
 
 
-def test_a_line_that_a_crash_cut_off_spoils_no_other(tmp_path: Path) -> None:
+def test_part_of_a_line_from_a_crash_does_not_affect_other_lines(tmp_path: Path) -> None:
     store = store_in(tmp_path)
     keep(store)
     with open(store.lines, "ab") as file:
@@ -83,9 +85,7 @@ def test_a_line_that_a_crash_cut_off_spoils_no_other(tmp_path: Path) -> None:
     assert not keep(store_in(tmp_path), OTHER)
 
 
-def test_a_crash_before_the_line_leaves_nothing_that_counts(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_failure_before_the_line_keeps_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = store_in(tmp_path)
     real = os.fsync
 
@@ -96,32 +96,33 @@ def test_a_crash_before_the_line_leaves_nothing_that_counts(
     with pytest.raises(RequestError, match=r"No space left on device\)\. Nothing was kept") as caught:
         keep(store)
     assert (caught.value.status, caught.value.code) == (507, "feedback_failed")
-    assert random_images(store) == {}
+    assert stored_images(store) == {}
     assert store.lines.read_bytes() == b""
     monkeypatch.setattr(os, "fsync", real)
     assert keep(store)
 
 
-def test_it_grows_to_its_limit_and_no_further(tmp_path: Path) -> None:
+def test_the_folder_never_exceeds_its_limit(tmp_path: Path) -> None:
     store = store_in(tmp_path, limit=len(IMAGE) + 600)
     assert keep(store)
     for reader in (store, store_in(tmp_path, limit=len(IMAGE) + 600)):
         with pytest.raises(RequestError, match=r"review it, or set DARKROOM_FEEDBACK_MB") as caught:
             keep(reader, OTHER * 3)
         assert (caught.value.status, caught.value.code) == (507, "feedback_full")
-    assert not keep(store)  # what is known is no news, full or not
-    assert len(random_images(store)) == len(lines(store)) == 1
-    store.lines.unlink()  # reviewed and taken away
+    assert not keep(store)  # the same feedback again needs no room
+    assert len(stored_images(store)) == len(lines(store)) == 1
+    store.lines.unlink()  # the operator reviewed and removed it
     assert keep(store)
     assert len(lines(store)) == 1
 
 
-def test_several_processes_write_one_folder(tmp_path: Path) -> None:
+def test_several_processes_share_one_folder(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path\n"
         "from darkroom.serving.monitoring.feedback_store import FeedbackStore\n"
         "store = FeedbackStore(Path(sys.argv[1]), limit=10**7)\n"
-        "print(sum(store.keep(b'%d' % (i % 60), kind='PNG', said='cat', about={}) for i in range(120)))"
+        "fields = {'image_format': 'PNG', 'label': 'cat', 'details': {}}\n"
+        "print(sum(store.keep(b'%d' % (i % 60), **fields) for i in range(120)))"
     )
     command = [sys.executable, "-c", script, str(tmp_path)]
     environment = os.environ | {"PYTHONPATH": "src"}
@@ -130,7 +131,7 @@ def test_several_processes_write_one_folder(tmp_path: Path) -> None:
     assert sum(kept) == 60
     store = FeedbackStore(tmp_path, limit=10**7)
     assert (
-        len({line["sha256"] for line in lines(store)}) == len(lines(store)) == len(random_images(store)) == 60
+        len({line["sha256"] for line in lines(store)}) == len(lines(store)) == len(stored_images(store)) == 60
     )
 
 

@@ -151,7 +151,7 @@ async def feedback(request: Request) -> Response:
             "model": {"name": classifier.name, "version": classifier.version},
         }
         kind = str(open_image(image).format)
-        kept = await asyncio.to_thread(store.keep, image, kind=kind, said=said, about=about)
+        kept = await asyncio.to_thread(store.keep, image, image_format=kind, label=said, details=about)
     if kept:
         FEEDBACK.labels(best["class"]).inc()
     return JSONResponse({"class": said, "new": kept}, 201 if kept else 200)

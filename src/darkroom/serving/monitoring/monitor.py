@@ -1,49 +1,31 @@
-"""What happens to an answer after it was given: a thread looks at it for drift and writes it to the log."""
+"""The monitor: a thread that checks predictions for drift and logs them after the client has its response."""
 
 import atexit
-import base64
-import json
 import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Sequence
-from dataclasses import dataclass
-from datetime import UTC, datetime
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-from ...images.resizing import to_png
-from ...images.statistics import STATISTICS, measure
+from ...images.statistics import measure
 from ..metrics import LOG_DROPPED, LOGGED
-from ..prediction.engine import Classified, File
+from ..prediction.engine import Classified
 from ..prediction.model import Classifier
 from ..prediction.runtime import Prediction
+from .drift_collector import DriftCollector
+from .log_line import ServedRequest, log_line
 from .prediction_log import PredictionLog
-from .recent_predictions import Drift
 
-GATHER_SECONDS = 0.25  # what comes within is worked on together; a kill loses as much
-HELD_BYTES = 16_000_000  # of images that wait; beyond, answers are left out
-SAY_SECONDS = 60.0  # between two complaints of the same kind
+GATHER_SECONDS = 0.25  # requests within are processed together; a killed process loses as much
+MAX_QUEUED_BYTES = 16_000_000  # of pixels; requests beyond are left out
+WARNING_INTERVAL_SECONDS = 60.0  # between two warnings for the same reason
 
 log = logging.getLogger("darkroom")
 
 
-@dataclass(frozen=True)
-class Seen:
-    """The images of one request, uint8 `[N,H,W,C]`, with what was answered."""
-
-    time: float
-    route: str
-    pixels: NDArray[np.uint8]
-    answer: Prediction
-    files: Sequence[File]
-
-
 class Monitor:
-    """A thread that looks at what was answered. It never holds a request up, and never fails one."""
+    """A thread that processes predictions. It never delays a request, and never fails one."""
 
     def __init__(
         self,
@@ -51,120 +33,104 @@ class Monitor:
         *,
         store: PredictionLog | None = None,
         keep_images: bool = False,
-        drift: Drift | None = None,
+        drift: DriftCollector | None = None,
     ) -> None:
         """Start the thread.
 
         Args:
-            classifier: what answers.
-            store: where the lines go, if anywhere.
+            classifier: that predicts.
+            store: where each image's line is written, if anywhere.
             keep_images: whether a line holds the image, as the model sees it.
-            drift: whose window gets a row an image, if any.
+            drift: whose recent predictions get a row for each image, if any.
         """
         self._classifier, self._store, self._keep_images = classifier, store, keep_images
         self.drift = drift
-        self._waiting: deque[Seen] = deque()
-        self._bytes = 0
+        self._queue: deque[ServedRequest] = deque()
+        self._queued_bytes = 0
         self._lock = threading.Lock()
-        self._some, self._stop = threading.Event(), threading.Event()
-        self._said: dict[str, float] = {}
-        self._thread = threading.Thread(target=self._run, name="watch", daemon=True)
+        self._wake, self._stop = threading.Event(), threading.Event()
+        self._last_warning: dict[str, float] = {}
+        self._thread = threading.Thread(target=self._run, name="monitor", daemon=True)
         self._thread.start()
         atexit.register(self.close)
 
     def offer(self, route: str, done: Classified) -> None:
-        """Take what was answered; where too much waits already, leave it out and count that."""
+        """Queue a request's predictions; where too much is queued already, leave them out and count that."""
         size = done.pixels.nbytes
         with self._lock:
-            room = self._bytes + size <= HELD_BYTES
+            room = self._queued_bytes + size <= MAX_QUEUED_BYTES
             if room:
-                self._bytes += size
+                self._queued_bytes += size
         if not room:
             LOG_DROPPED.labels("busy").inc(len(done.pixels))
             return
-        answer = done.answer._replace(heat=None)  # the largest part, which nobody looks at
-        self._waiting.append(Seen(time.time(), route, done.pixels, answer, done.files))
-        self._some.set()
+        prediction = done.answer._replace(heat=None)  # the largest part, which is not used here
+        self._queue.append(ServedRequest(time.time(), route, done.pixels, prediction, done.files))
+        self._wake.set()
 
     def close(self) -> None:
-        """Write what waits, and end."""
+        """Process what is queued, and end the thread."""
         atexit.unregister(self.close)
         self._stop.set()
-        self._some.set()
+        self._wake.set()
         self._thread.join(5)
 
     def _run(self) -> None:
-        while not self._stop.is_set() or self._waiting:
-            self._some.wait()
+        while not self._stop.is_set() or self._queue:
+            self._wake.wait()
             self._stop.wait(GATHER_SECONDS)
-            self._some.clear()
-            batch = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            self._wake.clear()
+            batch = [self._queue.popleft() for _ in range(len(self._queue))]
             if batch:
-                self._work(batch)
+                self._process_safely(batch)
 
-    def _work(self, batch: list[Seen]) -> None:
-        count = sum(len(seen.pixels) for seen in batch)
+    def _process_safely(self, batch: list[ServedRequest]) -> None:
+        """Process a batch; count it as dropped if that fails."""
+        count = sum(len(request.pixels) for request in batch)
         try:
-            self._look(batch)
+            self._process(batch)
         except OSError as error:
             self._drop("disk", count, f"The prediction log cannot be written ({error.strerror})")
-        except Exception as error:  # of this thread there is one; answers go on
-            self._drop("error", count, f"Answers could not be looked at ({error!r})")
+        except Exception as error:  # there is no other thread to take over; predictions go on
+            self._drop("error", count, f"Predictions could not be monitored ({error!r})")
         finally:
             with self._lock:
-                self._bytes -= sum(seen.pixels.nbytes for seen in batch)
+                self._queued_bytes -= sum(request.pixels.nbytes for request in batch)
 
-    def _drop(self, reason: str, count: int, said: str) -> None:
+    def _drop(self, reason: str, count: int, problem: str) -> None:
         LOG_DROPPED.labels(reason).inc(count)
         now = time.monotonic()
-        if now - self._said.get(reason, -SAY_SECONDS) >= SAY_SECONDS:
-            self._said[reason] = now
+        if now - self._last_warning.get(reason, -WARNING_INTERVAL_SECONDS) >= WARNING_INTERVAL_SECONDS:
+            self._last_warning[reason] = now
             log.warning(
                 "%s: %s left out. The service goes on; darkroom_log_dropped_total counts them.",
-                said,
+                problem,
                 "a line" if count == 1 else f"{count} lines",
             )
 
-    def _look(self, batch: list[Seen]) -> None:
-        answer = Prediction.joined([seen.answer for seen in batch])
-        measured = measure(np.concatenate([seen.pixels for seen in batch]))
-        rows = None
+    def _process(self, batch: list[ServedRequest]) -> None:
+        """Add a batch to the recent predictions and to the log."""
+        prediction = Prediction.joined([request.prediction for request in batch])
+        statistics = measure(np.concatenate([request.pixels for request in batch]))
+        embeddings = None
         if self.drift is not None:
-            rows = self.drift.reference.rows(measured, answer)
-            self.drift.window.add(rows)
+            reference = self.drift.reference
+            rows = reference.rows(statistics, prediction)
+            self.drift.recent.add(rows)
+            embeddings = [reference.log_fields(row) for row in rows] if self._store is not None else None
         if self._store is None:
             return
-        lines: list[bytes] = []
-        for seen in batch:
-            for number in range(len(seen.pixels)):
-                row = None if rows is None else rows[len(lines)]
-                lines.append(self._line(seen, number, measured[len(lines)], row))
+        images = [(request, number) for request in batch for number in range(len(request.pixels))]
+        lines = [
+            log_line(
+                self._classifier,
+                request,
+                number,
+                statistics=statistics[place],
+                embedding=None if embeddings is None else embeddings[place],
+                keep_image=self._keep_images,
+            )
+            for place, (request, number) in enumerate(images)
+        ]
         self._store.append(lines)
         LOGGED.inc(len(lines))
-
-    def _line(
-        self, seen: Seen, number: int, measured: NDArray[np.float32], row: NDArray[np.float32] | None
-    ) -> bytes:
-        classifier = self._classifier
-        probabilities = seen.answer.probabilities[number]
-        best = int(probabilities.argmax())
-        probability = float(probabilities[best])
-        entry: dict[str, Any] = {
-            "time": datetime.fromtimestamp(seen.time, UTC).isoformat(timespec="milliseconds"),
-            "route": seen.route,
-            "model": {"name": classifier.name, "version": classifier.version},
-            "class": classifier.classes[best],
-            "probability": round(probability, 7),  # most are near 1: fewer digits would make them equal
-            "confident": classifier.is_confident(probability),
-            "image": dict(zip(STATISTICS, _rounded(measured), strict=True)),
-            "upload": seen.files[number]._asdict(),
-        }
-        if self.drift is not None and row is not None:
-            entry["embedding"] = self.drift.reference.summary(row)
-        if self._keep_images:
-            entry["png"] = base64.b64encode(to_png(seen.pixels[number])).decode()
-        return json.dumps(entry, ensure_ascii=False, separators=(",", ":")).encode() + b"\n"
-
-
-def _rounded(values: NDArray[np.float32]) -> list[float]:
-    return [round(float(value), 5) for value in values]

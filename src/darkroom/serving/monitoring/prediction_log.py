@@ -1,4 +1,4 @@
-"""The prediction log: a line of JSON for each image, in a folder that never outgrows its limit."""
+"""The prediction log: a line of JSON for each image, in a folder of bounded size."""
 
 import errno
 import fcntl
@@ -11,35 +11,35 @@ from pathlib import Path
 from typing import Any
 
 CURRENT = "predictions.jsonl"
-PARTS = 8  # files that the limit is shared out among; the oldest goes when there is no room
+PARTS = 8  # files that share the limit; the oldest is deleted to make room
 
 
 class PredictionLog:
-    """A folder with `predictions.jsonl`, which is written, and older files, named by when they were closed.
+    """A folder with `predictions.jsonl`, which is being written, and older files named by when they closed.
 
-    Any number of processes may write it; they take turns. A process that is killed while it writes can leave
-    a part of a line, which the next write ends and readers pass over.
+    Any number of processes may write it, in turns. A process that is killed while it writes can leave part
+    of a line, which the next write terminates and readers skip.
     """
 
     def __init__(self, folder: Path, *, limit: int) -> None:
-        """Write to `folder`, which is made where it is missing, and keep it under `limit` bytes."""
+        """Write to `folder`, which is created when needed, and keep it under `limit` bytes."""
         self.folder, self.limit = folder, limit
         self._current = folder / CURRENT
 
     def append(self, lines: Sequence[bytes]) -> None:
-        """Write lines, each with its line break; all that one call writes are there, or none.
+        r"""Write lines, each with its `\n`: all lines of a call are written, or none.
 
         Raises:
             OSError: they cannot be written.
         """
         self.folder.mkdir(parents=True, exist_ok=True)
         with open(self.folder / ".lock", "ab") as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)  # of the other processes; closing lets it go
+            fcntl.flock(lock, fcntl.LOCK_EX)  # against other processes; closing the file releases it
             self._append(b"".join(lines))
 
     def _append(self, data: bytes) -> None:
         if len(data) > self.limit // 2:
-            raise OSError(errno.EFBIG, "more at once than half of what the log may take")
+            raise OSError(errno.EFBIG, "a batch is larger than half of what the log may take")
         self._make_room(len(data))
         with open(self._current, "a+b", buffering=0) as file:
             size = os.fstat(file.fileno()).st_size
@@ -49,20 +49,20 @@ class PredictionLog:
                 while left:
                     left = left[file.write(left) or 0 :]
             except OSError:
-                with suppress(OSError):  # a disk that is full takes a part
+                with suppress(OSError):  # a full disk may have taken part of it
                     file.truncate(size)
                 raise
 
-    def _make_room(self, wanted: int) -> None:
-        """Close the current file where it would grow too large, and delete the oldest ones."""
+    def _make_room(self, needed: int) -> None:
+        """Close the current file if it would grow too large, and delete the oldest files."""
         sizes = {path: path.stat().st_size for path in _files(self.folder)}
         current = sizes.get(self._current, 0)
-        if current and current + wanted > self.limit // PARTS:
+        if current and current + needed > self.limit // PARTS:
             closed = self.folder / f"predictions-{datetime.now(UTC):%Y%m%dT%H%M%S.%f}Z.jsonl"
             self._current.rename(closed)
             sizes[closed] = sizes.pop(self._current)
         for path in sorted(path for path in sizes if path != self._current):
-            if sum(sizes.values()) + wanted <= self.limit:
+            if sum(sizes.values()) + needed <= self.limit:
                 break
             path.unlink()
             del sizes[path]
@@ -71,12 +71,12 @@ class PredictionLog:
 def read_predictions(folder: Path) -> Iterator[dict[str, Any]]:
     """Yield the lines of a prediction log, the oldest first, also while a service writes it.
 
-    What cannot be read as a line is passed over: a killed process may have left it.
+    Lines that are not JSON are skipped: a killed process may have left one.
     """
     for path in _files(folder):
         try:
             content = path.read_bytes()
-        except FileNotFoundError:  # it was the oldest
+        except FileNotFoundError:  # deleted meanwhile, as the oldest
             continue
         for line in content.splitlines():
             with suppress(ValueError):

@@ -1,4 +1,4 @@
-"""Building the Bento: the service and its model in one archive."""
+"""Building a Bento: the service and its model in one archive."""
 
 import os
 import shutil
@@ -12,7 +12,7 @@ from ...files import sha256_files
 
 
 def bento_version(project: Path, model_version: str) -> str:
-    """Return the version for a Bento: the model's, and 8 digits of the hash of all that goes in.
+    """Return the version for a Bento: the model's, and 8 digits of the hash of all files in it.
 
     The same model and serving code give the same version, on every machine.
     """
@@ -28,39 +28,39 @@ def bento_files(project: Path) -> list[Path]:
         if path.suffix not in (".pyc", "")
     ]
     champion = [project / "models/champion" / name for name in ("model.onnx", "model.json")]
-    # versions from before there were cards, or references for drift, have none
-    extra = [project / "models/champion" / name for name in ("card.html", "reference.json")]
+    # versions registered before these existed have none
+    optional = [project / "models/champion" / name for name in ("card.html", "reference.json")]
     recipe = (
         project / "bentofile.yaml",
         project / "requirements/serve.txt",
         project / "src/darkroom/__init__.py",
     )
-    return [*code, *champion, *(path for path in extra if path.is_file()), *recipe]
+    return [*code, *champion, *(path for path in optional if path.is_file()), *recipe]
 
 
 def build_bento(
     project: Path, *, name: str, version: str, archive: Path, home: Path | None = None
 ) -> dict[str, Any]:
-    """Build `name:version` from `project`'s bentofile.yaml into the store and export it to `archive`.
+    """Build the Bento `name:version` into BentoML's store and export it to `archive`.
 
     A Bento of the same name and version is replaced.
 
     Args:
-        project: the folder of bentofile.yaml.
+        project: the folder with bentofile.yaml.
         name: of the Bento, lower case.
         version: of the Bento.
         archive: where the exported Bento is written, whole or not at all.
-        home: BentoML's home; None leaves it to the environment (BENTOML_HOME).
+        home: BentoML's home; None takes BENTOML_HOME from the environment.
 
     Returns:
         `{"tag", "bytes"}`: the Bento's tag and the archive's size.
 
     Raises:
-        RuntimeError: BentoML failed; its own words are in the message.
+        RuntimeError: BentoML failed; its output is in the message.
     """
-    # BentoML settles its home and what it imported once per process, so it gets one of its own.
+    # BentoML reads its home once per process, so it runs in a process of its own.
     environment = {**os.environ, "BENTOML_DO_NOT_TRACK": "True"}
-    # `bentoml build` looks for uv on the PATH, where an environment that is not activated is missing
+    # `bentoml build` needs uv on the PATH, also when the virtual environment is not activated
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
     if home is not None:
         environment["BENTOML_HOME"] = str(home.resolve())

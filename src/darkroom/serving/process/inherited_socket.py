@@ -1,9 +1,9 @@
-"""`bentoml serve` on the supervisor's listening socket.
+"""`bentoml serve` on a listening socket that the supervisor opened.
 
 Run as `python -m darkroom.serving.process.inherited_socket FD TAG HOST PORT`.
-Processes that listen on one and the same socket share its queue of new connections. So when one of them
-ends, nobody who is in the queue is lost: the others take them. (Two sockets on one port, by SO_REUSEPORT,
-have a queue each, and what is in the queue of the one that closes is reset.)
+Processes that listen on the same socket share its queue of new connections. When one of them ends, the others
+accept what is in the queue. (With SO_REUSEPORT two sockets on one port have a queue each, and the connections
+in the queue of the socket that closes are reset.)
 """
 
 import ctypes
@@ -14,24 +14,24 @@ import sys
 import circus.sockets
 from bentoml_cli.cli import cli
 
-PR_SET_PDEATHSIG = 1
+PR_SET_PDEATHSIG = 1  # of Linux's prctl
 
 
 def main() -> None:
     """Become the server."""
     fd, tag, host, port = sys.argv[1:]
-    _end_with_parent()
+    _stop_with_parent()
 
-    def adopt(bento_socket: circus.sockets.CircusSocket) -> None:
+    def use_inherited(bento_socket: circus.sockets.CircusSocket) -> None:
         os.dup2(int(fd), bento_socket.fileno())
 
-    # BentoML makes a socket of its own, and binds it; from here on that is the one we were given
-    circus.sockets.CircusSocket.bind_and_listen = adopt
+    # BentoML creates a circus socket and binds it; `bentoml serve` has no option for an open one
+    circus.sockets.CircusSocket.bind_and_listen = use_inherited
     cli(["serve", tag, "--host", host, "--port", port])
 
 
-def _end_with_parent() -> None:
-    """Ask the kernel for a SIGTERM when the supervisor is gone, however it went."""
+def _stop_with_parent() -> None:
+    """Have the kernel send SIGTERM when the supervisor ends, even if it is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
 

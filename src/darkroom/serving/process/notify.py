@@ -1,6 +1,6 @@
-"""Saying whether a worker is ready, as systemd defined it (sd_notify): a datagram to NOTIFY_SOCKET.
+"""Readiness notification in systemd's protocol (sd_notify): a datagram to the socket NOTIFY_SOCKET.
 
-Whoever starts the service listens there: systemd (`Type=notify`), or our own supervisor.
+The process that starts the service listens there: systemd (`Type=notify`) or Darkroom's supervisor.
 """
 
 import os
@@ -10,22 +10,22 @@ from contextlib import contextmanager, suppress
 
 
 @contextmanager
-def readiness(environment: Mapping[str, str]) -> Iterator[None]:
-    """Say that this process is ready when the block has ended, or what kept it from that."""
+def notify_readiness(environment: Mapping[str, str]) -> Iterator[None]:
+    """Report that this worker is ready when the block ends, or the exception that the block raised."""
     try:
         yield
     except Exception as error:
-        _say(environment, "ERRNO=1", f"STATUS={type(error).__name__}: {error}".replace("\n", " "))
+        _send(environment, "ERRNO=1", f"STATUS={type(error).__name__}: {error}".replace("\n", " "))
         raise
-    _say(environment, "READY=1", f"X_WORKER={os.getpid()}")
+    _send(environment, "READY=1", f"X_WORKER={os.getpid()}")
 
 
-def _say(environment: Mapping[str, str], *lines: str) -> None:
+def _send(environment: Mapping[str, str], *lines: str) -> None:
     address = environment.get("NOTIFY_SOCKET", "")
     if not address:
         return
     if address.startswith("@"):  # Linux's abstract names
         address = "\0" + address[1:]
-    # a worker that starts later finds nobody who still listens
-    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as asked:
-        asked.sendto("\n".join(lines).encode()[:4000], address)
+    # when a worker is restarted later, nothing listens any more
+    with suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as receiver:
+        receiver.sendto("\n".join(lines).encode()[:4000], address)

@@ -1,9 +1,14 @@
-"""The BentoML service: one class, one model, our app at the root."""
+"""The BentoML service: one class with one model, and the Starlette app mounted at the root.
+
+BentoML imports this module in every worker: settings, patches of the server and middleware take effect at
+import. The model is loaded when BentoML instantiates the class.
+"""
 
 import gc
 import os
 import sys
 from pathlib import Path
+from typing import Any
 
 import bentoml
 from starlette.types import Receive, Scope, Send
@@ -12,7 +17,7 @@ from ..shared_folder import share_folder
 
 SHARED = share_folder(os.environ)
 
-# after the line above: they open files in that folder
+# after share_folder: these modules open files in that folder when they are imported
 from ..http import connections  # noqa: E402
 from ..http.admission import Admission  # noqa: E402
 from ..http.app import create_app  # noqa: E402
@@ -20,26 +25,27 @@ from ..http.cancelled_uploads import CancelledUploads  # noqa: E402
 from ..http.rate_limit import RateLimit  # noqa: E402
 from ..http.request_metrics import ROUTES, RequestMetrics  # noqa: E402
 from ..metrics import start_worker  # noqa: E402
-from ..monitoring.drift import read_reference  # noqa: E402
+from ..monitoring.drift_collector import DriftCollector  # noqa: E402
 from ..monitoring.feedback_store import FeedbackStore  # noqa: E402
 from ..monitoring.monitor import Monitor  # noqa: E402
 from ..monitoring.prediction_log import PredictionLog  # noqa: E402
-from ..monitoring.recent_predictions import Drift, RecentPredictions  # noqa: E402
+from ..monitoring.recent_predictions import RecentPredictions  # noqa: E402
+from ..monitoring.reference_file import read_reference  # noqa: E402
 from ..prediction.engine import Engine  # noqa: E402
 from ..prediction.model import Classifier  # noqa: E402
 from ..settings import read_settings, usable_cores  # noqa: E402
-from .notify import readiness  # noqa: E402
+from .notify import notify_readiness  # noqa: E402
 
 # The same place in a checkout and in a Bento, which keeps the project's layout.
 MODEL = Path(__file__).resolve().parents[4] / "models" / "champion"
 
 settings = read_settings(os.environ, cores=usable_cores())
-# Whom a proxy says it speaks for is believed only where the operator names the proxy.
+# X-Forwarded-For is trusted only from proxies that the operator names.
 os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
-# In a container BentoML leaves a worker that died dead, and goes on with those that are left.
+# With this variable, which it sets in containers, BentoML does not restart workers that died.
 os.environ.pop("BENTOML_CONTAINERIZED", None)
 connections.install()
-if settings.workers > 1 and sys.platform != "win32":  # it has no uvloop, nor sockets that are shared
+if settings.workers > 1 and sys.platform != "win32":  # Windows has neither uvloop nor shared sockets
     from ..http import listening
 
     listening.install()
@@ -48,10 +54,10 @@ app = create_app(locked=bool(settings.tokens), feedback_store=feedback)
 
 
 async def web(scope: Scope, receive: Receive, send: Send) -> None:
-    """Hand every request on to the app.
+    """Pass every request on to the app.
 
-    Of a mounted Starlette app BentoML takes the routes it knows and answers the rest with pages of
-    its own, one of which loads a tracker. It cannot look into a function.
+    If a Starlette app is mounted, BentoML takes over its routes and serves pages of its own for other paths,
+    one of which loads a tracker. It does not look inside an ASGI function.
     """
     await app(scope, receive, send)
 
@@ -61,18 +67,18 @@ async def web(scope: Scope, receive: Receive, send: Send) -> None:
     workers=settings.workers,
     traffic={"timeout": 90},
     http={"host": "127.0.0.1"},
-    # BentoML's figures have a label for every path that anybody asks for, and so grow without end
+    # BentoML's metrics have a label for every requested path, so their number is unbounded
     metrics={"enabled": False},
     logging={"access": {"enabled": settings.access_log}},
-    tracing={"excluded_urls": ".*"},  # tracing that nobody collects costs a fifth of a request
+    tracing={"excluded_urls": ".*"},  # tracing without a collector costs a fifth of a request
 )
 @bentoml.asgi_app(web, path="/")
 class Darkroom:
-    """Classifies images. The routes are in app.py."""
+    """Classifies images. The routes are in `http/app.py`."""
 
     def __init__(self) -> None:
         """Load the model once, before the first request."""
-        with readiness(os.environ):
+        with notify_readiness(os.environ):
             classifier = Classifier(MODEL, threads=settings.threads)
             app.state.engine = Engine(classifier, queue_seconds=settings.queue_seconds)
             store = PredictionLog(settings.log, limit=settings.log_bytes) if settings.log else None
@@ -82,19 +88,19 @@ class Darkroom:
                     classifier, store=store, keep_images=settings.log_images, drift=drift
                 )
             start_worker(classifier, routes=ROUTES)
-            # what is loaded by now stays; looking through it for garbage, again and again, costs time
+            # what is loaded by now stays in memory; later garbage collections need not visit it
             gc.collect()
             gc.freeze()
 
 
-def _drift(classifier: Classifier) -> Drift | None:
-    """Return what tells drift; None for a version from before there were references."""
+def _drift(classifier: Classifier) -> DriftCollector | None:
+    """Return the drift gauges; None for a model version without reference.json."""
     path, sha256 = MODEL / "reference.json", str(classifier.about["sha256"])
     if not path.is_file():
         return None
     reference = read_reference(path, sha256=sha256)
-    file = SHARED / f"window-{sha256[:12]}" if SHARED else None
-    return Drift(reference, RecentPredictions(reference.columns, file))
+    file = SHARED / f"recent-predictions-{sha256[:12]}" if SHARED else None
+    return DriftCollector(reference, RecentPredictions(reference.columns, file))
 
 
 def _rate_limit() -> RateLimit | None:
@@ -103,9 +109,7 @@ def _rate_limit() -> RateLimit | None:
     return RateLimit(settings.requests_per_minute, SHARED)
 
 
-# bentoml.service makes a Service of the class
-Darkroom.add_asgi_middleware(CancelledUploads)  # type: ignore[attr-defined]
-Darkroom.add_asgi_middleware(  # type: ignore[attr-defined]
-    Admission, settings=settings, rate=_rate_limit()
-)
-Darkroom.add_asgi_middleware(RequestMetrics)  # type: ignore[attr-defined]
+bento_service: Any = Darkroom  # at runtime the decorator has replaced the class by a bentoml.Service
+bento_service.add_asgi_middleware(CancelledUploads)
+bento_service.add_asgi_middleware(Admission, settings=settings, rate=_rate_limit())
+bento_service.add_asgi_middleware(RequestMetrics)

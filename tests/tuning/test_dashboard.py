@@ -1,4 +1,4 @@
-"""`make dashboard` shows the tuner's studies, to this machine alone, and asks nobody for anything."""
+"""`make dashboard` shows the tuning studies, listens on loopback only, and loads nothing from elsewhere."""
 
 import os
 import shutil
@@ -24,7 +24,7 @@ INSTALLED = Path(sys.prefix) / "dashboard/.installed"
 pytestmark = [
     pytest.mark.servers,
     pytest.mark.timeout(180),
-    pytest.mark.skipif(not INSTALLED.exists(), reason="no .venv/dashboard: `make dashboard` makes it"),
+    pytest.mark.skipif(not INSTALLED.exists(), reason="no .venv/dashboard: `make dashboard` creates it"),
 ]
 
 
@@ -46,14 +46,14 @@ def make(folder: Path, port: int, **environment: str) -> subprocess.Popen[str]:
 
 @contextmanager
 def dashboard(folder: Path, **environment: str) -> Iterator[str]:
-    """Start it and wait for its answer; give its address."""
+    """Start the dashboard and wait until it responds; yield its URL."""
     url = f"http://127.0.0.1:{(port := free_port())}"
     process = make(folder, port, **environment)
     family = psutil.Process(process.pid)
     try:
         eventually(
             lambda: answers(url),
-            lambda: process.communicate()[0] if process.poll() is not None else "the dashboard answers",
+            lambda: process.communicate()[0] if process.poll() is not None else "the dashboard responds",
             process=process,
         )
         yield url
@@ -72,16 +72,16 @@ def new_study(storage: str, name: str) -> None:
         study.tell(trial, accuracy)
 
 
-def test_without_a_study_it_says_what_to_do(tmp_path: Path) -> None:
+def test_without_a_study_it_explains_what_to_do(tmp_path: Path) -> None:
     process = make(tmp_path, free_port())
-    said, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=60)
     assert process.returncode != 0
-    assert "There is no study here yet: run dvc repro, or set OPTUNA_STORAGE" in said
-    assert not (tmp_path / ".checkpoints").exists(), "it makes no database"
+    assert "There is no study here yet: run dvc repro, or set OPTUNA_STORAGE" in output
+    assert not (tmp_path / ".checkpoints").exists(), "it created a database"
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: apt-get install chromium")
-def test_it_shows_the_studies_and_asks_nobody(tmp_path: Path) -> None:
+def test_it_shows_the_studies_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     (tmp_path / ".checkpoints").mkdir()
     new_study(f"sqlite:///{tmp_path / '.checkpoints/studies.db'}", "digits-0123456789abcdef")
     with dashboard(tmp_path) as url:
@@ -98,15 +98,15 @@ def test_it_shows_the_studies_and_asks_nobody(tmp_path: Path) -> None:
         with sync_playwright() as playwright:
             browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
             page = browser.new_page(viewport={"width": 1280, "height": 900})
-            asked: list[str] = []
-            page.on("request", lambda request: asked.append(request.url))
+            requested: list[str] = []
+            page.on("request", lambda request: requested.append(request.url))
             page.goto(f"{url}/dashboard/studies/{summary['study_id']}")
             expect(page.get_by_text("digits-0123456789abcdef").first).to_be_visible(timeout=60_000)
             expect(page.get_by_text("Hyperparameter Importance").first).to_be_visible(timeout=60_000)
             browser.close()
     elsewhere = [
         address
-        for address in asked
+        for address in requested
         if urlsplit(address).scheme not in ("data", "blob") and not address.startswith(f"{url}/")
     ]
     assert elsewhere == []

@@ -1,8 +1,9 @@
-"""Take the documentation's images of the monitoring: `python -m tests.page.monitoring_images`.
+"""Create the documentation's figures of the monitoring: `python -m tests.page.monitoring_images`.
 
 It serves models/champion with two workers and a prediction log, lets a real Prometheus scrape it, and sends
-test images: first as they are, then in fog. What Prometheus knows afterwards is drawn, and the report on
-drift is made of the log. It needs Prometheus and Chromium; neither image shows one out of the data set.
+test images: first as they are, then in fog. The dashboard is then drawn from Prometheus, and the report
+on drift is written from the log. It needs Prometheus and Chromium; neither figure shows
+an image of the data set.
 """
 
 import argparse
@@ -22,7 +23,7 @@ from darkroom.evaluation.corruptions import corrupt
 from darkroom.files import atomic_write, write_text
 from darkroom.reporting.drift_report import drift_page
 from darkroom.reporting.grafana import draw_dashboard
-from darkroom.serving.monitoring.drift import read_reference
+from darkroom.serving.monitoring.reference_file import read_reference
 from tests.helpers.prometheus import prometheus, query
 from tests.helpers.serving import PROJECT, encoded, serve_bento
 from tests.helpers.waiting import eventually
@@ -31,7 +32,7 @@ from tests.page.test_page import CHROMIUM, FLAGS
 
 
 def main() -> None:
-    """Write the images into docs/."""
+    """Write the figures into docs/."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seconds", type=float, default=150, help="of traffic (default %(default)s)")
     parser.add_argument("--strength", type=int, default=2, help="of the fog (default %(default)s)")
@@ -47,10 +48,10 @@ def main() -> None:
         ):
             start = time.time()
             half, sent = start + options.seconds / 2, 0
-            for usual, foggy in random_images(options.strength):
+            for unshifted, foggy in sample_images(options.strength):
                 if time.time() > start + options.seconds:
                     break
-                image = usual if time.time() < half else foggy
+                image = unshifted if time.time() < half else foggy
                 path = "/predict" if sent % 10 else "/predict_batch"
                 field = "image" if sent % 10 else "images"
                 requests.post(url + path, files={field: encoded(image)}, timeout=60)
@@ -79,7 +80,7 @@ def main() -> None:
             file.write(shot)
 
 
-def random_images(strength: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+def sample_images(strength: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
     """Yield test images, in a random order without end, as they are and in fog."""
     test = open_split(PROJECT / "data/test")
     order = np.random.default_rng(0).permutation(len(test))

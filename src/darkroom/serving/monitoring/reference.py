@@ -1,0 +1,105 @@
+"""The reference for drift: what the images that a model was evaluated on look like to that model."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ...images.statistics import measure
+from ..prediction.runtime import Prediction
+from .counts import Array, Counts, indicate
+from .drift_score import MIN_IMAGES, compare
+from .embedding_axes import EmbeddingAxes
+from .features import EMBEDDING_FEATURES, feature_rows, image_features
+from .thresholds import Thresholds
+
+
+@dataclass(frozen=True)
+class Reference:
+    """The distribution of the reference images' features, and the thresholds for leaving it.
+
+    Attributes:
+        sha256: of the model's graph.
+        classes: their names, K.
+        images: number of reference images.
+        features: names of the S features that are compared, in the order of a row.
+        edges: inner edges of each feature's bins, `[S, B-1]`.
+        shares: share of the reference images in each bin, `[S, B]`.
+        class_shares: share of the reference images in each predicted class, `[K]`.
+        axes: principal axes of the embedding; A is 0 if the model has no embedding.
+        thresholds: of the J statistics.
+    """
+
+    sha256: str
+    classes: tuple[str, ...]
+    images: int
+    features: tuple[str, ...]
+    edges: Array
+    shares: Array
+    class_shares: Array
+    axes: EmbeddingAxes
+    thresholds: Thresholds
+
+    @property
+    def statistics(self) -> tuple[str, ...]:
+        """Names of the J statistics that are scored."""
+        return ("class_mix", *self.features, *(["embedding"] if self.axes.count else []))
+
+    @property
+    def columns(self) -> int:
+        """Length of a row: the predicted class, the features, the coordinates."""
+        return 1 + len(self.features) + self.axes.count
+
+    def describe(self, pixels: NDArray[np.uint8], prediction: Prediction) -> NDArray[np.float32]:
+        """Return the rows, float32 `[N, columns]`, of images uint8 `[N,H,W,C]` and their prediction."""
+        return self.rows(measure(pixels), prediction)
+
+    def rows(self, statistics: NDArray[np.float32], prediction: Prediction) -> NDArray[np.float32]:
+        """Return the rows, float32 `[N, columns]`, of image statistics `[N, 6]` and their prediction."""
+        features = image_features(statistics, prediction, self.axes)
+        return feature_rows(features, self.features, prediction, self.axes)
+
+    def log_fields(self, row: NDArray[np.float32]) -> dict[str, Any]:
+        """Return what the prediction log keeps of a row's embedding; `row_from_log` reads it back."""
+        named = dict(zip(self.features, row[1:], strict=False))
+        fields = {name: round(float(named[name]), 5) for name in EMBEDDING_FEATURES if name in named}
+        coordinates = row[1 + len(self.features) :]
+        return {**fields, "place": [round(float(value), 3) for value in coordinates]}
+
+    def row_from_log(self, line: Mapping[str, Any]) -> list[float]:
+        """Return the row of a line of the prediction log.
+
+        Raises:
+            KeyError, ValueError: the line belongs to another model, or was written without a reference.
+        """
+        fields = {"confidence": line["probability"], **line["image"], **line["embedding"]}
+        row = [
+            float(self.classes.index(line["class"])),
+            *(float(fields[name]) for name in self.features),
+            *(float(value) for value in fields["place"]),
+        ]
+        if len(row) != self.columns:
+            raise ValueError(f"the line has {len(row)} numbers; needed: {self.columns}")
+        return row
+
+    def scores(self, rows: NDArray[np.float32]) -> dict[str, float]:
+        """Return each statistic's score over rows `[N, columns]`: about 0 without drift, an alarm from 1 on.
+
+        Raises:
+            ValueError: the rows have another width, or are fewer than `MIN_IMAGES`.
+        """
+        if rows.ndim != 2 or rows.shape[1] != self.columns or len(rows) < MIN_IMAGES:
+            raise ValueError(
+                f"rows are {list(rows.shape)}; needed: {MIN_IMAGES} or more of {self.columns} numbers"
+            )
+        recent = indicate(rows, self.edges, len(self.classes)).total()
+        scores = self.thresholds.scores(compare(recent, self._counts()))
+        return dict(zip(self.statistics, (float(score) for score in scores), strict=True))
+
+    def _counts(self) -> Counts:
+        total = float(self.images)
+        # the mean of the reference's coordinates is 0
+        coordinates = np.zeros(self.axes.count)
+        return Counts(np.array(total), total * self.class_shares, total * self.shares, coordinates)
