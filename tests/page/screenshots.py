@@ -17,7 +17,7 @@ from playwright.sync_api import Browser, expect, sync_playwright
 from darkroom.files import atomic_write
 from darkroom.serving.process.bento import bento_version, build_bento
 from tests.helpers.serving import PROJECT, serve_bento
-from tests.page.test_page import CHROMIUM, FLAGS
+from tests.page.test_prediction import CHROMIUM, FLAGS
 
 SHOTS: dict[str, dict[str, Any]] = {
     "page.png": {"viewport": {"width": 1180, "height": 900}, "color_scheme": "dark"},

@@ -18,7 +18,7 @@ from playwright.sync_api import expect, sync_playwright
 from tests.helpers.checkouts import PROJECT
 from tests.helpers.serving import free_port
 from tests.helpers.waiting import answers, eventually
-from tests.page.test_page import CHROMIUM, FLAGS
+from tests.page.test_prediction import CHROMIUM, FLAGS
 
 INSTALLED = Path(sys.prefix) / "dashboard/.installed"
 pytestmark = [

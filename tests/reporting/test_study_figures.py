@@ -21,7 +21,7 @@ from darkroom.tuning.objective import Attempt
 from darkroom.tuning.results import study_view
 from darkroom.tuning.study import open_study
 from darkroom.tuning.work import work
-from tests.page.test_page import CHROMIUM, FLAGS
+from tests.page.test_prediction import CHROMIUM, FLAGS
 from tests.tuning.test_study import epoch, params_of
 
 CONDITIONAL = {

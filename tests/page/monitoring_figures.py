@@ -1,4 +1,4 @@
-"""Take the documentation's images of the monitoring: `python -m tests.page.monitoring_images`.
+"""Take the documentation's images of the monitoring: `python -m tests.page.monitoring_figures`.
 
 It serves models/champion with two workers and a prediction log, lets a real Prometheus scrape it, and sends
 test images: first as they are, then in fog. What Prometheus knows afterwards is drawn, and the report on
@@ -27,7 +27,7 @@ from tests.helpers.prometheus import prometheus, query
 from tests.helpers.serving import PROJECT, encoded, serve_bento
 from tests.helpers.waiting import eventually
 from tests.page.screenshots import _bento, small
-from tests.page.test_page import CHROMIUM, FLAGS
+from tests.page.test_prediction import CHROMIUM, FLAGS
 
 
 def main() -> None:
