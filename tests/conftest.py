@@ -6,7 +6,10 @@ from collections.abc import Iterator
 import pytest
 import torch
 
+from tests.helpers.browser_required import pytest_runtest_setup, pytest_terminal_summary
 from tests.helpers.checkouts import Quickstart, new_checkout
+
+__all__ = ["pytest_runtest_setup", "pytest_terminal_summary"]  # hooks: pytest finds them here
 
 
 @pytest.fixture(scope="session")
