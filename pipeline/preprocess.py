@@ -3,7 +3,7 @@
 import numpy as np
 
 from darkroom.config.params import Params
-from darkroom.data.corrections import CorrectionError, TakenIn, read_corrections, take_in
+from darkroom.data.corrections.merging import CorrectionError, TakenIn, read_corrections, take_in
 from darkroom.data.report import channel_statistics, data_report
 from darkroom.data.sources import read_raw
 from darkroom.data.splits import Split, split_sha256, write_split

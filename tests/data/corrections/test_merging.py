@@ -11,7 +11,7 @@ import yaml
 from numpy.typing import NDArray
 from PIL import Image, ImageOps
 
-from darkroom.data.corrections import CorrectionError, TakenIn, read_corrections, take_in
+from darkroom.data.corrections.merging import CorrectionError, TakenIn, read_corrections, take_in
 from darkroom.data.splits import Split, open_split
 from darkroom.files import read_json, sha256_file
 from tests.helpers.checkouts import Checkout, Quickstart, new_checkout
