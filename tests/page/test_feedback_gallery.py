@@ -5,23 +5,22 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import Browser
 
-from darkroom.feedback import decisions, gallery, store
-from darkroom.serving.monitoring.feedback_store import FeedbackStore
-from tests.helpers.serving import encoded, random_image
+from darkroom.feedback.decisions import Review
+from darkroom.feedback.gallery import gallery_page
+from darkroom.feedback.store import read_items
+from darkroom.feedback.tables import read_table
+from tests.helpers.feedback import CLASSES, report
 
 pytestmark = [pytest.mark.browser, pytest.mark.timeout(180)]
 
 
 def test_the_gallery_saves_a_table_that_read_table_reads(browser: Browser, tmp_path: Path) -> None:
-    for seed, said in enumerate(("cat", "dog")):
-        about = {"time": f"2026-01-01T00:00:0{seed}+00:00", "predicted": "dog", "probability": 0.5}
-        about |= {"model": {"name": "animals", "version": "3"}}
-        FeedbackStore(tmp_path, limit=10**6).keep(
-            encoded(random_image(seed=seed)), kind="PNG", said=said, about=about
-        )
-    items = store.read_items(tmp_path)
+    report(tmp_path, 0, "cat")
+    report(tmp_path, 1, "dog")
+    items = read_items(tmp_path)
+    review = Review(items=items, classes=CLASSES, reviewer="me")
     path = tmp_path / "gallery.html"
-    path.write_text(gallery.gallery(items, ["cat", "dog"]), encoding="utf-8")
+    path.write_text(gallery_page(items, CLASSES), encoding="utf-8")
     context = browser.new_context(accept_downloads=True)
     page = context.new_page()
     console_errors: list[str] = []
@@ -38,5 +37,5 @@ def test_the_gallery_saves_a_table_that_read_table_reads(browser: Browser, tmp_p
     download.value.save_as(table)
     context.close()
     assert console_errors == []
-    (decision,) = decisions.read_table(table, items, classes=["cat", "dog"], who="me")
+    (decision,) = read_table(table, review)
     assert (decision.sha256, decision.action, decision.label) == (items[0].sha256, "correct", "cat")

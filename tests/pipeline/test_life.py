@@ -172,7 +172,7 @@ def review(checkout: Checkout, service: Service, truth: dict[str, str]) -> str:
     for row in rows.index:
         right = truth[rows.loc[row, "sha256"]]
         rows.loc[row, ["decision", "class"]] = (
-            ["confirm", ""] if rows.loc[row, "said"] == right else ["correct", right]
+            ["confirm", ""] if rows.loc[row, "reported"] == right else ["correct", right]
         )
     rows.to_csv(table, index=False)
     return darkroom(checkout, "feedback", "review", *folder, "--table", str(table))
