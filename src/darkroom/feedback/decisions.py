@@ -33,6 +33,15 @@ def decide(review: Review, sha256: str, action: str, label: str | None = None) -
 
     Raises:
         ReviewError: no such image, action or class, or the action and the class do not fit together.
+
+    Example:
+        >>> item = Item(
+        ...     sha256="3f9a", file=Path("3f9a.png"), reported=("cat",), predicted="dog", probability=0.5,
+        ...     model="animals", version="3", last_reported_at="2026-01-01T00:00:00+00:00", decision=None,
+        ... )
+        >>> review = Review(items=[item], classes=["cat", "dog"], reviewer="Ada")
+        >>> decide(review, "3f", "confirm").label
+        'cat'
     """
     item = _find(review.items, sha256)
     name = f"image {item.sha256[:12]}"

@@ -33,6 +33,11 @@ def variants(image: Image.Image, pixels: NDArray[np.uint8]) -> NDArray[np.uint8]
 
     Returns:
         uint8 [V,H,W,C]; the first is `pixels`.
+
+    Example:
+        >>> pixels = np.zeros((32, 32, 3), dtype=np.uint8)
+        >>> variants(Image.fromarray(pixels), pixels).shape
+        (12, 32, 32, 3)
     """
     height, width, channels = pixels.shape
     image = image.convert("L" if channels == 1 else "RGB")
@@ -61,6 +66,12 @@ def find_copies(
     Returns:
         For each copy, by its place in `images`: the place of the most similar held-out image and the
         similarity.
+
+    Example:
+        >>> held_out = np.random.default_rng(0).integers(0, 256, (5, 32, 32, 3), dtype=np.uint8)
+        >>> copy = variants(Image.fromarray(held_out[2]), held_out[2])
+        >>> find_copies([copy], held_out, similarity=0.9, mirror=False)
+        {0: (2, 1.0)}
     """
     owner = np.repeat(np.arange(len(images)), [len(each) for each in images])
     parts = {"whole": held_out}

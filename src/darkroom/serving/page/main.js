@@ -1,4 +1,6 @@
 // The page starts here: load the model's description, then offer what the model can do.
+// Modules import one way: main → sources, camera → classify → contact_sheet, prediction → feedback, photo, bars →
+// heat_overlay → heat_map, state; api, format and dom import none of these.
 import { TokenRequired, errorMessage, fetchModel, hasToken, setToken } from "./api.js";
 import { showEmptyBars } from "./bars.js";
 import "./camera.js";
