@@ -63,7 +63,7 @@ def export(folder: Path, into: Path) -> ExportResult:
 
 
 def _export_item(item: Item, into: Path) -> dict[str, int]:
-    """Make the files of a decided image what its decision says; return how many were changed, and how."""
+    """Bring the files of a decided image in line with its decision; return how many changed, and how."""
     existing = sorted((into / class_folder(item.model)).glob(f"*/{item.sha256}.*"))
     target = _target(into, item)
     if target is None:

@@ -39,7 +39,7 @@ def _row(item: Item) -> dict[str, str | float]:
 
 
 def read_table(path: Path, review: Review) -> list[Decision]:
-    """Return the decisions in a table that a reviewer filled in, by hand or with the gallery.
+    """Return the decisions in a table that a reviewer filled in, in a spreadsheet or in the gallery.
 
     Any separator and a byte order mark are accepted, as spreadsheets write them. Rows without a decision are
     skipped.

@@ -56,12 +56,12 @@ def test_the_stage_merges_corrections_and_reports_them(digits: Checkout, quickst
 
 
 def test_an_unknown_class_stops_the_stage_with_a_message(digits: Checkout) -> None:
-    wrong = digits.root / "corrections/digits/eleven"
-    put_correction(wrong.parent, encoded(random_image()), "eleven")
+    unknown = digits.root / "corrections/digits/eleven"
+    put_correction(unknown.parent, encoded(random_image()), "eleven")
     try:
         done = digits.run("python", "-m", "pipeline.preprocess", check=False)
     finally:
-        for path in (*wrong.iterdir(), wrong):
+        for path in (*unknown.iterdir(), unknown):
             path.unlink() if path.is_file() else path.rmdir()
     assert done.returncode == 1
     assert "'eleven' is not a class" in done.stderr
