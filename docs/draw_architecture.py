@@ -76,13 +76,16 @@ def stages() -> list[tuple[str, list[str]]]:
 def box(x: float, y: float, width: float, height: float, title: str, lines: list[tuple[str, str]]) -> str:
     """Return a box with a title and lines of text, each with its colour."""
     parts = [
-        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="6" fill="{BOX}" stroke="{LINE}"/>',
+        f'<rect x="{x:g}" y="{y:g}" width="{width:g}" height="{height:g}" rx="6" fill="{BOX}" '
+        f'stroke="{LINE}"/>',
         f'<text x="{x + 12:g}" y="{y + 22:g}" font-weight="600" fill="{INK}">{escape(title)}</text>',
     ]
     place = y + 40
     for text, colour in lines:
         for line in textwrap.wrap(text, max(12, int((width - 20) / 6.1))):
-            parts.append(f'<text x="{x + 12:g}" y="{place:g}" font-size="11" fill="{colour}">{escape(line)}</text>')
+            parts.append(
+                f'<text x="{x + 12:g}" y="{place:g}" font-size="11" fill="{colour}">{escape(line)}</text>'
+            )
             place += 14
     return "\n".join(parts)
 
@@ -98,7 +101,8 @@ def draw_stages(top: float) -> tuple[list[str], float]:
         parts.append(box(x, y, width, STAGE_HEIGHT, name, written))
         if number + 1 < len(named) and column + 1 < STAGES_IN_A_ROW:
             parts.append(
-                f'<path d="M{x + width + 4:g} {y + STAGE_HEIGHT / 2:g}h17m-6-5l6 5-6 5" fill="none" stroke="{MARK}"/>'
+                f'<path d="M{x + width + 4:g} {y + STAGE_HEIGHT / 2:g}h17m-6-5l6 5-6 5" fill="none" '
+                f'stroke="{MARK}"/>'
             )
     rows = (len(named) - 1) // STAGES_IN_A_ROW + 1
     return parts, top + rows * (STAGE_HEIGHT + 22)
@@ -118,8 +122,13 @@ def draw_floors(top: float) -> tuple[list[str], float]:
         width = (WIDTH - 2 * MARGIN - (len(floor) - 1) * GAP) / len(floor)
         for number, room in enumerate(floor):
             below = imports(room, rooms, graph)
-            lines = [(first_sentence(room), SOFT), (f"imports {', '.join(below)}" if below else "imports none", MARK)]
-            parts.append(box(MARGIN + number * (width + GAP), top + 10, width, ROOM_HEIGHT, short(room), lines))
+            lines = [
+                (first_sentence(room), SOFT),
+                (f"imports {', '.join(below)}" if below else "imports none", MARK),
+            ]
+            parts.append(
+                box(MARGIN + number * (width + GAP), top + 10, width, ROOM_HEIGHT, short(room), lines)
+            )
         top += ROOM_HEIGHT + 28
     return parts, top
 

@@ -3,7 +3,8 @@
 import numpy as np
 
 from darkroom.config.params import Params
-from darkroom.data.corrections import CorrectionError, TakenIn, read_corrections, take_in
+from darkroom.data.corrections.merging import MergedCorrections, merge_corrections
+from darkroom.data.corrections.reading import CorrectionError, read_corrections
 from darkroom.data.report import channel_statistics, data_report
 from darkroom.data.sources import read_raw
 from darkroom.data.splits import Split, split_sha256, write_split
@@ -70,7 +71,7 @@ def main() -> None:
     print(f"{params.data.name}: {counts} images of {height}x{width}x{channels}, {len(raw.classes)} classes")
 
 
-def add_corrections(params: Params, splits: dict[str, Split], classes: tuple[str, ...]) -> TakenIn:
+def add_corrections(params: Params, splits: dict[str, Split], classes: tuple[str, ...]) -> MergedCorrections:
     """Return the training images with the corrections; write and say what came of each."""
     height, width, channels = splits["train"].images.shape[1:]
     folder = ROOT / "corrections" / class_folder(params.data.name)
@@ -78,7 +79,7 @@ def add_corrections(params: Params, splits: dict[str, Split], classes: tuple[str
         found = read_corrections(folder, classes, height=height, width=width, channels=channels)
     except CorrectionError as error:
         raise SystemExit(str(error)) from error
-    taken = take_in(
+    taken = merge_corrections(
         found,
         splits,
         classes,
@@ -94,7 +95,7 @@ def add_corrections(params: Params, splits: dict[str, Split], classes: tuple[str
     return taken
 
 
-def in_meta(taken: TakenIn) -> dict[str, object]:
+def in_meta(taken: MergedCorrections) -> dict[str, object]:
     """Return what data/meta.json tells of the corrections: nothing where none went in."""
     used = int((taken.files != "").sum())
     return {"corrections": used, "corrections_sha256": taken.summary["sha256"]} if used else {}

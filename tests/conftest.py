@@ -1,4 +1,4 @@
-"""Fixtures of many tests, above all one run of the whole pipeline on the digits; how tests are grouped and marked."""
+"""What many tests share: one run of the whole pipeline on the digits, and how tests are grouped."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -8,11 +8,12 @@ import torch
 import yaml
 
 from darkroom.cli.quickstart import SMALL
+from tests.helpers.browser_required import pytest_runtest_setup, pytest_terminal_summary
 from tests.helpers.checkouts import Checkout, new_checkout
 from tests.helpers.warm_stages import run_stages, set_params, stage_names
 
 TESTS = Path(__file__).parent
-# Tests that start servers, browsers or whole stages. All others are marked `unit`: `make test-unit` runs them.
+# These start servers, browsers or whole stages. All others are marked `unit`: `make test-unit` runs them.
 STARTS_PROCESSES = (
     "benchmarks",
     "deploy",
@@ -33,8 +34,8 @@ MARKED = ("real_data", "servers", "ray", "deploy", "life", "slow", "integration"
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Keep what shares an expensive fixture in one process, the longest first; mark the unit tests.
 
-    With pytest-xdist (`--dist loadgroup`) a group runs in one process. A group is a file, but for the tests that
-    read the run on the digits: they are one group, so that there is one such run.
+    With pytest-xdist (`--dist loadgroup`) a group runs in one process. A group is a file, but the tests that
+    read the run on the digits are one group, so that there is one such run.
     """
     groups: dict[str, list[pytest.Item]] = {}
     for item in items:
@@ -47,6 +48,9 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if not starts and not any(item.get_closest_marker(name) for name in MARKED):
             item.add_marker(pytest.mark.unit)
     items[:] = groups.pop("digits_run", []) + [item for group in groups.values() for item in group]
+
+
+__all__ = ["pytest_runtest_setup", "pytest_terminal_summary"]  # hooks: pytest finds them here
 
 
 @pytest.fixture(scope="session")

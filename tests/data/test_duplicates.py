@@ -38,11 +38,11 @@ def assert_columns(table: pd.DataFrame) -> None:
     assert list(table.index) == list(range(len(table)))
 
 
-def test_copies_are_found_where_they_are_most_similar_first() -> None:
+def test_copies_are_found_and_sorted_by_similarity() -> None:
     test, train, validation = random_images(20, 1), random_images(50, 2), random_images(30, 3)
     train[41] = noisy(test[3], 3)
     validation[7] = test[11]
-    train[0] = (0.5 * test[19] + 60).astype(np.uint8)  # with less contrast and more light
+    train[0] = (0.5 * test[19] + 60).astype(np.uint8)  # with less contrast and brighter
     table = near_duplicates(test, {"train": train, "validation": validation}, similarity=0.95, mirror=False)
     assert_columns(table)
     assert rows(table)[0] == (11, "validation", 7)
@@ -52,7 +52,7 @@ def test_copies_are_found_where_they_are_most_similar_first() -> None:
     assert table["similarity"].between(0.95, 1).all()
 
 
-def test_only_the_closest_counts_and_of_equal_ones_the_first() -> None:
+def test_only_the_closest_image_counts_and_the_first_of_equal_ones() -> None:
     test = random_images(3, 1)
     train, validation = random_images(9, 2), random_images(9, 3)
     train[2] = noisy(test[1], 10)
@@ -64,7 +64,7 @@ def test_only_the_closest_counts_and_of_equal_ones_the_first() -> None:
     assert rows(near_duplicates(test, others, similarity=0.8, mirror=True)) == [(1, "train", 5)]
 
 
-def test_mirrored_copies_count_if_asked_for() -> None:
+def test_mirrored_copies_count_where_requested() -> None:
     test, train = random_images(5, 1, height=24, width=37), random_images(9, 2, height=24, width=37)
     train[8] = test[2, :, ::-1]
     table = near_duplicates(test, {"train": train}, similarity=0.99, mirror=True)
@@ -93,7 +93,7 @@ def test_similarity_is_the_correlation_of_averaged_pixels_less_their_surrounding
     check(random_images(4, 1, **small), random_images(6, 2, **small), averaged=1)
 
 
-def test_the_same_layout_alone_is_not_similar() -> None:
+def test_images_that_share_only_their_layout_are_not_similar() -> None:
     sky = np.linspace(160, 40, 32)[:, None, None]
     test, train = ((0.4 * random_images(5, seed) + sky).astype(np.uint8) for seed in (1, 2))
     plain = np.corrcoef(test.reshape(5, -1), train.reshape(5, -1))[:5, 5:]
@@ -114,8 +114,8 @@ def test_mirrored_similarity_is_the_larger_of_both() -> None:
     assert found(test, True) == pytest.approx(larger, abs=1e-5)
 
 
-def test_images_of_one_colour_are_similar_to_equal_ones_alone() -> None:
-    train = random_images(6, 2, height=21, width=50)  # sides that areas cut through: averages are rounded
+def test_an_image_of_one_colour_is_similar_to_equal_images_only() -> None:
+    train = random_images(6, 2, height=21, width=50)  # sides that 16 does not divide: averages are rounded
     test = random_images(4, 1, height=21, width=50)
     train[1], train[2], train[4] = (20, 40, 60), 200, 200
     test[0], test[2], test[3] = 200, 201, (10, 20, 30)
@@ -128,7 +128,7 @@ def test_images_of_one_colour_are_similar_to_equal_ones_alone() -> None:
     assert rows(only) == [(0, "second", 0)]
 
 
-def test_chunks_change_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_chunk_size_does_not_change_the_result(monkeypatch: pytest.MonkeyPatch) -> None:
     test, train, validation = random_images(23, 1), random_images(31, 2), random_images(17, 3)
     train[30], validation[16] = test[22], noisy(test[10], 4)
     test[5] = validation[3] = 9
@@ -178,7 +178,7 @@ def test_nothing_similar_gives_an_empty_table(count: int) -> None:
         (random_images(2, 1)[0], random_images(2, 2), 0.9, r"test holds images uint8 \[32, 32, 3\]"),
     ],
 )
-def test_what_cannot_be_is_refused(
+def test_invalid_arguments_are_refused(
     test: NDArray[np.uint8], other: NDArray[np.uint8], similarity: float, message: str
 ) -> None:
     with pytest.raises(ValueError, match=message):

@@ -1,6 +1,7 @@
 """Run stages of the pipeline without a new interpreter for each: their imports take longer than their work.
 
-One process runs the scripts one after the other, each from its first line, as `python -m pipeline.<stage>` does.
+One process runs the scripts one after the other, each from its first line, as `python -m pipeline.<stage>`
+does.
 (Forking for each stage was tried and deadlocks: libraries that are loaded by then have threads.)
 """
 

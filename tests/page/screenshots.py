@@ -1,13 +1,14 @@
-"""Take the documentation's images of the page: `python -m tests.page.screenshots`.
+"""Take the screenshots of the page for the documentation: `python -m tests.page.screenshots`.
 
-It serves models/champion and shows the page's own drawings to it, so that no image of a data set is
-among them.
+It serves models/champion and classifies the page's own drawings, so that no screenshot shows an image of a
+data set.
 """
 
 import argparse
 import io
 import tempfile
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -16,8 +17,8 @@ from playwright.sync_api import Browser, expect, sync_playwright
 
 from darkroom.files import atomic_write
 from darkroom.serving.process.bento import bento_version, build_bento
+from tests.helpers.chromium import CHROMIUM, FLAGS
 from tests.helpers.serving import PROJECT, serve_bento
-from tests.page.test_page import CHROMIUM, FLAGS
 
 SHOTS: dict[str, dict[str, Any]] = {
     "page.png": {"viewport": {"width": 1180, "height": 900}, "color_scheme": "dark"},
@@ -28,14 +29,14 @@ LARGEST = 300_000  # bytes
 
 
 def main() -> None:
-    """Write the images into docs/."""
+    """Write the screenshots into docs/."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
-    parser.add_argument("--url", help="of a service that runs already (default: serve models/champion)")
+    parser.add_argument("--url", help="of a running service (default: serve models/champion)")
     parser.add_argument("--drawing", help="the class whose drawing is shown (default: the last but one)")
     parser.add_argument("--folder", type=Path, default=PROJECT / "docs")
     options = parser.parse_args()
     with ExitStack() as stack:
-        url = options.url or stack.enter_context(serve_bento(*_bento(Path(stack.enter_context(_scratch())))))
+        url = options.url or stack.enter_context(_served_champion())
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for name, how in SHOTS.items():
@@ -46,11 +47,17 @@ def main() -> None:
         browser.close()
 
 
-def _scratch() -> tempfile.TemporaryDirectory[str]:
-    return tempfile.TemporaryDirectory(prefix="darkroom-screenshots-")
+@contextmanager
+def _served_champion() -> Iterator[str]:
+    prefix = "darkroom-screenshots-"
+    with (
+        tempfile.TemporaryDirectory(prefix=prefix) as folder,
+        serve_bento(*champion_bento(Path(folder))) as url,
+    ):
+        yield url
 
 
-def _bento(folder: Path) -> tuple[Path, str]:
+def champion_bento(folder: Path) -> tuple[Path, str]:
     """Build the champion's Bento; return its store and tag."""
     version = bento_version(PROJECT, "page")
     built = build_bento(
@@ -64,11 +71,11 @@ def _bento(folder: Path) -> tuple[Path, str]:
 
 
 def _shot(browser: Browser, url: str, drawing: str | None, how: dict[str, Any]) -> bytes:
-    """Classify some drawings and return an image of the page with the last one on show."""
+    """Classify some drawings and return a screenshot with the last one on show."""
     context = browser.new_context(reduced_motion="reduce", **how)
     page = context.new_page()
     page.goto(url)
-    buttons = page.locator("#strip button")
+    buttons = page.locator("#drawings button")
     expect(buttons).not_to_have_count(0)
     names = [str(name).removeprefix("drawing of ") for name in page.evaluate(NAMES)]
     last = drawing or names[-2]
@@ -76,7 +83,7 @@ def _shot(browser: Browser, url: str, drawing: str | None, how: dict[str, Any]) 
     for count, name in enumerate(shown, 1):
         buttons.nth(names.index(name)).click()
         expect(page.locator("#sheet li")).to_have_count(count)
-    expect(page.locator("#print")).to_have_attribute("data-state", "done")
+    expect(page.locator("#prediction")).to_have_attribute("data-state", "done")
     page.wait_for_function(LOADED)
     page.mouse.move(0, 0)
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
@@ -86,12 +93,12 @@ def _shot(browser: Browser, url: str, drawing: str | None, how: dict[str, Any]) 
     return image
 
 
-NAMES = "[...document.querySelectorAll('#strip button')].map((button) => button.dataset.name)"
+NAMES = "[...document.querySelectorAll('#drawings button')].map((button) => button.dataset.name)"
 LOADED = "document.getElementById('photo').complete && document.getElementById('photo').naturalWidth > 0"
 
 
 def shoot_files(pages: dict[Path, Path], *, height: int = 760) -> None:
-    """Take images of the upper part of pages that are files: from page to image."""
+    """Take screenshots of the upper part of HTML files; `pages` maps each page to its screenshot."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=CHROMIUM, args=FLAGS)
         for page_file, target in pages.items():
@@ -103,7 +110,7 @@ def shoot_files(pages: dict[Path, Path], *, height: int = 760) -> None:
 
 
 def small(png: bytes) -> bytes:
-    """Return a PNG of at most `LARGEST` bytes, with fewer colours where it has to be."""
+    """Return a PNG of at most `LARGEST` bytes, with fewer colours where it would be larger."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
     for colours in (None, 256, 128, 64):
         file = io.BytesIO()

@@ -174,7 +174,7 @@ def review(checkout: Checkout, service: Service, truth: dict[str, str]) -> str:
     for row in rows.index:
         correct = truth[rows.loc[row, "sha256"]]
         rows.loc[row, ["decision", "class"]] = (
-            ["confirm", ""] if rows.loc[row, "said"] == correct else ["correct", correct]
+            ["confirm", ""] if rows.loc[row, "reported"] == correct else ["correct", correct]
         )
     rows.to_csv(table, index=False)
     return darkroom(checkout, "feedback", "review", *folder, "--table", str(table))

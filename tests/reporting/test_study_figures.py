@@ -21,7 +21,7 @@ from darkroom.tuning.objective import Attempt
 from darkroom.tuning.results import study_view
 from darkroom.tuning.study import open_study
 from darkroom.tuning.work import work
-from tests.page.test_page import CHROMIUM, FLAGS
+from tests.helpers.chromium import CHROMIUM, FLAGS
 from tests.tuning.test_study import epoch, params_of
 
 CONDITIONAL = {
@@ -179,7 +179,7 @@ def test_the_page_loads_nothing_and_escapes(conditional: StudyView) -> None:
     assert set(re.findall(r'data-trial="(\d+)"', page)) == set(rows)
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: apt-get install chromium")
+@pytest.mark.browser
 def test_a_trial_is_marked_in_every_chart(conditional: StudyView, tmp_path: Path) -> None:
     from playwright.sync_api import expect, sync_playwright
 

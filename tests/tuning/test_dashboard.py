@@ -16,9 +16,9 @@ import requests
 from playwright.sync_api import expect, sync_playwright
 
 from tests.helpers.checkouts import PROJECT
+from tests.helpers.chromium import CHROMIUM, FLAGS
 from tests.helpers.serving import free_port
 from tests.helpers.waiting import answers, eventually
-from tests.page.test_page import CHROMIUM, FLAGS
 
 INSTALLED = Path(sys.prefix) / "dashboard/.installed"
 pytestmark = [
@@ -80,7 +80,7 @@ def test_without_a_study_it_explains_what_to_do(tmp_path: Path) -> None:
     assert not (tmp_path / ".checkpoints").exists(), "it created a database"
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium on the PATH: apt-get install chromium")
+@pytest.mark.browser
 def test_it_shows_the_studies_and_loads_nothing_from_elsewhere(tmp_path: Path) -> None:
     (tmp_path / ".checkpoints").mkdir()
     new_study(f"sqlite:///{tmp_path / '.checkpoints/studies.db'}", "digits-0123456789abcdef")

@@ -1,12 +1,14 @@
-"""Test images that are, nearly, among the images learnt from: what a model does with them is memory.
+"""Near-duplicates: test images that are also, slightly changed, among the training images.
 
-The problem is described by Barz & Denzler 2020, "Do We Train on Test Data? Purging CIFAR of
-Near-Duplicates" (arXiv:1902.00423). They compare features of a trained network; here it is the pixels,
-which need no network and are the same for every model, but find fewer.
+A model can memorise them, so they inflate its test accuracy. The problem is described by Barz & Denzler 2020,
+"Do We Train on Test Data? Purging CIFAR of Near-Duplicates" (arXiv:1902.00423). They compare features of a
+trained network. Here pixels are compared, which needs no network and gives the same result for every model,
+but finds fewer duplicates.
 
-Most of a photograph's variance is its layout, light sky over dark sea, and is shared by strangers. So a
-pixel counts by how it differs from its surroundings. Looked at, nearly all of CIFAR-10's pairs from 0.9 on
-are the same photograph. Coarse drawings are another matter: different people's 8x8 digits reach 0.98.
+Most of a photograph's variance is its layout, such as light sky over dark sea, which unrelated photographs
+share. So each pixel is compared by its difference from its surroundings. Inspected by eye, nearly all pairs
+of CIFAR-10 from a similarity of 0.9 on are the same photograph. Coarse drawings are more alike: 8x8 digits
+by different people reach 0.98.
 """
 
 from collections.abc import Mapping
@@ -19,9 +21,9 @@ from tqdm import tqdm
 
 SIDE = 16  # images are compared at this size at most: finer detail differs between copies
 SURROUNDINGS = 1 / 4  # of a side: the deviation of the Gaussian
-FLAT = 1e-3  # grey levels: an image that deviates less is of one colour but for rounding
+FLAT = 1e-3  # grey levels: with a smaller standard deviation an image has one colour, apart from rounding
 TEST_CHUNK = 16_384  # test images compared at once, 48 MiB in colour, and again mirrored
-OTHER_CHUNK = 512  # with so many others: 32 MiB of similarities
+OTHER_CHUNK = 512  # other images compared at once: 32 MiB of similarities
 READ_VALUES = 2**22  # values of images averaged at once: 16 MiB as float32, a few times over
 
 
@@ -32,28 +34,34 @@ def near_duplicates(
     similarity: float,
     mirror: bool,
 ) -> pd.DataFrame:
-    """Return the test images whose closest image in any of `others` is at least so similar.
+    """Return the test images whose closest image in any of `others` has at least this similarity.
 
     The similarity of two images is the correlation of their pixels, all channels together, after
-    averaging over areas to at most 16x16 and less a Gaussian blur of a quarter of that: brighter or with
-    less contrast is still the same. Images of one colour correlate with nothing; they are similar (1)
-    to equal ones alone. Of equally close images the first counts. However many images there are, less
-    than 500 MB are needed.
+    averaging over areas to at most 16x16 and subtracting a Gaussian blur of a quarter of that: a change of
+    brightness or contrast does not matter. An image of one colour correlates with nothing; its similarity
+    is 1 to equal images only. Of equally close images the first counts. Memory stays below 500 MB, however
+    many images there are.
 
     Args:
         test: uint8 [N,H,W,C]; may be memory-mapped, as may the others.
-        others: the images learnt from, uint8 [M,H,W,C] each, by the name of their split.
+        others: the images to compare with, uint8 [M,H,W,C] each, by the name of their split.
         similarity: -1 to 1.
-        mirror: compare with the mirrored test image too and count the larger; not for what means
-            something else mirrored, as digits do.
+        mirror: also compare the mirrored test image and count the larger similarity; not for images that
+            mean something else when mirrored, such as digits.
 
     Returns:
-        A row a test image, the most similar first: `test_index` (int64), `split` (str, the name in
-        `others`), `index` (int64, in that split) and `similarity` (float64, rounded to 5 decimals, which
-        is what single precision knows: equal images have 1).
+        One row per test image, the most similar first: `test_index` (int64), `split` (str, the name in
+        `others`), `index` (int64, in that split) and `similarity` (float64, rounded to 5 decimals, the
+        accuracy of single precision: equal images have 1).
 
     Raises:
         ValueError: `similarity` is not within -1..1, or arrays are not uint8 of the same [H,W,C].
+
+    Example:
+        >>> images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+        >>> brighter = images[2:] // 2 + 100
+        >>> near_duplicates(brighter, {"train": images}, similarity=0.9, mirror=False)["index"].tolist()
+        [2]
     """
     if not -1 <= similarity <= 1:
         raise ValueError(f"similarity must lie between -1 and 1, got {similarity}")
@@ -101,7 +109,7 @@ def _closest(
     flat: NDArray[np.bool_],
     others: NDArray[np.uint8],
 ) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
-    """Return each test image's largest similarity in `others`, -inf for none, and its place there."""
+    """Return for each test image the largest similarity in `others`, -inf for none, and its place there."""
     (theirs,), theirs_flat = _views(others, mirror=False)
     similarities = views[0] @ theirs.T
     for view in views[1:]:
@@ -118,14 +126,17 @@ def _closest(
 
 
 def _views(images: NDArray[np.uint8], *, mirror: bool) -> tuple[list[NDArray[np.float32]], NDArray[np.bool_]]:
-    """Return features float32 [N,D], as they are and mirrored, and which images [N] are of one colour."""
+    """Return features float32 [N,D], unchanged and mirrored, and which images [N] have one colour."""
     features, flat = _features(images)
     both = [features, features[:, :, ::-1]] if mirror else [features]
     return [view.reshape(len(view), int(np.prod(view.shape[1:]))) for view in both], flat
 
 
 def _features(images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-    """Return what is compared, float32 [N,h,w,C] of mean 0 and norm 1, and which [N] have one colour (0)."""
+    """Return the compared values, float32 [N,h,w,C] of mean 0 and norm 1, and which images have one colour.
+
+    Images of one colour get zeros.
+    """
     _, height, width, channels = images.shape
     down, across = _averages(height), _averages(width)
     features = np.empty((len(images), len(down), len(across), channels), dtype=np.float32)

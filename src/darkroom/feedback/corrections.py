@@ -1,25 +1,25 @@
-"""The corrections that come of decisions, as a folder of files."""
+"""Exporting decided images as corrections: a folder of files that the next `dvc repro` trains on."""
 
 import fcntl
 import hashlib
 import os
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from darkroom.feedback.store import Item, read_items
 from darkroom.files import atomic_write, sha256_file
 from darkroom.text import class_folder
 
-if TYPE_CHECKING:
-    pass
-from darkroom.feedback.store import Item, read_items
-
 
 @dataclass(frozen=True, kw_only=True)
-class Exported:
-    """What an export did; `missing` names the images that are confirmed and cannot be read."""
+class ExportResult:
+    """Numbers of files that an export wrote, moved, removed and left.
+
+    `missing` holds the SHA-256 of the images that are to be exported but are gone or damaged.
+    """
 
     new: int
     moved: int
@@ -28,51 +28,64 @@ class Exported:
     missing: tuple[str, ...]
 
 
-def export(folder: Path, into: Path) -> Exported:
+def export(folder: Path, into: Path) -> ExportResult:
     """Write the confirmed and corrected images to `into/<model>/<class>/<sha256>.<format>`.
 
-    As often as it is called, the same decisions give the same files: an image is there once, under the
-    class decided last, and not at all when it was rejected since. Killed at any moment it leaves whole
-    files, and the next call does the rest. Images whose feedback was moved away stay as they are.
+    The same decisions always give the same files, however often this runs: each image exists once, under the
+    class that was decided last, and not at all where it has been rejected since. If the process is killed,
+    only whole files remain and the next call does the rest. Images whose feedback was moved away stay as
+    they are.
 
     Raises:
-        ReviewError: there is no feedback.
+        ReviewError: there is no feedback in `folder`.
         OSError: `into` cannot be written.
     """
     items = read_items(folder)
     into.mkdir(parents=True, exist_ok=True)
-    new, moved, withdrawn, unchanged = 0, 0, 0, 0
+    counts: Counter[str] = Counter()
     missing: list[str] = []
-    with _alone(into):
-        for aside in into.glob("*/*/.*.tmp"):  # of an export that was killed
-            aside.unlink()
+    with _locked(into):
+        _remove(into.glob("*/*/.*.tmp"))  # of an export that was killed
         for item in items:
             if item.decision is None:
                 continue
-            there = sorted((into / class_folder(item.model)).glob(f"*/{item.sha256}.*"))
-            target = _target(into, item)
-            if target is None:
-                withdrawn += len(there)
-                _remove(there)
-            elif target in there and sha256_file(target) == item.sha256:
-                unchanged += 1
-                _remove(path for path in there if path != target)
-            elif there and sha256_file(there[0]) == item.sha256:
-                target.parent.mkdir(parents=True, exist_ok=True)
-                there[0].replace(target)  # at every moment in one of the two
-                _remove(path for path in there[1:] if path != target)
-                moved += 1
-            elif _copy(item, target):
-                _remove(path for path in there if path != target)
-                new += 1
-            else:
+            done = _export_item(item, into)
+            if "missing" in done:
                 missing.append(item.sha256)
-    return Exported(new=new, moved=moved, withdrawn=withdrawn, unchanged=unchanged, missing=tuple(missing))
+            counts.update(done)
+    return ExportResult(
+        new=counts["new"],
+        moved=counts["moved"],
+        withdrawn=counts["withdrawn"],
+        unchanged=counts["unchanged"],
+        missing=tuple(missing),
+    )
+
+
+def _export_item(item: Item, into: Path) -> dict[str, int]:
+    """Bring the files of a decided image in line with its decision; return how many changed, and how."""
+    existing = sorted((into / class_folder(item.model)).glob(f"*/{item.sha256}.*"))
+    target = _target(into, item)
+    if target is None:
+        _remove(existing)
+        return {"withdrawn": len(existing)}
+    if target in existing and sha256_file(target) == item.sha256:
+        result = "unchanged"
+    elif existing and sha256_file(existing[0]) == item.sha256:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        existing.pop(0).replace(target)  # a rename: the file always exists in one of the two places
+        result = "moved"
+    elif _copy(item, target):
+        result = "new"
+    else:
+        return {"missing": 1}
+    _remove(path for path in existing if path != target)
+    return {result: 1}
 
 
 @contextmanager
-def _alone(folder: Path) -> Iterator[None]:
-    """Hold the right to write corrections in a folder."""
+def _locked(folder: Path) -> Iterator[None]:
+    """Wait for and hold the lock on writing corrections in a folder."""
     handle = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(handle, fcntl.LOCK_EX)
@@ -82,14 +95,14 @@ def _alone(folder: Path) -> Iterator[None]:
 
 
 def _target(into: Path, item: Item) -> Path | None:
-    """Return where a decided image belongs; None for a rejected one."""
+    """Return the path of a decided image; None for a rejected one."""
     if item.decision is None or item.decision.label is None:
         return None
     return into / class_folder(item.model) / class_folder(item.decision.label) / item.file.name
 
 
 def _copy(item: Item, target: Path) -> bool:
-    """Copy an image whose bytes are what they were; return whether they are."""
+    """Copy an image; return False where it is gone or its content has changed."""
     try:
         content = item.file.read_bytes()
     except OSError:

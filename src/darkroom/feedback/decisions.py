@@ -1,116 +1,106 @@
-"""A reviewer's decisions: on one image, or in a table."""
+"""Deciding on reported images: confirm the reported class, correct it, or reject the image."""
 
 import getpass
 import os
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
+from darkroom.feedback.store import Decision, Item, ReviewError
 from darkroom.files import read_json
-
-if TYPE_CHECKING:
-    pass
-from darkroom.feedback.store import Decision, Item, ReviewError, told
 
 CONFIRM, CORRECT, REJECT = ACTIONS = ("confirm", "correct", "reject")
 
 
-def decide(
-    items: Sequence[Item], sha256: str, action: str, label: str | None, *, classes: Sequence[str], who: str
-) -> Decision:
-    """Return a decision on an image, checked; it is kept by `keep`.
+@dataclass(frozen=True, kw_only=True)
+class Review:
+    """What decisions are checked against: the images, the classes that may be chosen, and who decides."""
+
+    items: Sequence[Item]
+    classes: Sequence[str]
+    reviewer: str
+
+
+def decide(review: Review, sha256: str, action: str, label: str | None = None) -> Decision:
+    """Return a valid decision on an image; `store.save_decisions` writes it.
 
     Args:
-        items: the images there are.
-        sha256: of the image; its first digits will do where no other has them.
-        action: confirm, correct or reject.
-        label: the right class; needed to correct, and to confirm where people said several.
-        classes: the classes there are.
-        who: decides.
+        review: the images, classes and reviewer.
+        sha256: of the image's file, or its first digits where no other image has the same.
+        action: one of `ACTIONS`.
+        label: the correct class; needed to correct, and to confirm where users reported several classes.
 
     Raises:
-        ReviewError: there is no such image, action or class, or they do not fit together.
+        ReviewError: no such image, action or class, or the action and the class do not fit together.
+
+    Example:
+        >>> item = Item(
+        ...     sha256="3f9a", file=Path("3f9a.png"), reported=("cat",), predicted="dog", probability=0.5,
+        ...     model="animals", version="3", last_reported_at="2026-01-01T00:00:00+00:00", decision=None,
+        ... )
+        >>> review = Review(items=[item], classes=["cat", "dog"], reviewer="Ada")
+        >>> decide(review, "3f", "confirm").label
+        'cat'
     """
-    found = [item for item in items if sha256 and item.sha256.startswith(sha256)]
-    if len(found) != 1:
-        raise ReviewError(f"{sha256!a} is the beginning of {len(found)} images' SHA-256; needed: of one")
-    (item,) = found
+    item = _find(review.items, sha256)
     name = f"image {item.sha256[:12]}"
     if action not in ACTIONS:
-        raise ReviewError(f"{name}: the decision is {action!a}; there are {', '.join(ACTIONS)}")
+        raise ReviewError(f"{name}: the decision is {action!a}; use one of {', '.join(ACTIONS)}")
     if action == REJECT:
         if label:
-            raise ReviewError(f"{name}: it is rejected and has the class {label!a}; needed: one of the two")
+            raise ReviewError(f"{name}: it is rejected and has the class {label!a}; give only one of them")
         label = None
     elif action == CONFIRM:
-        said = [one for one in item.said if one is not None]
-        if not label:
-            if len(item.said) != 1 or not said:
-                raise ReviewError(
-                    f"{name}: people said {told(item)}, which cannot be confirmed as it is: give the class"
-                )
-            (label,) = said
-        elif label not in said:
-            raise ReviewError(
-                f"{name}: people said {told(item)}, not {label!a}; `correct` is for another class"
-            )
+        label = _confirmed(item, label, name)
     elif not label:
-        raise ReviewError(f"{name}: to correct needs the class that is right")
-    if label is not None and label not in classes:
-        raise ReviewError(f"{name}: {label!a} is no class; there are {', '.join(classes)}")
-    when = datetime.now(UTC).isoformat(timespec="seconds")
-    return Decision(sha256=item.sha256, action=action, label=label, who=who, when=when)
+        raise ReviewError(f"{name}: to correct it, give the correct class")
+    if label is not None and label not in review.classes:
+        raise ReviewError(f"{name}: {label!a} is not a class; the classes are {', '.join(review.classes)}")
+    now = datetime.now(UTC).isoformat(timespec="seconds")
+    return Decision(sha256=item.sha256, action=action, label=label, who=review.reviewer, when=now)
 
 
-def read_table(path: Path, items: Sequence[Item], *, classes: Sequence[str], who: str) -> list[Decision]:
-    """Return the decisions that a reviewer wrote into a table: in `decision`, and in `class` where needed.
+def _find(items: Sequence[Item], sha256: str) -> Item:
+    found = [item for item in items if sha256 and item.sha256.startswith(sha256)]
+    if len(found) != 1:
+        raise ReviewError(f"{len(found)} images have a SHA-256 that starts with {sha256!a}; it must be one")
+    return found[0]
 
-    Rows without a decision are passed over. Raises ReviewError that names every row that cannot be used.
-    """
-    import pandas as pd
 
-    try:
-        rows = pd.read_csv(
-            path, dtype=str, keep_default_na=False, encoding="utf-8-sig", sep=None, engine="python"
+def _confirmed(item: Item, label: str | None, name: str) -> str:
+    """Return the class that is confirmed: the only one reported, or the given one of several."""
+    reported = [each for each in item.reported if each is not None]
+    if not label:
+        if len(item.reported) != 1 or not reported:
+            raise ReviewError(
+                f"{name}: users reported {item.reported_text()}, which cannot be confirmed: give the class"
+            )
+        return reported[0]
+    if label not in reported:
+        raise ReviewError(
+            f"{name}: users reported {item.reported_text()}, not {label!a}; use `correct` for another class"
         )
-    except (OSError, ValueError) as error:
-        raise ReviewError(f"{path} cannot be read as a table: {error}") from error
-    if lacking := [name for name in ("sha256", "decision", "class") if name not in rows]:
-        raise ReviewError(f"{path} lacks the column {', '.join(lacking)}; it has {', '.join(map(str, rows))}")
-    decisions, wrong = [], []
-    for row in rows.to_dict("records"):
-        action, label = row["decision"].strip().lower(), row["class"].strip()
-        if not action:
-            if label:
-                wrong.append(f"image {row['sha256'][:12]} has the class {label!a} and no decision")
-            continue
-        try:
-            decisions.append(decide(items, row["sha256"].strip(), action, label, classes=classes, who=who))
-        except ReviewError as error:
-            wrong.append(str(error))
-    if wrong:
-        raise ReviewError(f"{path} was not taken in, nothing was changed:\n  " + "\n  ".join(wrong))
-    return decisions
+    return label
 
 
 def known_classes(items: Sequence[Item], meta: Path) -> list[str]:
     """Return the classes that may be decided on: those in `meta` (data/meta.json).
 
-    Without that file, or where it is of other data than the feedback, the classes that were said or
-    predicted.
+    Where that file is missing or describes other data than the feedback, they are the classes that were
+    reported or predicted.
     """
     if meta.is_file():
         tree = read_json(meta)
         if {item.model for item in items} <= {tree["name"]}:
             return list(tree["classes"])
-    seen = {said for item in items for said in (*item.said, item.predicted) if said is not None}
-    return sorted(seen)
+    labels = {label for item in items for label in (*item.reported, item.predicted) if label is not None}
+    return sorted(labels)
 
 
-def reviewer() -> str:
-    """Return the name of who runs this."""
+def current_user() -> str:
+    """Return the name of the user that runs this process."""
     try:
         return getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
+    except (KeyError, OSError):  # the user of a container may have no name
         return f"user {os.getuid()}"

@@ -1,29 +1,26 @@
-"""Feedback in review: what people said of images, what a reviewer decides, the corrections that come of it.
+"""The review as a web page: every image with its reported class, and menus for the decision."""
 
-The feedback folder is the service's (`serving.feedback`). A reviewer's decisions go to `decisions.jsonl`
-beside it, a line each; lines are added and never written again, and an image's last one counts. What is
-decided is exported to the folder of corrections, a folder a class and a file an image, which the next
-`dvc repro` takes in (`corrections`).
-"""
-
+import base64
 import html
+import io
 from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-if TYPE_CHECKING:
-    pass
+from PIL import Image
+
 from darkroom.feedback.decisions import ACTIONS
-from darkroom.feedback.store import Item, told
+from darkroom.feedback.store import Item
+from darkroom.images.decoding import decode
+from darkroom.images.formats import ImageError
 
-SIDE = 160  # pixels of an image in the gallery, at most
+SIDE = 160  # pixels a side of an image in the gallery, at most
 
 
-def gallery(items: Sequence[Item], classes: Sequence[str]) -> str:
-    """Return one page with every image, which needs nothing else, to look at and to decide on.
+def gallery_page(items: Sequence[Item], classes: Sequence[str]) -> str:
+    """Return a self-contained HTML page with every image and menus to decide on it; it needs no network.
 
-    Its button saves a table that `read_table` takes in. Images come decoded and encoded anew, so that no
-    byte that a stranger sent reaches the browser.
+    Its button saves a table for `tables.read_table`. The images are decoded and encoded again, so that no
+    byte that a user sent reaches the browser.
     """
     options = "".join(f"<option>{html.escape(name)}</option>" for name in classes)
     figures = "\n".join(_figure(item, options) for item in items)
@@ -31,42 +28,35 @@ def gallery(items: Sequence[Item], classes: Sequence[str]) -> str:
 
 
 def _figure(item: Item, options: str) -> str:
-    standing = item.decision.action if item.decision else ""
+    decided = item.decision.action if item.decision else ""
     label = (item.decision.label or "") if item.decision else ""
     actions = "".join(
-        f'<option value="{action}"{" selected" if action == standing else ""}>{words}</option>'
-        for action, words in (("", "undecided"), *zip(ACTIONS, ACTIONS, strict=True))
+        f'<option value="{action}"{" selected" if action == decided else ""}>{text}</option>'
+        for action, text in (("", "undecided"), *zip(ACTIONS, ACTIONS, strict=True))
     )
     chosen = f"<option selected>{html.escape(label)}</option>" if label else ""
     return (
         f'<figure data-sha256="{html.escape(item.sha256)}"><img alt="" src="{_thumbnail(item.file)}">'
-        f"<figcaption>said <b>{html.escape(told(item))}</b><br>predicted {html.escape(item.predicted)} "
-        f"({item.probability:.0%}, {html.escape(item.model)} version {html.escape(item.version)})<br>"
+        f"<figcaption>reported <b>{html.escape(item.reported_text())}</b><br>"
+        f"predicted {html.escape(item.predicted)} ({item.probability:.0%}, "
+        f"{html.escape(item.model)} version {html.escape(item.version)})<br>"
         f"<code>{html.escape(item.sha256[:12])}</code></figcaption>"
         f'<label>decision <select class="decision">{actions}</select></label>'
-        '<label>class <select class="class"><option value="">as said</option>'
+        '<label>class <select class="class"><option value="">as reported</option>'
         f"{chosen}{options}</select></label>"
         "</figure>"
     )
 
 
 def _thumbnail(path: Path) -> str:
-    """Return an image as a data URL, at most `SIDE` pixels a side; empty where it cannot be read."""
-    import base64
-    import io
-
-    from PIL import Image
-
-    from darkroom.images.decoding import decode
-    from darkroom.images.formats import ImageError
-
+    """Return an image as a data: URL, at most `SIDE` pixels a side; empty where it cannot be decoded."""
     try:
         image = decode(path.read_bytes())
     except (OSError, ImageError):
         return ""
     scale = SIDE / max(image.size)
     size = (max(1, round(image.width * scale)), max(1, round(image.height * scale)))
-    # enlarged images keep their pixels
+    # NEAREST shows the pixels of a small image as they are
     image = image.resize(size, Image.Resampling.NEAREST if scale > 1 else Image.Resampling.BICUBIC)
     file = io.BytesIO()
     image.save(file, "PNG")
@@ -90,7 +80,7 @@ _PAGE = """<!doctype html>
   label { display: flex; justify-content: space-between; margin-top: .3rem; }
   select { max-width: 9rem; }
 </style>
-<header><b>{count} images</b> - decide, then <button>save decisions.csv</button> and take them in with
+<header><b>{count} images.</b> Choose the decisions, <button>save decisions.csv</button> and run
 <code>python -m darkroom feedback review --table decisions.csv</code></header>
 <main>
 {figures}

@@ -477,7 +477,7 @@ def odd_header(random: Random, link: str) -> tuple[bytes, bool]:
     ]
     chosen = headers[int(random.integers(0, len(headers)))]
     method, path = random.choice(
-        [("GET", "/"), ("GET", "/page/page.js"), ("POST", "/predict"), ("GET", "/model")]
+        [("GET", "/"), ("GET", "/page/main.js"), ("POST", "/predict"), ("GET", "/model")]
     )
     return http(str(method), str(path), headers=chosen), True
 

@@ -20,7 +20,7 @@ from darkroom.serving.settings import ROLES, Settings, read_settings
 TOKENS = {role: f"{role}-token-0123456789" for role in ROLES}
 LOCKED = Settings(workers=1, threads=1, tokens={token: role for role, token in TOKENS.items()})
 OPEN = Settings(workers=1, threads=1)
-FREE = ("/", "/docs", "/openapi.json", "/docs.json", "/page/page.js", "/livez", "/readyz", "/healthz")
+FREE = ("/", "/docs", "/openapi.json", "/docs.json", "/page/main.js", "/livez", "/readyz", "/healthz")
 
 
 def ask(

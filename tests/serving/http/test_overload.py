@@ -97,7 +97,7 @@ def form(size: int) -> bytes:
     ("method", "path", "status"),
     [
         ("GET", "/", 200),
-        ("GET", "/page/page.js", 200),
+        ("GET", "/page/main.js", 200),
         ("GET", "/openapi.json", 200),
         ("GET", "/livez", 200),
         ("GET", "/healthz", 200),

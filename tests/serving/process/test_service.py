@@ -116,7 +116,7 @@ def test_the_api_is_described(url: str) -> None:
 
 
 def test_every_response_forbids_content_of_other_origins(url: str) -> None:
-    for path in ("/", "/docs", "/page/page.js", "/model", "/nothing"):
+    for path in ("/", "/docs", "/page/main.js", "/model", "/nothing"):
         headers = requests.get(url + path, timeout=30).headers
         assert headers["content-security-policy"].startswith("default-src 'none'; script-src 'self'"), path
         assert headers["x-content-type-options"] == "nosniff"

@@ -1,45 +1,53 @@
-"use strict";
-
-function make(tag, text, ...children) {
-  const element = document.createElement(tag);
-  if (text) element.textContent = text;
-  element.append(...children);
-  return element;
-}
+// The API page: /openapi.json as readable text.
+import { byId, element } from "./dom.js";
 
 function table(rows) {
-  return make("table", "", ...rows.map((cells) => make("tr", "", ...cells.map((cell) => make("td", cell)))));
+  const cells = (row) => row.map((cell) => element("td", { textContent: cell }));
+  return element("table", {}, ...rows.map((row) => element("tr", {}, ...cells(row))));
 }
 
-function schemaText(schema, all) {
-  if (schema.$ref) return schemaText(all[schema.$ref.split("/").pop()], all);
-  if (schema.type === "array") return [schemaText(schema.items, all)];
-  if (schema.type === "object") return Object.fromEntries(Object.entries(schema.properties).map(([k, v]) => [k, schemaText(v, all)]));
+const section = (title, content) => [element("h3", { textContent: title }), content];
+
+const code = (text) => element("pre", { textContent: text });
+
+// Return an example of a schema: each leaf is its type, or the first of its allowed values.
+function example(schema, schemas) {
+  if (schema.$ref) return example(schemas[schema.$ref.split("/").pop()], schemas);
+  if (schema.type === "array") return [example(schema.items, schemas)];
+  if (schema.type === "object") return Object.fromEntries(Object.entries(schema.properties).map(([name, each]) => [name, example(each, schemas)]));
   return schema.enum ? schema.enum[0] : [schema.type].flat().join(" or ");
 }
 
-function operation(path, method, what, schemas) {
-  const title = make("h2", "", make("span", method.toUpperCase()), path);
-  const article = make("article", "", title, make("p", `${what.summary}. ${what.description || ""}`));
-  const form = what.requestBody && what.requestBody.content["multipart/form-data"].schema.properties;
-  if (form) {
-    const field = Object.keys(form)[0];
-    article.append(make("h3", "Form"), table(Object.entries(form).map(([name, s]) => [name, s.description || ""])));
-    if (what.parameters) article.append(make("h3", "Query"), table(what.parameters.map((p) => [p.name, `${p.description} From ${p.schema.minimum} to ${p.schema.maximum}, ${p.schema.default} if not given.`])));
-    article.append(make("h3", "Try it"), make("pre", `curl -F ${field}=@image.png ${location.origin}${path}`));
+const json = (schema, schemas) => code(JSON.stringify(example(schema, schemas), null, 2));
+
+function parameter({ name, description, schema }) {
+  const range = "minimum" in schema ? ` From ${schema.minimum} to ${schema.maximum}.` : "";
+  return [name, `${description}${range} Default: ${schema.default}.`];
+}
+
+function operation(path, method, described, schemas) {
+  const title = element("h2", {}, element("span", { textContent: method.toUpperCase() }), path);
+  const article = element("article", {}, title, element("p", { textContent: `${described.summary}. ${described.description || ""}` }));
+  const fields = described.requestBody?.content["multipart/form-data"].schema.properties;
+  if (fields) {
+    const [first] = Object.keys(fields);
+    article.append(...section("Form fields", table(Object.entries(fields).map(([name, field]) => [name, field.description || ""]))));
+    if (described.parameters) article.append(...section("Query parameters", table(described.parameters.map(parameter))));
+    article.append(...section("Try it", code(`curl -F ${first}=@image.png ${location.origin}${path}`)));
   }
-  article.append(make("h3", "Answers"), table(Object.entries(what.responses).map(([status, r]) => [status, r.description])));
-  const good = (what.responses["200"].content || {})["application/json"];
-  if (good) article.append(make("h3", "Shape of 200"), make("pre", JSON.stringify(schemaText(good.schema, schemas), null, 2)));
+  article.append(...section("Responses", table(Object.entries(described.responses).map(([status, each]) => [status, each.description]))));
+  const body = described.responses["200"].content?.["application/json"];
+  if (body) article.append(...section("Body of a 200 response", json(body.schema, schemas)));
   return article;
 }
 
-fetch("/openapi.json")
-  .then((response) => response.json())
-  .then((api) => {
-    for (const [path, methods] of Object.entries(api.paths))
-      for (const [method, what] of Object.entries(methods)) document.getElementById("api").append(operation(path, method, what, api.components.schemas));
-    const error = make("article", "", make("h2", "Errors"), make("p", "Every refusal has the same shape; code is for programs, message for people."));
-    error.append(make("pre", JSON.stringify(schemaText(api.components.schemas.Error, {}), null, 2)));
-    document.getElementById("api").append(error);
-  });
+function errors(schemas) {
+  const text = "Every error response has this body: code is for programs, message is for people.";
+  const title = element("h2", { textContent: "Errors" });
+  return element("article", {}, title, element("p", { textContent: text }), json(schemas.Error, schemas));
+}
+
+const { paths, components } = await (await fetch("/openapi.json")).json();
+for (const [path, methods] of Object.entries(paths))
+  for (const [method, described] of Object.entries(methods)) byId("api").append(operation(path, method, described, components.schemas));
+byId("api").append(errors(components.schemas));

@@ -1,9 +1,9 @@
-"""Create the documentation's figures of the monitoring: `python -m tests.page.monitoring_images`.
+"""Make the figures of the monitoring for the documentation: `python -m tests.page.monitoring_figures`.
 
 It serves models/champion with two workers and a prediction log, lets a real Prometheus scrape it, and sends
-test images: first as they are, then in fog. The dashboard is then drawn from Prometheus, and the report
-on drift is written from the log. It needs Prometheus and Chromium; neither figure shows
-an image of the data set.
+test images: first as they are, then in fog. It then draws the dashboard from what Prometheus stored and
+builds the drift report from the log. It needs Prometheus and Chromium; no figure shows an image of the data
+set.
 """
 
 import argparse
@@ -24,11 +24,11 @@ from darkroom.files import atomic_write, write_text
 from darkroom.reporting.drift_report import drift_page
 from darkroom.reporting.grafana import draw_dashboard
 from darkroom.serving.monitoring.reference_file import read_reference
+from tests.helpers.chromium import CHROMIUM, FLAGS
 from tests.helpers.prometheus import prometheus, query
 from tests.helpers.serving import PROJECT, encoded, serve_bento
 from tests.helpers.waiting import eventually
-from tests.page.screenshots import _bento, small
-from tests.page.test_page import CHROMIUM, FLAGS
+from tests.page.screenshots import champion_bento, small
 
 
 def main() -> None:
@@ -41,17 +41,17 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="darkroom-monitoring-") as scratch:
         folder = Path(scratch)
         settings = {"DARKROOM_WORKERS": "2", "DARKROOM_LOG": str(folder / "log")}
-        home, tag = _bento(folder)
+        home, tag = champion_bento(folder)
         with (
             serve_bento(home, tag, settings=settings) as url,
             prometheus(url, folder / "prometheus") as server,
         ):
             start = time.time()
             half, sent = start + options.seconds / 2, 0
-            for unshifted, foggy in sample_images(options.strength):
+            for clear, foggy in clear_and_foggy(options.strength):
                 if time.time() > start + options.seconds:
                     break
-                image = unshifted if time.time() < half else foggy
+                image = clear if time.time() < half else foggy
                 path = "/predict" if sent % 10 else "/predict_batch"
                 field = "image" if sent % 10 else "images"
                 requests.post(url + path, files={field: encoded(image)}, timeout=60)
@@ -80,8 +80,8 @@ def main() -> None:
             file.write(shot)
 
 
-def sample_images(strength: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
-    """Yield test images, in a random order without end, as they are and in fog."""
+def clear_and_foggy(strength: int) -> Iterator[tuple[NDArray[np.uint8], NDArray[np.uint8]]]:
+    """Yield test images, endlessly and in random order, each as it is and in fog."""
     test = open_split(PROJECT / "data/test")
     order = np.random.default_rng(0).permutation(len(test))
     for start in itertools.count(0, 100):

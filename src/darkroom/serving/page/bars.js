@@ -1,0 +1,43 @@
+// The list of classes with a bar each.
+import { byId, element } from "./dom.js";
+import { percent } from "./format.js";
+
+// Show `classes` in their order. A class that was there keeps its bar, which grows or shrinks from where it
+// is. With `onSelect` each class is a radio button that calls it with the class's name; `selected` is the
+// index of the checked one.
+export function showBars(classes, { onSelect = null, selected = 0 } = {}) {
+  const list = byId("bars");
+  const focused = list.contains(document.activeElement) && document.activeElement;
+  const before = new Map([...list.children].map((item) => [item.dataset.name, item]));
+  const items = classes.map(({ class: name, probability }, index) => {
+    const item = before.get(name) || bar(name);
+    item.querySelector(".percent").textContent = probability === null ? "" : percent(probability);
+    const radio = item.querySelector("input");
+    radio.disabled = !onSelect;
+    radio.checked = Boolean(onSelect) && index === selected;
+    radio.onchange = onSelect && (() => onSelect(name));
+    const fill = item.querySelector(".fill");
+    // two frames: the browser must have drawn a new bar at its old length before it can animate it
+    requestAnimationFrame(() => requestAnimationFrame(() => fill.style.setProperty("--p", probability || 0)));
+    return item;
+  });
+  list.replaceChildren(...items);
+  if (focused && focused.isConnected) focused.focus({ preventScroll: true }); // replaceChildren took the focus away
+  list.classList.toggle("choices", Boolean(onSelect));
+  list.tabIndex = !onSelect && list.scrollHeight > list.clientHeight ? 0 : -1;
+}
+
+// Show the names alone, before there is a prediction.
+export function showEmptyBars(names) {
+  showBars(names.map((name) => ({ class: name, probability: null })));
+}
+
+function bar(name) {
+  const radio = element("input", { type: "radio", name: "heat-class", className: "visually-hidden", disabled: true });
+  radio.setAttribute("aria-label", `Show the heat map for ${name}`);
+  const label = element("span", { className: "label", textContent: name, title: name });
+  const track = element("span", { className: "track" }, element("span", { className: "fill" }));
+  const item = element("li", {}, element("label", {}, radio, label, track, element("span", { className: "percent" })));
+  item.dataset.name = name;
+  return item;
+}
