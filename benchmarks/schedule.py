@@ -35,11 +35,11 @@ from darkroom.models.inference import choose_device, choose_precision, set_threa
 from darkroom.training.loop import fit
 from darkroom.training.start import model_config, new_classifier
 from darkroom.training.validation import evaluate
-from darkroom.tuning.objective import Attempt
+from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.results import best_values, check_result, trials_table
 from darkroom.tuning.study import open_study
+from darkroom.tuning.trial_loop import work
 from darkroom.tuning.trial_states import finished_trials
-from darkroom.tuning.work import work
 from pipeline import DATA
 
 RECIPE = Path(__file__).with_suffix(".yaml")

@@ -47,10 +47,10 @@ from darkroom.training.history import Epoch, TrainingError
 from darkroom.training.loop import fit
 from darkroom.training.resolution import shrink_split
 from darkroom.training.start import model_config, new_classifier
-from darkroom.tuning.objective import Attempt, Pruned
+from darkroom.tuning.attempt import Attempt, Pruned
 from darkroom.tuning.sampling import nested, suggest
 from darkroom.tuning.study import open_study
-from darkroom.tuning.work import work
+from darkroom.tuning.trial_loop import work
 from pipeline import DATA, ROOT
 from pipeline.tune import BUDGET
 

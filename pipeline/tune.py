@@ -30,11 +30,11 @@ from darkroom.training.loop import fit
 from darkroom.training.resolution import shrink_split
 from darkroom.training.start import model_config, new_classifier
 from darkroom.tuning import ray_cluster, worker_processes
-from darkroom.tuning.objective import Attempt, Pruned, StudyError, failure
+from darkroom.tuning.attempt import Attempt, Pruned, StudyError, failure
 from darkroom.tuning.results import best_values, check_result, study_view, trials_table
 from darkroom.tuning.study import join_study, open_study
+from darkroom.tuning.trial_loop import work
 from darkroom.tuning.trial_states import finished_trials, is_over
-from darkroom.tuning.work import work
 from pipeline import CHECKPOINTS, DATA, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
 
 # what a trial's training does without, or takes from `tune`
@@ -173,7 +173,7 @@ def run_study(search: Search) -> None:
 def show_study(view: Any, name: str) -> list[Path]:
     """Write the study's images and its page; return their paths."""
     # only now: what a study rests on are the modules that its workers load, and no image is among them
-    from darkroom.reporting.study_page import write_study
+    from darkroom.reporting.study_report import write_study
 
     return write_study(REPORTS, view, title=f"study {name}")
 

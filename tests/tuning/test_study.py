@@ -18,12 +18,12 @@ from darkroom.config.loading import load_params
 from darkroom.config.params import Params
 from darkroom.files import write_text
 from darkroom.training.history import Epoch, TrainingError
-from darkroom.tuning.liveness import release_dead
-from darkroom.tuning.objective import Attempt, Pruned
+from darkroom.tuning.attempt import Attempt, Pruned
+from darkroom.tuning.dead_workers import release_dead
 from darkroom.tuning.results import best_values, check_result, trials_table
 from darkroom.tuning.study import join_study, open_study
+from darkroom.tuning.trial_loop import work
 from darkroom.tuning.trial_states import DEATHS, finished_trials, is_over, searched_seconds
-from darkroom.tuning.work import work
 from tests.helpers.training import PARAMS, tiny_params
 from tests.helpers.waiting import eventually
 

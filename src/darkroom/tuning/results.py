@@ -13,7 +13,7 @@ from darkroom.config.search_space import Choices, Leaf, Range, space_name
 
 if TYPE_CHECKING:
     from darkroom.reporting.study_view import StudyView
-from darkroom.tuning.objective import StudyError
+from darkroom.tuning.attempt import StudyError
 from darkroom.tuning.sampling import nested
 from darkroom.tuning.trial_states import count_failures, count_states, finished_trials, reason_of, state_of
 

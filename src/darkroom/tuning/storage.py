@@ -11,7 +11,7 @@ import optuna
 import sqlalchemy
 from optuna.exceptions import ExperimentalWarning
 
-from darkroom.tuning.objective import StudyError
+from darkroom.tuning.attempt import StudyError
 from darkroom.tuning.requeueing import requeue
 
 LOCK_SECONDS = 60  # that a sqlite file may be locked by others

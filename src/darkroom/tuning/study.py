@@ -13,7 +13,7 @@ import optuna
 from darkroom.config.params import Params
 from darkroom.config.search_space import Leaf, Space, space_name, walk_space
 from darkroom.config.trees import flatten
-from darkroom.tuning.objective import StudyError
+from darkroom.tuning.attempt import StudyError
 from darkroom.tuning.requeueing import requeue_lost
 from darkroom.tuning.sampling import pruner, sampler
 from darkroom.tuning.storage import open_storage

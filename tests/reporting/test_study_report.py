@@ -14,13 +14,13 @@ from PIL import Image
 from darkroom.config.params import Params
 from darkroom.config.search_space import Choices, Range
 from darkroom.reporting.figures.study import FIGURES, importances_figure
-from darkroom.reporting.study_page import study_page, write_study
+from darkroom.reporting.study_report import study_page, write_study
 from darkroom.reporting.study_view import StudyView, accuracy_floor, axis_places, axis_ticks, rungs
 from darkroom.training.history import TrainingError
-from darkroom.tuning.objective import Attempt
+from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.results import study_view
 from darkroom.tuning.study import open_study
-from darkroom.tuning.work import work
+from darkroom.tuning.trial_loop import work
 from tests.page.test_page import CHROMIUM, FLAGS
 from tests.tuning.test_study import epoch, params_of
 

@@ -12,8 +12,8 @@ from optuna.trial import TrialState
 from darkroom.config.loading import override
 from darkroom.config.params import Params
 from darkroom.training.history import Epoch
-from darkroom.tuning.liveness import heartbeat, record_heartbeat, release_dead, worker_lock
-from darkroom.tuning.objective import Attempt, Objective, Pruned, failure
+from darkroom.tuning.attempt import Attempt, Objective, Pruned, failure
+from darkroom.tuning.dead_workers import heartbeat, record_heartbeat, release_dead, worker_lock
 from darkroom.tuning.sampling import nested, suggest
 from darkroom.tuning.storage import one_at_a_time
 from darkroom.tuning.trial_states import counts_for_total, goes_on, is_over, time_left
