@@ -1,4 +1,4 @@
-"""A study's figures and its page, of real studies: many trials, one, failed ones, values that some lack."""
+"""The figures and the page of real studies: many trials, one, failed ones, parameters that some lack."""
 
 import re
 from collections.abc import Callable
@@ -13,16 +13,20 @@ from PIL import Image
 
 from darkroom.config.params import Params
 from darkroom.config.search_space import Choices, Range
-from darkroom.reporting.figures.study import FIGURES, importances_figure
-from darkroom.reporting.study_report import study_page, write_study
-from darkroom.reporting.study_view import StudyView, accuracy_floor, axis_places, axis_ticks, rungs
+from darkroom.files import read_json, write_json
+from darkroom.reporting.figures.study import FIGURES
+from darkroom.reporting.figures.study.importances import importances_figure
+from darkroom.reporting.study_page.document import study_page
+from darkroom.reporting.study_report import write_study
+from darkroom.reporting.study_scales import accuracy_floor, axis_places, axis_ticks
+from darkroom.reporting.study_view import StudyView, read_study, rungs
 from darkroom.training.history import TrainingError
 from darkroom.tuning.attempt import Attempt
-from darkroom.tuning.results import study_view
 from darkroom.tuning.study import open_study
-from darkroom.tuning.trial_loop import work
+from darkroom.tuning.study_record import study_record
+from darkroom.tuning.trial_loop import run_trials
+from tests.helpers.tuning import epoch, params_of
 from tests.page.test_page import CHROMIUM, FLAGS
-from tests.tuning.test_study import epoch, params_of
 
 CONDITIONAL = {
     "train": {
@@ -56,20 +60,21 @@ def failing_at(*numbers: int) -> Callable[[Params, Attempt], float]:
     return objective
 
 
-def searched(
+def search(
     folder: Path, trials: int, objective: Callable[[Params, Attempt], float] = learning, **tune: Any
 ) -> StudyView:
-    """Search by the project's own engine and return what there is to see."""
+    """Search with the project's own engine and return its view, read from a JSON file."""
     params = params_of({"trials": trials, **tune})
     study = open_study(f"sqlite:///{folder / 'study.db'}", "study", params=params)
-    work(study, params=params, objective=objective, folder=folder)
-    return study_view(study)
+    run_trials(study, params=params, objective=objective, folder=folder)
+    write_json(folder / "study.json", study_record(study))
+    return read_study(read_json(folder / "study.json"))
 
 
 @pytest.fixture(scope="module")
 def conditional(tmp_path_factory: pytest.TempPathFactory) -> StudyView:
     """Fourteen trials of a space with conditions, some pruned, one failed."""
-    return searched(
+    return search(
         tmp_path_factory.mktemp("conditional"), 14, failing_at(2), space=CONDITIONAL, pruner="asha",
         reduction_factor=2, startup_trials=6,
     )  # fmt: skip
@@ -85,7 +90,7 @@ def inked(path: Path, colour: tuple[int, int, int]) -> int:
     return int((np.abs(pixels(path) - colour).max(axis=2) <= 3).sum())
 
 
-def test_the_view_holds_what_the_trials_did(conditional: StudyView) -> None:
+def test_the_view_holds_the_trials_and_their_curves(conditional: StudyView) -> None:
     trials = conditional.trials
     assert len(trials) == 15, "another one was made for the failed"
     assert set(trials["state"]) >= {"complete", "failed"}
@@ -106,17 +111,17 @@ def test_the_view_holds_what_the_trials_did(conditional: StudyView) -> None:
     assert best["validation_accuracy"] == complete["validation_accuracy"].max()
 
 
-def test_importances_are_told_of_enough_trials_alone(tmp_path: Path) -> None:
+def test_importances_need_enough_trials(tmp_path: Path) -> None:
     def by_rate(params: Params, attempt: Attempt) -> float:
         accuracy = 0.9 - abs(np.log10(params.train.learning_rate / 0.1)) / 4
         attempt.report(epoch(1, accuracy))
         return float(accuracy)
 
-    view = searched(tmp_path, 20, by_rate)
+    view = search(tmp_path, 20, by_rate)
     assert sum(view.importances.values()) == pytest.approx(1)
     assert next(iter(view.importances)) == "train.learning_rate"
     (tmp_path / "few").mkdir()
-    few = searched(tmp_path / "few", 3, by_rate)
+    few = search(tmp_path / "few", 3, by_rate)
     assert few.importances == {}
     importances_figure(tmp_path / "few.png", few)
     importances_figure(tmp_path / "many.png", view)
@@ -125,7 +130,7 @@ def test_importances_are_told_of_enough_trials_alone(tmp_path: Path) -> None:
         > 1000
         > inked(tmp_path / "few.png", (0x8F, 0xC1, 0xE0))
     )
-    assert "3 trials came to an end: too few to tell what mattered" in study_page(few, title="few")
+    assert "3 trials completed: too few to rank the parameters" in study_page(few, title="few")
 
 
 @pytest.mark.parametrize(
@@ -136,7 +141,7 @@ def test_importances_are_told_of_enough_trials_alone(tmp_path: Path) -> None:
 def test_small_studies_are_shown(
     tmp_path: Path, trials: int, objective: Callable[[Params, Attempt], float], space: dict[str, Any] | None
 ) -> None:
-    view = searched(tmp_path, trials, objective, **({"space": space} if space else {}))
+    view = search(tmp_path, trials, objective, **({"space": space} if space else {}))
     shown = write_study(tmp_path / "shown", view, title="study")
     assert [path.name for path in shown] == WRITTEN
     for name in FIGURES:
@@ -145,7 +150,7 @@ def test_small_studies_are_shown(
     assert (inked(tmp_path / "shown/tune_history.png", (0xD5, 0x5E, 0x00)) > 20) == failed
     complete = (view.trials["state"] == "complete").any()
     assert (inked(tmp_path / "shown/tune_history.png", (0x00, 0x72, 0xB2)) > 20) == complete
-    assert ("not one came to its end" in (tmp_path / "shown/study.html").read_text()) != complete
+    assert ("none completed" in (tmp_path / "shown/study.html").read_text()) != complete
 
 
 def test_every_file_is_written_whole(conditional: StudyView, tmp_path: Path) -> None:
@@ -162,14 +167,14 @@ def test_every_file_is_written_whole(conditional: StudyView, tmp_path: Path) -> 
     )
 
 
-def test_without_a_search_everything_says_so(tmp_path: Path) -> None:
+def test_without_a_search_figures_and_page_say_so(tmp_path: Path) -> None:
     write_study(tmp_path, None, title="study")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(WRITTEN)
     assert "nothing was searched: tune.trials is 0" in (tmp_path / "study.html").read_text()
     assert pixels(tmp_path / "tune_history.png").std() > 1
 
 
-def test_the_page_loads_nothing_and_escapes(conditional: StudyView) -> None:
+def test_the_page_is_self_contained_and_escapes_its_title(conditional: StudyView) -> None:
     page = study_page(conditional, title="<b>study</b> & more")
     assert "<b>" not in page
     assert not re.search(r"(src|href)=|url\(|https?:", page)
@@ -194,13 +199,13 @@ def test_a_trial_is_marked_in_every_chart(conditional: StudyView, tmp_path: Path
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto((tmp_path / "study.html").as_uri())
         page.locator(f'circle[data-trial="{best["trial"]}"]').first.hover(force=True)
-        expect(page.locator("#told")).to_contain_text(f"trial {best['trial']}")
-        marked = page.locator("svg .on")
+        expect(page.locator("#trial-details")).to_contain_text(f"trial {best['trial']}")
+        marked = page.locator("svg .marked")
         assert marked.count() >= 5, "history, curve, its end, parallel, slices"
         assert {mark.get_attribute("data-trial") for mark in marked.all()} == {str(best["trial"])}
-        page.get_by_label("show those that were pruned").uncheck()
+        page.get_by_label("show pruned trials").uncheck()
         assert page.locator("tbody tr:visible").count() == (conditional.trials["state"] != "pruned").sum()
-        page.get_by_label("show those that were pruned").check()
+        page.get_by_label("show pruned trials").check()
         heading = page.get_by_role("button", name="validation accuracy")
         heading.click()
         heading.click()
@@ -211,7 +216,7 @@ def test_a_trial_is_marked_in_every_chart(conditional: StudyView, tmp_path: Path
     assert complaints == []
 
 
-def test_places_and_ticks() -> None:
+def test_places_and_ticks_of_an_axis() -> None:
     rate = Range(low=0.001, high=1.0, log=True)
     places = axis_places(rate, pd.Series([0.001, np.sqrt(0.001), 1.0, np.nan]))
     assert places[:3] == pytest.approx([0, 0.5, 1])
@@ -238,16 +243,16 @@ def test_rungs_and_floor() -> None:
     assert accuracy_floor(view) == pytest.approx(0.9 - 2.5 * 0.02), "one that learned nothing is not to scale"
 
 
-def test_refuses_what_it_cannot_show(conditional: StudyView) -> None:
+def test_tables_without_a_column_or_trials_are_refused(conditional: StudyView) -> None:
     with pytest.raises(ValueError, match="the table of trials lacks state"):
         StudyView(conditional.trials.drop(columns="state"), conditional.curves, {}, {})
     with pytest.raises(ValueError, match="the study has no trials"):
         StudyView(conditional.trials.head(0), conditional.curves, {}, {})
 
 
-def test_a_trial_that_waits_is_not_shown(tmp_path: Path) -> None:
+def test_waiting_trials_are_not_shown(tmp_path: Path) -> None:
     params = params_of({"trials": 2})
     study = open_study(f"sqlite:///{tmp_path / 'study.db'}", "study", params=params)
     assert study.get_trials(states=(optuna.trial.TrialState.WAITING,))
     with pytest.raises(ValueError, match="the study has no trials"):
-        study_view(study)
+        read_study(study_record(study))

@@ -1,53 +1,30 @@
-"""What a trial is to the function that trains it."""
+"""A trial as the function that trains it sees it."""
 
-import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-import optuna
-import torch
-
-from darkroom.config.messages import ParamsError
 from darkroom.config.params import Params
-from darkroom.training.history import Epoch, TrainingError
-
-
-class StudyError(ValueError):
-    """The study cannot be searched, or found nothing; the message says why and what to do."""
-
-
-Pruned = optuna.TrialPruned
-
-
-"""Raised where a trial is stopped early."""
+from darkroom.training.history import Epoch
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """A trial as its objective sees it."""
+    """One attempt at a trial, by one worker."""
 
     number: int
-    first: int  # of the trial it goes on with, where that one's worker died; else its own
-    values: Mapping[str, Any]  # that are tried, by dotted name
-    notes: Mapping[str, Any]  # what was noted before, also by the trial it goes on with
-    note: Callable[[str, Any], None]  # keeps a JSON-ready value with the trial
-    report: Callable[[Epoch], None]  # after each epoch; raises Pruned where the trial is to stop
+    """The trial's number in the study, from 0."""
+    first: int
+    """The number of the trial that this one continues because its worker died; else its own number."""
+    values: Mapping[str, Any]
+    """The values tried, by dotted name of the parameter."""
+    notes: Mapping[str, Any]
+    """What `note` has kept so far, also for the trial that this one continues."""
+    note: Callable[[str, Any], None]
+    """Keeps a JSON-ready value with the trial, under a name."""
+    report: Callable[[Epoch], None]
+    """To be called after each epoch; raises `Pruned` if the trial should stop."""
 
 
 Objective = Callable[[Params, Attempt], float]
-
-
-"""Trains with the params given, reports each epoch, returns the validation accuracy."""
-
-
-def failure(error: BaseException) -> str | None:
-    """Return the reason when a trial failed by what it tried, and not by a mistake in the code."""
-    memory = r"not enough memory|out of memory|can.t allocate memory|cannot allocate memory"
-    if isinstance(error, TrainingError | ParamsError):
-        return str(error)
-    if isinstance(error, MemoryError | torch.OutOfMemoryError) or (
-        isinstance(error, RuntimeError) and re.search(memory, str(error), re.IGNORECASE)
-    ):
-        return f"out of memory: {str(error).splitlines()[0] if str(error) else type(error).__name__}"
-    return None
+"""Trains with the given parameters, reports each epoch, and returns the validation accuracy, 0 to 1."""
