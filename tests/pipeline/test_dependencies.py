@@ -124,3 +124,9 @@ def test_what_a_bento_carries_imports_darkroom_relatively(room: str) -> None:
             if isinstance(node, ast.ImportFrom) and not node.level:
                 names = [node.module or ""]
             assert not any(name.split(".")[0] == "darkroom" for name in names), f"{path}:{node.lineno}"
+
+
+@pytest.mark.parametrize("stage", ["tune", "train"])
+def test_another_figure_repeats_neither_search_nor_training(stage: str) -> None:
+    assert not covers(STAGES[stage]["deps"], "src/darkroom/reporting/study_report.py")
+    assert covers(STAGES["study"]["deps"], "src/darkroom/reporting/study_report.py")

@@ -3,8 +3,10 @@
 import importlib.util
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -124,16 +126,25 @@ def _study_name(storage: str) -> str:
     return optuna.get_all_study_names(storage)[0]
 
 
+def _studies_in(database: Path) -> list[str]:
+    """Return the names of the studies in a file, without creating its tables as Optuna would."""
+    with (
+        suppress(sqlite3.OperationalError),
+        closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as store,
+    ):
+        return [name for (name,) in store.execute("SELECT study_name FROM studies")]
+    return []
+
+
 @pytest.mark.ray
 def test_ray_runs_the_workers(prepared: Checkout, tmp_path: Path) -> None:
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed: `make install-ray`")
     copy = copy_of(prepared, tmp_path / "copy", engine="ray", workers=2)
     stage = subprocess.Popen([sys.executable, "-m", "pipeline.tune"], cwd=copy.root, env=copy.environment)
-    storage = f"sqlite:///{copy.root / '.checkpoints/studies.db'}"
     database = copy.root / ".checkpoints/studies.db"
-    eventually(database.exists, "the stage opens its storage", process=stage)
-    study = optuna.load_study(study_name=_study_name(storage), storage=storage)
+    eventually(lambda: _studies_in(database), "the stage begins a study", process=stage)
+    study = optuna.load_study(study_name=_studies_in(database)[0], storage=f"sqlite:///{database}")
     wait_for(study, TrialState.RUNNING, 2)  # both work at once
     assert stage.wait(timeout=300) == 0
     trials = pd.read_csv(copy.root / "reports/trials.csv")
