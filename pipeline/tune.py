@@ -19,7 +19,7 @@ from darkroom.tuning.worker import run_worker
 from darkroom.tuning.worker_processes import end_with_parent
 from pipeline import CHECKPOINTS, DATA, REPORTS, ROOT, STUDY, TUNED, read_params, tracking_uri
 
-STOPPED = "stopped: the next run goes on"
+STOPPED = "stopped: the next run continues the study"
 WORKER = [sys.executable, "-m", "pipeline.tune", "--worker", "--owned"]
 
 

@@ -1,4 +1,4 @@
-"""What the tests of the tuner share: a small space, and a training that only pretends."""
+"""What the tests of the tuner share: a small search space, and trials that only pretend to train."""
 
 import multiprocessing
 import sys
@@ -30,7 +30,7 @@ TUNE = {"epochs": 3, "pruner": "none", "startup_trials": 100, "space": SPACE}
 
 
 def params_of(tune: dict[str, Any] | None = None, **train: Any) -> Params:
-    """Return tiny parameters with a small space in the place of the file's."""
+    """Return tiny parameters with a small search space instead of the one in params.yaml."""
     tree = tiny_params({"train": train}).model_dump(mode="json")
     tree["tune"] |= TUNE | (tune or {})
     return Params.model_validate(tree)
@@ -49,7 +49,7 @@ def quick(params: Params, attempt: Attempt) -> float:
 
 
 class Study:
-    """A study in a file, opened anew for each run as the stage does."""
+    """A study in a file, opened again for each run as the stage does."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -81,14 +81,14 @@ class Study:
         return study
 
 
-# The workers below are forked by a process that has imported all and opened nothing: SQLite does not go
-# through a fork. What is killed is a process of its own.
+# Workers are forked by a server process that has imported everything and opened no database, because a
+# connection to SQLite must not cross a fork. So each worker can be killed alone.
 FORK = multiprocessing.get_context("forkserver")
 FORK.set_forkserver_preload(["tests.helpers.tuning"])
 
 
 def run_worker_on(path: Path, folder: Path, params: Params, seconds: float) -> None:
-    """Work on the study in a file with epochs of so many seconds."""
+    """Run trials of the study in the file `path`; each epoch takes `seconds`."""
 
     def objective(params: Params, attempt: Attempt) -> float:
         checkpoint = folder / f"trial-{attempt.first}"
@@ -106,7 +106,7 @@ def run_worker_on(path: Path, folder: Path, params: Params, seconds: float) -> N
 
 
 def start_worker(path: Path, folder: Path, params: Params, seconds: float = 0.02) -> Any:
-    """Start a process that searches."""
+    """Start a process that does `run_worker_on`."""
     folder.mkdir(exist_ok=True)
     worker = FORK.Process(target=run_worker_on, args=(path, folder, params, seconds), daemon=True)
     worker.start()

@@ -17,7 +17,7 @@ from tests.helpers.tuning import params_of, run_worker_on, start_worker
 from tests.helpers.waiting import eventually
 
 
-def test_killed_at_random_moments_three_workers_come_to_the_exact_total(tmp_path: Path) -> None:
+def test_three_workers_killed_at_random_moments_finish_exactly_the_total(tmp_path: Path) -> None:
     path, folder, params = (
         tmp_path / "study.db",
         tmp_path / "folder",
@@ -25,14 +25,14 @@ def test_killed_at_random_moments_three_workers_come_to_the_exact_total(tmp_path
     )
     study = open_study(f"sqlite:///{path}", "study", params=params)
     seed = secrets.randbits(32)
-    print(f"the moments are drawn with seed {seed}")  # shown where the test fails
+    print(f"the moments are drawn with seed {seed}")  # shown if the test fails
     chance = random.Random(seed)
     workers = [start_worker(path, folder, params) for _ in range(3)]
     for kill in range(16):
         time.sleep(chance.uniform(0.0, 0.25))
         if is_over(study):
             break
-        hit = workers if kill % 8 == 7 else [chance.choice(workers)]  # now and then all of them
+        hit = workers if kill % 8 == 7 else [chance.choice(workers)]  # sometimes all of them
         for worker in list(hit):
             worker.kill()
             worker.join()
@@ -54,7 +54,7 @@ def test_killed_at_random_moments_three_workers_come_to_the_exact_total(tmp_path
         assert sorted(trial.intermediate_values) == list(range(1, len(trial.intermediate_values) + 1))
     trained = Counter((folder / "epochs").read_text().splitlines())
     again = sum(count - 1 for count in trained.values())
-    assert again <= (table["state"] == "killed").sum(), "one epoch is lost at most where a worker is killed"
+    assert again <= (table["state"] == "killed").sum(), "a killed worker costs one epoch at most"
 
 
 def test_the_heartbeat_decides_which_workers_of_other_machines_live(tmp_path: Path) -> None:
@@ -75,7 +75,7 @@ def test_the_heartbeat_decides_which_workers_of_other_machines_live(tmp_path: Pa
     assert list(table["state"]).count("complete") == 2
     assert list(table["state"]).count("killed") == 1
     assert finished_trials(study) == 2
-    assert len((tmp_path / "slow" / "epochs").read_text().splitlines()) == 3, "it was left alone"
+    assert len((tmp_path / "slow" / "epochs").read_text().splitlines()) == 3, "a live worker keeps its trial"
 
 
 def test_a_trial_that_kills_its_workers_is_given_up(tmp_path: Path) -> None:

@@ -40,7 +40,7 @@ def test_the_second_trial_takes_the_best_values_of_the_newest_earlier_study(tmp_
     assert fixed[0]["train.learning_rate"] == 0.12
     assert fixed[1] == done.best_params != fixed[0]
     other = open_study(f"sqlite:///{after.path}", "third", params=params, about={"data_name": "cifar10"})
-    assert len(other.trials) == 1, "what was best for other data says nothing"
+    assert len(other.trials) == 1, "studies of other data are no hint"
 
 
 def test_a_worker_joins_only_a_study_of_the_same_params_data_and_code(tmp_path: Path) -> None:

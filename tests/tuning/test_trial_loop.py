@@ -32,7 +32,7 @@ def test_a_study_whose_trials_all_diverge_ends_with_an_error(study: Study) -> No
 
     with pytest.raises((ValueError, TrainingError), match=r"completed|loss is nan"):
         study.run(3, objective)
-    assert len(study.values) <= 10, "it gives up"
+    assert len(study.values) <= 10, "the study gives up"
 
 
 def test_a_mistake_in_the_code_is_raised(study: Study) -> None:

@@ -24,7 +24,7 @@ def run_search(search: Search, worker_command: Sequence[str]) -> SearchResult:
     params = search.params
     study = open_study(search.places.storage, search.study, params=params, about=search.about)
     if finished_trials(study):
-        print(f"going on with a study of {finished_trials(study)} finished trials")
+        print(f"continuing a study with {finished_trials(study)} finished trials")
     with runs.open_run(
         search.places.tracking_uri,
         params.data.name,
