@@ -17,7 +17,7 @@ RECIPES = Path(__file__).parent / "recipes"
 
 
 def read_recipe(name: str) -> dict[str, Any]:
-    """Return the changes to params.yaml that a recipe is; raises SystemExit that names those there are."""
+    """Return the changes to params.yaml that a recipe makes; raises SystemExit with the known names."""
     path = RECIPES / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(path.stem for path in RECIPES.glob("*.yaml")))

@@ -3,7 +3,7 @@
 `python -m benchmarks.schedule` runs it, for about half an hour on two cores. The space is that of
 benchmarks/schedule.yaml. Every trial is a whole training of 10,000 of CIFAR-10's training images, of as
 many epochs, half of them at low resolution, as the floating-point operations of params.yaml's schedule
-allow. What decides is the accuracy, of one view, on 20,000 images that no trial learns from. The best and
+allow. What decides is the accuracy, of one view, on 20,000 images that no trial trains on. The best and
 params.yaml's are then trained anew with other seeds. The test images are not read.
 """
 
@@ -19,12 +19,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import optuna
 import yaml
 from tqdm import tqdm
 
 from benchmarks.recipe import params_of_search
-from benchmarks.training import flops_by_side, planned_flops
-from benchmarks.tuning import about_machine
+from benchmarks.training import flops_by_side, machine, planned_flops
 from darkroom.config.loading import override
 from darkroom.config.params import Params
 from darkroom.config.trees import merge
@@ -35,16 +35,17 @@ from darkroom.models.inference import choose_device, choose_precision, set_threa
 from darkroom.training.loop import fit
 from darkroom.training.start import model_config, new_classifier
 from darkroom.training.validation import evaluate
-from darkroom.tuning.objective import Attempt
-from darkroom.tuning.results import best_values, check_result, trials_table
+from darkroom.tuning.attempt import Attempt
+from darkroom.tuning.budget import finished_trials
+from darkroom.tuning.results import best_values, check_result
 from darkroom.tuning.study import open_study
-from darkroom.tuning.trial_states import finished_trials
-from darkroom.tuning.work import work
+from darkroom.tuning.trial_loop import run_trials
+from darkroom.tuning.trials_table import trials_table
 from pipeline import DATA
 
 RECIPE = Path(__file__).with_suffix(".yaml")
 RESULTS = Path(__file__).parent / "results" / "schedule.json"
-LEARNING, HELD_OUT = 10_000, 15_000  # of the training images; the validation images are held out too
+TRAINING_IMAGES, HELD_OUT = 10_000, 15_000  # of the training images; the validation images are held out too
 SIDES = (20, 24)  # pixels, of the first and the second half of the epochs of low resolution
 
 
@@ -55,19 +56,19 @@ def main() -> None:
     parser.add_argument("--again", type=int, default=3, help="seeds by which the best is trained anew")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="trainings at a time")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # read when torch is imported, by the processes
         os.environ[name] = "1"
     with (
         tempfile.TemporaryDirectory(prefix="darkroom-bench-") as scratch,
-        ProcessPoolExecutor(options.workers, mp_context=get_context("spawn")) as pool,
+        ProcessPoolExecutor(arguments.workers, mp_context=get_context("spawn")) as pool,
     ):
-        storage, params = f"sqlite:///{scratch}/study.db", search_params(options.trials)
+        storage, params = f"sqlite:///{scratch}/study.db", search_params(arguments.trials)
         study = open_study(storage, "schedule", params=params)
         workers = [
-            pool.submit(search, storage, options.trials, Path(scratch)) for _ in range(options.workers)
+            pool.submit(search, storage, arguments.trials, Path(scratch)) for _ in range(arguments.workers)
         ]
-        with tqdm(total=options.trials, desc="search", unit="trial", disable=None) as bar:
+        with tqdm(total=arguments.trials, desc="search", unit="trial", disable=None) as bar:
             while wait(workers, timeout=5).not_done:
                 bar.update(finished_trials(study) - bar.n)
         for worker in workers:
@@ -75,15 +76,15 @@ def main() -> None:
         check_result(study)
         table, best = trials_table(study), best_values(study)
         rows: list[tuple[str, Mapping[str, Any]]] = [("params.yaml", {}), ("the best", best)]
-        tasks = [(name, values, seed) for seed in range(1, options.again + 1) for name, values in rows]
+        tasks = [(name, values, seed) for seed in range(1, arguments.again + 1) for name, values in rows]
         runs = [pool.submit(train_again, values, seed) for _, values, seed in tasks]
         found = [run.result() for run in tqdm(runs, desc="train anew", unit="training", disable=None)]
     again = {
         name: [accuracy for (task, *_), accuracy in zip(tasks, found, strict=True) if task == name]
         for name, _ in rows
     }
-    results = {"machine": about_machine(), "best": best, "again": again}
-    write_json(options.results, {**results, "trials": table.to_dict("records")})
+    results = {"machine": machine() | {"optuna": optuna.__version__}, "best": best, "again": again}
+    write_json(arguments.results, {**results, "trials": table.to_dict("records")})
     print(table.to_string(index=False))
     for name, accuracies in again.items():
         each = ", ".join(f"{accuracy:.2%}" for accuracy in accuracies)
@@ -97,7 +98,7 @@ def search_params(trials: int) -> Params:
 
 
 def search(storage: str, trials: int, folder: Path) -> None:
-    """Work on the study until it has its total, on one core."""
+    """Run trials of the study until it has its total, on one core."""
     set_threads(1)
     params = search_params(trials)
 
@@ -105,17 +106,17 @@ def search(storage: str, trials: int, folder: Path) -> None:
         return held_out_accuracy(changed)
 
     study = open_study(storage, "schedule", params=params)
-    work(study, params=params, objective=objective, folder=folder)
+    run_trials(study, params=params, objective=objective, folder=folder)
 
 
 def train_again(values: Mapping[str, Any], seed: int) -> float:
-    """Train with values laid over params.yaml's, and another seed; return the accuracy."""
+    """Train with `values` laid over params.yaml, and another seed; return the held-out accuracy."""
     set_threads(1)
     return held_out_accuracy(override(search_params(1), merge(values, {"seed": seed})))
 
 
 def held_out_accuracy(params: Params) -> float:
-    """Train by `params`, in as much work as params.yaml's; return the accuracy on what is held out."""
+    """Train with `params`, for as much work as params.yaml's schedule; return the held-out accuracy."""
     train, held_out, meta = images()
     params = of_equal_work(params, train.images.shape, meta)
     device, _ = choose_device("cpu")
@@ -162,13 +163,13 @@ def image_costs(params: Params, shape: tuple[int, ...], meta: Meta) -> dict[tupl
 
 @cache
 def images() -> tuple[Split, Split, Meta]:
-    """Return what trials learn from, what decides, and the data's shape."""
+    """Return the images that trials train on, those whose accuracy decides, and the data's shape."""
     train, validation = open_split(DATA / "train"), open_split(DATA / "validation")
     held_out = Split(
         np.concatenate([train.images[-HELD_OUT:], validation.images]),
         np.concatenate([train.labels[-HELD_OUT:], validation.labels]),
     )
-    return train.first(LEARNING), held_out, read_meta(DATA / "meta.json")
+    return train.first(TRAINING_IMAGES), held_out, read_meta(DATA / "meta.json")
 
 
 if __name__ == "__main__":

@@ -21,9 +21,9 @@ import yaml
 from benchmarks.training import machine
 from darkroom.config.loading import load_params
 from darkroom.files import read_json, write_json
-from darkroom.tuning.results import trials_table
+from darkroom.tuning.budget import searched_seconds
 from darkroom.tuning.study import open_study
-from darkroom.tuning.trial_states import searched_seconds
+from darkroom.tuning.trials_table import trials_table
 from pipeline import DATA, ROOT
 
 RESULTS = Path(__file__).parent / "results" / "tune_workers.json"
@@ -44,15 +44,15 @@ SPACE = {
 
 
 def main() -> None:
-    """Run what the arguments ask for, print the table and keep it."""
+    """Measure each number of workers, print the table and write it."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--trials", type=int, default=8, help="of each run (default 8)")
     parser.add_argument("--workers", type=int, nargs="+", default=[1, 2], metavar="COUNT")
     parser.add_argument("--results", type=Path, default=RESULTS)
-    options = parser.parse_args()
+    arguments = parser.parse_args()
     if not (DATA / "train").exists():
-        raise SystemExit("there is no data/train yet: `dvc repro preprocess` makes it")
-    runs = [measure(workers, options.trials) for workers in options.workers]
+        raise SystemExit("there is no data/train yet: `dvc repro preprocess` builds it")
+    runs = [measure(workers, arguments.trials) for workers in arguments.workers]
     for run in runs:
         run["times_the_first"] = run["trials_per_minute"] / runs[0]["trials_per_minute"]
     print("\n| workers | trials a minute | times the first | best validation accuracy | seconds to start |")
@@ -62,7 +62,9 @@ def main() -> None:
             f"| {run['workers']} | {run['trials_per_minute']:.1f} | {run['times_the_first']:.2f} | "
             f"{run['best']:.2%} | {run['seconds_besides']:.0f} |"
         )
-    write_json(options.results, {"machine": machine(), "trials": options.trials, "tune": TUNE, "runs": runs})
+    write_json(
+        arguments.results, {"machine": machine(), "trials": arguments.trials, "tune": TUNE, "runs": runs}
+    )
 
 
 def measure(workers: int, trials: int) -> dict[str, Any]:

@@ -36,6 +36,7 @@ MODELS = ROOT / "models"
 REPORTS = ROOT / "reports"
 CHECKPOINTS = ROOT / ".checkpoints"
 TUNED = MODELS / "tuned.json"
+STUDY = MODELS / "study.json"
 CALIBRATION = MODELS / "calibration.json"
 TRAINING = {"seed", "data", "model", "augment", "train"}  # the parameters a trained model depends on
 

@@ -181,7 +181,7 @@ def test_a_schedule_has_as_many_epochs_as_the_work_of_the_default_allows(
     default = schedule.search_params(trials=1)
     assert default.tune.space.keys() == {"model", "augment", "train"}
     meta = Meta("cifar10", tuple("abcdefghij"), 32, 32, 3, (0.5,) * 3, (0.2,) * 3, "", {})
-    shape = (schedule.LEARNING, 32, 32, 3)
+    shape = (schedule.TRAINING_IMAGES, 32, 32, 3)
     budget = schedule.work_of(default, shape, meta)
     found = schedule.of_equal_work(override(default, changes), shape, meta)
     assert found.train.epochs == epochs
@@ -195,4 +195,4 @@ def test_a_net_that_no_schedule_of_equal_work_has_room_for_is_named() -> None:
     wide = override(schedule.search_params(trials=1), {"model": {"widths": [1024, 1024, 1024]}})
     meta = Meta("cifar10", tuple("abcdefghij"), 32, 32, 3, (0.5,) * 3, (0.2,) * 3, "", {})
     with pytest.raises(ValueError, match=r"two epochs of these params cost [\d.]+ TFLOP, .* smaller nets"):
-        schedule.of_equal_work(wide, (schedule.LEARNING, 32, 32, 3), meta)
+        schedule.of_equal_work(wide, (schedule.TRAINING_IMAGES, 32, 32, 3), meta)

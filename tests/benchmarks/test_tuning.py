@@ -1,4 +1,4 @@
-"""The tuning benchmark counts compute and accuracy as it says; `make bench-tune` measures."""
+"""The tuning benchmark counts compute and accuracy as documented; `make bench-tune` measures."""
 
 import os
 import subprocess
@@ -10,16 +10,15 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from benchmarks.tuning import (
+from benchmarks.tuning_report import statement, table
+from benchmarks.tuning_searches import search_params
+from benchmarks.tuning_statistics import (
     best_at,
     chances,
     expected_best,
     mean_reaches,
     random_edges,
-    search_params,
     summarise,
-    table,
-    told,
     trace,
     winner,
     winners,
@@ -86,7 +85,7 @@ def test_the_mean_best_of_random_searches_is_that_of_many_draws() -> None:
     assert (drawn < high).mean() < 0.9 < (drawn <= high).mean()
 
 
-def test_the_table_and_the_words() -> None:
+def test_the_table_and_the_statement() -> None:
     results = {
         "setup": {"tune": {"epochs": 4}},
         "random": pool(0.5, 0.55, 0.6, 0.6),
@@ -107,17 +106,17 @@ def test_the_table_and_the_words() -> None:
     assert ratio["again"] == pytest.approx(0.63), "the winner at a quarter: of the first two full trials"
     assert summary["random_again"] == 0.5
     assert "| 2 | " in table(summary)
-    assert "at 0.41 of its compute" in told(summary)
-    assert "63.00% of unseen images" in told(summary)
+    assert "at 0.41 of its compute" in statement(summary)
+    assert "63.00% of unseen images" in statement(summary)
     assert {"train.learning_rate": 0.6} in winners(results, length=8)
 
 
-def test_a_target_out_of_reach_is_told() -> None:
+def test_a_target_out_of_reach_is_stated() -> None:
     results = {"setup": {"tune": {"epochs": 4}}, "random": pool(0.9, 0.9), "searches": [RUN], "winners": []}
-    assert "does not reach 90.00% within 3 full trials" in told(summarise(results, length=8))
+    assert "does not reach 90.00% within 3 full trials" in statement(summarise(results, length=8))
 
 
-def test_the_space_is_the_benchmarks_alone() -> None:
+def test_the_space_contains_no_default_value() -> None:
     params = search_params(quick=False)
     assert sorted(params.tune.space) == ["augment", "model", "train"]
     for group, leaves in params.tune.space.items():
@@ -128,7 +127,7 @@ def test_the_space_is_the_benchmarks_alone() -> None:
 
 
 @pytest.mark.slow
-def test_it_runs_and_goes_on(tmp_path: Path) -> None:
+def test_it_runs_and_continues_its_results(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "benchmarks.tuning", "--quick", "--pool", "3", "--length", "4"]
     command += ["--seeds", "1", "--budget", "2", "--again", "1", "--workers", "1", "--resume"]
     command += ["--results", str(tmp_path / "tuning.json"), "--image", str(tmp_path / "tuning.png")]

@@ -119,8 +119,13 @@ def test_each_outside_system_has_one_door(library: str, door: set[str]) -> None:
 def test_what_a_bento_carries_imports_darkroom_relatively(room: str) -> None:
     """A Bento has the package as `src.darkroom`: an absolute import would find another one, or none."""
     for path in (PROJECT / "src/darkroom" / room).rglob("*.py"):
-        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
-            names = [alias.name for alias in node.names] if isinstance(node, ast.Import) else []
-            if isinstance(node, ast.ImportFrom) and not node.level:
-                names = [node.module or ""]
-            assert not any(name.split(".")[0] == "darkroom" for name in names), f"{path}:{node.lineno}"
+        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
+        names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
+        assert not any(name.split(".")[0] == "darkroom" for name in names), path
+
+
+@pytest.mark.parametrize("stage", ["tune", "train"])
+def test_another_figure_repeats_neither_search_nor_training(stage: str) -> None:
+    assert not covers(STAGES[stage]["deps"], "src/darkroom/reporting/study_report.py")
+    assert covers(STAGES["study"]["deps"], "src/darkroom/reporting/study_report.py")

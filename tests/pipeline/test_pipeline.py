@@ -296,7 +296,7 @@ def test_a_killed_study_goes_on_to_its_total_and_its_trial_after_its_last_epoch(
     curve = client(copy).get_metric_history(runs[-1].info.run_id, "validation_accuracy")
     assert {point.step for point in curve} == {1, 2, 3, 4}, "of the first trial, killed and gone on with"
     before = read_json(copy.root / "reports/tune.json")
-    assert "going on with a study of 4 finished trials" in copy.stage("tune")
+    assert "continuing a study with 4 finished trials" in copy.stage("tune")
     assert read_json(copy.root / "reports/tune.json") == before, "there was nothing left to do"
     assert len(client(copy).search_runs([experiment])) == 5
 

@@ -1,5 +1,5 @@
-"""Tuning: the hyper-parameter search with Optuna, on any number of workers.
+"""Tuning: the hyper-parameter search with Optuna, by any number of workers.
 
-Here belong: the study, its search space and pruning, workers, Ray.
-Not here: figures of a study (`reporting`).
+Here belong: the study and its storage, samplers, pruners, the training of a trial, workers, Ray.
+Not here: what params.yaml may say about a search (`config`), figures of a study (`reporting`).
 """

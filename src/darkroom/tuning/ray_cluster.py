@@ -1,17 +1,18 @@
-"""The door to Ray: the workers of the tuner as tasks on the nodes of a cluster, an optional extra."""
+"""Workers as tasks of a Ray cluster, each of which runs a worker process on its node. Ray is optional."""
 
+import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from darkroom.tuning.worker_processes import WorkerError
-
-PASSED = ("OPTUNA_STORAGE", "MLFLOW_TRACKING_URI", "MLFLOW_DISABLE_TELEMETRY")
+from darkroom.tuning.supervision import POLL_SECONDS, WorkerError
+from darkroom.tuning.worker_processes import Process
 
 
 def connect(*, shared_storage: bool) -> None:
-    """Join the cluster that RAY_ADDRESS names, or one that runs here, or start one of this machine alone.
+    """Join the cluster in RAY_ADDRESS, or one that runs here, or start one of this machine alone.
 
-    Raises WorkerError where Ray is not installed, or where several nodes would have no storage in common.
+    Raises WorkerError if Ray is not installed, or if the cluster has several nodes but no shared storage.
     """
     try:
         import ray
@@ -28,23 +29,35 @@ def connect(*, shared_storage: bool) -> None:
 
 
 def disconnect() -> None:
-    """Leave the cluster; one that was started for us ends."""
+    """Leave the cluster; one that `connect` started ends."""
     import ray
 
     ray.shutdown()
 
 
 class Task:
-    """A worker that is a Ray task: `python -m pipeline.tune --worker` in the checkout `root` of a node."""
+    """A worker that is a Ray task: it runs `command` in the checkout `root` of a node.
 
-    def __init__(self, root: Path, *, cores: int, cards: int, environment: dict[str, str]) -> None:
+    The task reserves `cores` CPU cores and `cards` graphics cards, and `environment` is added to the node's.
+    The command's output goes to the file `log` of the node.
+    """
+
+    def __init__(
+        self,
+        command: Sequence[str],
+        *,
+        root: Path,
+        log: Path,
+        cores: int,
+        cards: int,
+        environment: dict[str, str],
+    ) -> None:
         import ray
 
-        run = ray.remote(_work)
-        known = {"PYTHONPATH": f"{root / 'src'}:{root}", **environment}
-        self._task: Any = run.options(
-            num_cpus=cores, num_gpus=cards, max_retries=0, runtime_env={"env_vars": known}
-        ).remote(str(root))
+        variables = {"PYTHONPATH": f"{root / 'src'}:{root}", **environment}
+        options = {"num_cpus": cores, "num_gpus": cards, "max_retries": 0}
+        run = ray.remote(_run_process).options(**options, runtime_env={"env_vars": variables})
+        self._task: Any = run.remote(list(command), root, log)
 
     def ended(self) -> str | None:
         """Return None while it runs, "" when it is done, else what killed it; raises WorkerError."""
@@ -54,26 +67,24 @@ class Task:
         if not ready:
             return None
         try:
-            ray.get(self._task)
+            return str(ray.get(self._task))
         except ray.exceptions.RayTaskError as error:
             raise WorkerError(f"a worker ended by an error:\n{error}") from error
         except ray.exceptions.RayError as error:  # its process, or its node, is gone
             return str(error).splitlines()[0]
-        return ""
 
     def stop(self) -> None:
-        """End its process."""
+        """Kill the task's process, with which the worker process ends."""
         import ray
 
         ray.cancel(self._task, force=True)
 
 
-def _work(root: str) -> None:
-    from pipeline.tune import run_worker
-
-    if not Path(root).is_dir():
+def _run_process(command: list[str], root: Path, log: Path) -> str:
+    """Run a worker process on this node to its end; return "" or the signal that killed it."""
+    if not root.is_dir():
         raise FileNotFoundError(f"this node has no checkout at {root}")
-    try:
-        run_worker()
-    except SystemExit as error:  # Ray would take it for the end of its own process
-        raise WorkerError(str(error)) from None
+    process = Process(command, folder=root, log=log, environment={})
+    while (ended := process.ended()) is None:
+        time.sleep(POLL_SECONDS)
+    return ended

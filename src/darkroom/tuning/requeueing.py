@@ -1,4 +1,4 @@
-"""Trials whose worker died: queued again, with the epochs they reported."""
+"""A trial whose worker died is queued again, with the epochs it reported."""
 
 import logging
 from collections.abc import Sequence
@@ -6,26 +6,27 @@ from collections.abc import Sequence
 import optuna
 from optuna.trial import FrozenTrial, TrialState
 
-from darkroom.tuning.trial_states import DEATHS, deaths_of, died_in_epoch, state_of
+from darkroom.tuning.trial_states import MAX_DEATHS, deaths_of, fatal_epoch, state_of
 
 log = logging.getLogger(__name__)
 
+OF_ONE_WORKER = {"worker", "began", "ended"}  # attributes that the next worker sets anew
+
 
 def requeue(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Queue a trial again whose worker died, with the epochs it reported.
+    """Queue a trial whose worker died as a new trial, with its values and the epochs it reported.
 
-    Not where workers die in the same epoch of it again and again: it may be the trial that kills them.
+    After `MAX_DEATHS` deaths in the same epoch it is given up: the trial itself may kill its workers.
     """
-    if deaths_of(trial) >= DEATHS:
-        log.warning("trial %s is given up: %s", trial.number, died_in_epoch(trial))
+    if deaths_of(trial) >= MAX_DEATHS:
+        log.warning("trial %s is given up: %s", trial.number, fatal_epoch(trial))
         return
-    mine = {"worker", "began", "ended"}
     study.add_trial(
         optuna.trial.create_trial(
             state=TrialState.WAITING,
             params=trial.params,
             distributions=trial.distributions,
-            user_attrs={key: value for key, value in trial.user_attrs.items() if key not in mine}
+            user_attrs={key: value for key, value in trial.user_attrs.items() if key not in OF_ONE_WORKER}
             | {
                 "first": trial.user_attrs.get("first", trial.number),
                 "after": trial.number,
@@ -39,12 +40,15 @@ def requeue(study: optuna.Study, trial: FrozenTrial) -> None:
 
 
 def requeue_lost(study: optuna.Study) -> None:
-    """Queue those again whose worker was found dead by one that died itself before it could do so."""
+    """Queue killed trials again that have no successor.
+
+    A worker marks a dead one's trial as failed and then queues it; it may be killed between the two.
+    """
     trials = study.get_trials(deepcopy=False)
     for trial in trials:
-        if state_of(trial, trials) == "killed" and not _followed(trial, trials):
+        if state_of(trial, trials) == "killed" and not _has_successor(trial, trials):
             requeue(study, trial)
 
 
-def _followed(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
+def _has_successor(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> bool:
     return any(other.user_attrs.get("after") == trial.number for other in trials[trial.number :])

@@ -1,4 +1,4 @@
-"""Where a study is kept: sqlite on one machine, PostgreSQL for several."""
+"""The database of studies: SQLite for workers on one machine, PostgreSQL for several machines."""
 
 import fcntl
 import warnings
@@ -11,26 +11,18 @@ import optuna
 import sqlalchemy
 from optuna.exceptions import ExperimentalWarning
 
-from darkroom.tuning.objective import StudyError
+from darkroom.tuning.errors import StudyError
 from darkroom.tuning.requeueing import requeue
 
-LOCK_SECONDS = 60  # that a sqlite file may be locked by others
-
-
-@contextmanager
-def one_at_a_time(study: optuna.Study) -> Iterator[None]:
-    """Begin trials one worker after the other, where all are on one machine."""
-    database = sqlite_file(study)
-    if database is None:
-        yield
-        return
-    with open(f"{database}.turn", "w") as file:
-        fcntl.flock(file, fcntl.LOCK_EX)
-        yield
+LOCK_SECONDS = 60  # how long a worker waits for a locked SQLite file
 
 
 def open_storage(url: str, *, dead_after: int) -> optuna.storages.RDBStorage:
-    """Open a study's storage by its URL; raises StudyError when it cannot be reached."""
+    """Open the database of studies at an SQLAlchemy URL; a missing SQLite file is created.
+
+    A trial whose worker sent no heartbeat for `dead_after` seconds counts as stale and is queued again.
+    Raises StudyError if the database cannot be reached, with its URL but without its password.
+    """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     for warning in (
         {"category": ExperimentalWarning},
@@ -54,30 +46,41 @@ def open_storage(url: str, *, dead_after: int) -> optuna.storages.RDBStorage:
     except ImportError as error:
         raise StudyError(f"{error}: `make install-postgres` installs what PostgreSQL needs") from error
     except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-        words = str(error.__cause__ or error).splitlines()[0]
+        cause = str(error.__cause__ or error).splitlines()[0]
         shown = sqlalchemy.engine.make_url(url).render_as_string(hide_password=True)
-        raise StudyError(f"the study's storage {shown} cannot be opened: {words}") from error
+        raise StudyError(f"the study's storage {shown} cannot be opened: {cause}") from error
     if sqlite:
         sqlalchemy.event.listen(storage.engine, "connect", _set_journal)
-        sqlalchemy.event.listen(storage.engine, "begin", _begin)
-        storage.engine.dispose()  # connections that were made before
-
+        sqlalchemy.event.listen(storage.engine, "begin", _begin_immediate)
+        storage.engine.dispose()  # connections opened before lack these settings
     return storage
 
 
+def sqlite_file(study: optuna.Study) -> str | None:
+    """Return the path of the SQLite file that holds the study; None for another database."""
+    backend: Any = getattr(study._storage, "_backend", study._storage)
+    url = backend.engine.url
+    return str(url.database) if url.get_backend_name() == "sqlite" else None
+
+
+@contextmanager
+def one_at_a_time(study: optuna.Study) -> Iterator[None]:
+    """Let one worker of this machine run the block at a time; does nothing without SQLite."""
+    database = sqlite_file(study)
+    if database is None:
+        yield
+        return
+    with open(f"{database}.turn", "w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def _set_journal(connection: Any, record: Any) -> None:
-    # a commit need not wait for the disk; what was committed outlives any kill, if not a power cut
+    # a commit does not wait for the disk: it survives a killed process, though not a power cut
     connection.execute("PRAGMA journal_mode=WAL")
     connection.execute("PRAGMA synchronous=NORMAL")
 
 
-def _begin(connection: sqlalchemy.Connection) -> None:
-    # else two workers could both find a trial waiting, and both begin it
+def _begin_immediate(connection: sqlalchemy.Connection) -> None:
+    # otherwise two workers could both read that a trial is waiting, and both start it
     connection.exec_driver_sql("BEGIN IMMEDIATE")
-
-
-def sqlite_file(study: optuna.Study) -> str | None:
-    """Return the file of a study in sqlite, None for another storage."""
-    backend: Any = getattr(study._storage, "_backend", study._storage)
-    url = backend.engine.url
-    return str(url.database) if url.get_backend_name() == "sqlite" else None

@@ -1,7 +1,7 @@
-"""The door to Optuna: a study over params.yaml's space, on training and validation images only.
+"""A study: one search over the space of params.yaml, opened by its owner and joined by other workers.
 
-Any number of workers search one study at a time, in this process or in others, here or on other machines:
-they meet in its storage. Each calls `work`, and there is no more to it.
+Any number of workers, in this process or others, on this machine or others, search one study at a time.
+They meet in its storage: each opens or joins the study and calls `trial_loop.run_trials`.
 """
 
 import logging
@@ -13,66 +13,70 @@ import optuna
 from darkroom.config.params import Params
 from darkroom.config.search_space import Leaf, Space, space_name, walk_space
 from darkroom.config.trees import flatten
-from darkroom.tuning.objective import StudyError
+from darkroom.tuning.budget import set_budget
+from darkroom.tuning.errors import StudyError
+from darkroom.tuning.pruners import PRUNERS
 from darkroom.tuning.requeueing import requeue_lost
-from darkroom.tuning.sampling import pruner, sampler
+from darkroom.tuning.samplers import seeded_sampler
 from darkroom.tuning.storage import open_storage
 
 log = logging.getLogger(__name__)
+
+SHOWN_DIFFERENCES = 10  # in the message about a study that belongs to another checkout
 
 
 def open_study(
     storage: str, name: str, *, params: Params, about: Mapping[str, Any] | None = None
 ) -> optuna.Study:
-    """Open the study `name` at the storage's URL, or begin it with what it is `about`; set its budget.
+    """Open the study `name` in the database at `storage`, or create it, and set its budget.
 
-    A new one tries the values of `params` first, and second the best of the newest study before that is
-    about the same `data_name`. A value outside of the space is left to the sampler. Raises StudyError when
-    the storage cannot be reached.
+    A new study first tries the values of `params`, then the best values of the newest earlier study with
+    the same `data_name` in `about`. A value outside of the space is left to the sampler. Raises StudyError
+    if the storage cannot be reached.
     """
     rdb = open_storage(storage, dead_after=params.tune.dead_after)
     study = optuna.create_study(storage=rdb, study_name=name, direction="maximize", load_if_exists=True)
-    study.set_user_attr("budget", {"trials": params.tune.trials, "seconds": 60 * params.tune.minutes})
+    set_budget(study, params.tune)
     if "about" not in study.user_attrs:
         study.set_user_attr("about", dict(about or {}))
     if "queued" not in study.user_attrs:
         defaults = flatten(params.model_dump())
         _queue(study, params.tune.space, defaults, "params.yaml")
-        earlier = _earlier_best(rdb, (about or {}).get("data_name"), but=name)
+        earlier = _earlier_best(rdb, (about or {}).get("data_name"), excluded=name)
         if earlier is not None:
-            _queue(study, params.tune.space, defaults | earlier, "the best before")
+            _queue(study, params.tune.space, defaults | earlier, "the best earlier trial")
         study.set_user_attr("queued", value=True)
     requeue_lost(study)
     return _equip(study, params)
 
 
 def join_study(storage: str, name: str, *, params: Params, about: Mapping[str, Any]) -> optuna.Study:
-    """Open the study `name` that another process began.
+    """Open the study `name` that another process created.
 
-    Raises StudyError where there is none, with what differs from the newest one about the same data.
+    Raises StudyError if it does not exist, with the differences from the newest study of the same data.
     """
     rdb = open_storage(storage, dead_after=params.tune.dead_after)
     try:
         study = optuna.load_study(storage=rdb, study_name=name)
     except KeyError as error:
-        raise StudyError(_no_study(rdb, name, about)) from error
+        raise StudyError(_missing_study(rdb, name, about)) from error
     return _equip(study, params)
 
 
 def _equip(study: optuna.Study, params: Params) -> optuna.Study:
-    study.sampler = sampler(params)
-    study.pruner = pruner(params.tune)
+    study.sampler = seeded_sampler(params)
+    study.pruner = PRUNERS[params.tune.pruner](params.tune)
     return study
 
 
-def _queue(study: optuna.Study, space: Space, values: Mapping[str, Any], whose: str) -> None:
-    """Have the sampler's next free trial take `values` where they lie in the space."""
+def _queue(study: optuna.Study, space: Space, values: Mapping[str, Any], source: str) -> None:
+    """Let the next trial take `values` where they lie in the space."""
     fixed: dict[str, Any] = {}
 
     def choose(name: str, label: str, leaf: Leaf) -> Any:
         value = values.get(name)
         if not leaf.holds_value(value):
-            log.warning("%s=%s of %s is outside of tune.space: its trial takes another", name, value, whose)
+            log.warning("%s=%s of %s is outside of tune.space: the sampler draws it", name, value, source)
             return None
         fixed[label] = value
         return value
@@ -82,15 +86,15 @@ def _queue(study: optuna.Study, space: Space, values: Mapping[str, Any], whose: 
 
 
 def _earlier_best(
-    storage: optuna.storages.RDBStorage, data_name: str | None, *, but: str
+    storage: optuna.storages.RDBStorage, data_name: str | None, *, excluded: str
 ) -> dict[str, Any] | None:
-    """Return the best values, by dotted name, of the newest other study about the same data."""
+    """Return the best values, by dotted name, of the newest other study of the same data."""
     if data_name is None:
         return None
     studies = [
         study
         for study in optuna.get_all_study_summaries(storage=storage)
-        if study.study_name != but
+        if study.study_name != excluded
         and study.user_attrs.get("about", {}).get("data_name") == data_name
         and study.best_trial is not None
     ]
@@ -101,8 +105,8 @@ def _earlier_best(
     return {space_name(label): value for label, value in newest.best_trial.params.items()}
 
 
-def _no_study(storage: optuna.storages.RDBStorage, name: str, about: Mapping[str, Any]) -> str:
-    """Say that there is no such study here, and what differs from the newest one about the same data."""
+def _missing_study(storage: optuna.storages.RDBStorage, name: str, about: Mapping[str, Any]) -> str:
+    """Return the message that the study does not exist, with what differs from the newest similar one."""
     begin = f"there is no study {name} yet: begin it with `dvc repro tune` (or `python -m pipeline.tune`)"
     others = [
         study
@@ -118,5 +122,5 @@ def _no_study(storage: optuna.storages.RDBStorage, name: str, about: Mapping[str
         for key in sorted(theirs.keys() | ours.keys())
         if theirs.get(key) != ours.get(key)
     ]
-    shown = "".join(f"\n  {line}" for line in differing[:10])
+    shown = "".join(f"\n  {line}" for line in differing[:SHOWN_DIFFERENCES])
     return f"{begin}; {newest.study_name} rests on something else than this checkout:{shown}"

@@ -3,8 +3,10 @@
 import importlib.util
 import shutil
 import signal
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -24,7 +26,7 @@ from tests.helpers.waiting import eventually
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """Return a checkout with the digits, ready to be tuned on."""
+    """Return a checkout with the digits prepared for a search."""
     checkout = new_checkout(tmp_path_factory.mktemp("prepared") / "checkout")
     tree = yaml.safe_load((checkout.root / "params.yaml").read_text(encoding="utf-8"))
     for change in SMALL:
@@ -42,7 +44,7 @@ def prepared(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return checkout
 
 
-def another(checkout: Checkout, folder: Path, **tune: Any) -> Checkout:
+def copy_of(checkout: Checkout, folder: Path, **tune: Any) -> Checkout:
     """Copy the checkout, as to another machine, with other parameters under `tune`."""
     for name in ("src", "pipeline", "params.yaml", "data"):
         copy = shutil.copytree if (checkout.root / name).is_dir() else shutil.copyfile
@@ -69,9 +71,9 @@ def test_two_checkouts_share_a_study_on_postgresql_and_one_is_killed(
     if importlib.util.find_spec("psycopg") is None:
         pytest.skip("psycopg is not installed: `make install-postgres`")
     here, there, changed = (
-        another(prepared, tmp_path / "here", trials=12),
-        another(prepared, tmp_path / "there", trials=99),  # the stage's total counts
-        another(prepared, tmp_path / "changed", epochs=5),
+        copy_of(prepared, tmp_path / "here", trials=12),
+        copy_of(prepared, tmp_path / "there", trials=99),  # the stage's total counts
+        copy_of(prepared, tmp_path / "changed", epochs=5),
     )
     with postgres() as storage:
         shared: dict[str, Any] = {
@@ -101,13 +103,13 @@ def test_two_checkouts_share_a_study_on_postgresql_and_one_is_killed(
         differs = changed.run(*worker, check=False, **shared)
         assert differs.returncode == 1
         assert "settings.tune.epochs is 5 here and 4 there" in differs.stderr
-        said, _ = stage.communicate(timeout=300)
+        printed, _ = stage.communicate(timeout=300)
         assert stage.returncode == 0
-        assert "best of 12 trials" in said
+        assert "best of 12 trials" in printed
         assert again.wait(timeout=60) == 0
         late = there.run(*worker, check=False, **shared)
         assert late.returncode == 1
-        assert "has come to its end" in late.stderr
+        assert "is over: raise tune.trials" in late.stderr
     trials = pd.read_csv(here.root / "reports/trials.csv")
     assert (trials["state"] == "complete").sum() == read_json(here.root / "reports/tune.json")["trials"] == 12
     assert (trials["state"] == "killed").sum() == 1
@@ -124,16 +126,25 @@ def _study_name(storage: str) -> str:
     return optuna.get_all_study_names(storage)[0]
 
 
+def _studies_in(database: Path) -> list[str]:
+    """Return the names of the studies in a file, without creating its tables as Optuna would."""
+    with (
+        suppress(sqlite3.OperationalError),
+        closing(sqlite3.connect(f"file:{database}?mode=ro", uri=True)) as store,
+    ):
+        return [name for (name,) in store.execute("SELECT study_name FROM studies")]
+    return []
+
+
 @pytest.mark.ray
 def test_ray_runs_the_workers(prepared: Checkout, tmp_path: Path) -> None:
     if importlib.util.find_spec("ray") is None:
         pytest.skip("Ray is not installed: `make install-ray`")
-    copy = another(prepared, tmp_path / "copy", engine="ray", workers=2)
+    copy = copy_of(prepared, tmp_path / "copy", engine="ray", workers=2)
     stage = subprocess.Popen([sys.executable, "-m", "pipeline.tune"], cwd=copy.root, env=copy.environment)
-    storage = f"sqlite:///{copy.root / '.checkpoints/studies.db'}"
     database = copy.root / ".checkpoints/studies.db"
-    eventually(database.exists, "the stage opens its storage", process=stage)
-    study = optuna.load_study(study_name=_study_name(storage), storage=storage)
+    eventually(lambda: _studies_in(database), "the stage begins a study", process=stage)
+    study = optuna.load_study(study_name=_studies_in(database)[0], storage=f"sqlite:///{database}")
     wait_for(study, TrialState.RUNNING, 2)  # both work at once
     assert stage.wait(timeout=300) == 0
     trials = pd.read_csv(copy.root / "reports/trials.csv")

@@ -1,4 +1,4 @@
-"""A worker's loop: trials of a study until it needs no more."""
+"""The loop of a worker: it runs trials until the study needs no more."""
 
 import logging
 import time
@@ -12,18 +12,22 @@ from optuna.trial import TrialState
 from darkroom.config.loading import override
 from darkroom.config.params import Params
 from darkroom.training.history import Epoch
-from darkroom.tuning.liveness import heartbeat, record_heartbeat, release_dead, worker_lock
-from darkroom.tuning.objective import Attempt, Objective, Pruned, failure
-from darkroom.tuning.sampling import nested, suggest
+from darkroom.tuning.attempt import Attempt, Objective
+from darkroom.tuning.budget import counts_for_total, has_time_left, is_over, trials_allowed
+from darkroom.tuning.dead_workers import release_dead
+from darkroom.tuning.errors import Pruned, failure_reason
+from darkroom.tuning.heartbeats import heartbeat, record_heartbeat
+from darkroom.tuning.space import nested, suggest
 from darkroom.tuning.storage import one_at_a_time
-from darkroom.tuning.trial_states import counts_for_total, goes_on, is_over, time_left
+from darkroom.tuning.trial_states import continues_another
+from darkroom.tuning.worker_locks import worker_lock
 
 log = logging.getLogger(__name__)
 
-LOOK = 1.0  # seconds between two looks at a study in which all trials are taken
+POLL_SECONDS = 1.0  # between two checks of a study whose remaining trials are all taken
 
 
-def work(
+def run_trials(
     study: optuna.Study,
     *,
     params: Params,
@@ -31,50 +35,50 @@ def work(
     folder: Path,
     on_trial: Callable[[int], None] = lambda first: None,
 ) -> None:
-    """Run trials of the study until it has its total or its time is over.
+    """Run trials of the study until its budget is used up.
 
-    `on_trial` is called after each with its number, or that of the trial it went on with.
-
-    Several workers share the trials out: as many as the budget says come to their end or are pruned, not
-    one more. A trial that fails by what it tried (see `failure`) is kept with the reason and another one
-    made for it. Where a worker died, its trial is queued again, with its epochs; in `folder`, which the
-    workers of this machine share, each keeps a lock by which the others see at once whether it lives.
+    Several workers share the budget: exactly as many trials as it allows complete or are pruned. A trial
+    that fails because of its values (see `failure_reason`) is kept with the reason, and another one
+    replaces it; any other error is raised. A trial whose worker died is queued again with its epochs. In
+    `folder`, which the workers of this machine share, each holds a lock that shows the others that it lives.
+    `on_trial` is called after each trial with its number, or the number of the trial that it continued.
     """
-    with worker_lock(folder / "workers") as worker:
+    locks = folder / "workers"
+    with worker_lock(locks) as worker:
         while not is_over(study):
-            release_dead(study, folder, dead_after=params.tune.dead_after)
+            release_dead(study, locks, dead_after=params.tune.dead_after)
             trial = _next_trial(study, worker)
             if trial is None:
-                time.sleep(LOOK)
+                time.sleep(POLL_SECONDS)
                 continue
             try:
                 with heartbeat(study, trial):
                     _run(study, trial, params, objective)
             except UpdateFinishedTrialError:
                 log.warning(
-                    "trial %s was taken over by another worker: this one gave no sign of life for "
-                    "%s seconds (tune.dead_after)",
+                    "trial %s was taken over by another worker: this one sent no heartbeat for %s seconds "
+                    "(tune.dead_after)",
                     trial.number,
                     params.tune.dead_after,
                 )
-            on_trial(trial.user_attrs.get("first", trial.number))
+            on_trial(_first_number(trial))
 
 
 def _next_trial(study: optuna.Study, worker: str) -> optuna.Trial | None:
-    """Begin a trial; None where the study needs no more than those that are under way."""
-    total = study.user_attrs["budget"]["trials"]
+    """Begin a trial; return None if the running trials are all that the study needs."""
+    total = trials_allowed(study)
     trials = study.get_trials(deepcopy=False)
-    in_time = time_left(study, trials)
+    in_time = has_time_left(study, trials)
     waiting = [trial for trial in trials if trial.state == TrialState.WAITING]
     if not (in_time and sum(map(counts_for_total, trials)) < total) and not (
-        waiting and (in_time or any(map(goes_on, waiting)))
+        waiting and (in_time or any(map(continues_another, waiting)))
     ):
         return None
     with one_at_a_time(study):
         trial = study.ask()
         record_heartbeat(study, trial)
         trial.set_user_attr("worker", worker)
-    # each worker may have thought that it begins the last one: those before it by number are
+    # several workers may have begun the last trial at once: the one with the lowest number counts
     before = sum(counts_for_total(other) for other in study.get_trials(deepcopy=False)[: trial.number])
     if before >= total or not (in_time or "first" in trial.user_attrs):
         trial.set_user_attr("surplus", value=True)
@@ -84,7 +88,7 @@ def _next_trial(study: optuna.Study, worker: str) -> optuna.Trial | None:
 
 
 def _run(study: optuna.Study, trial: optuna.Trial, params: Params, objective: Objective) -> None:
-    """Try a trial and tell the study how it ended; what is a mistake in the code is raised."""
+    """Run one trial and store how it ended; an error that is a mistake in the code is raised."""
     tune = params.tune
     reported = max(study.get_trials(deepcopy=False)[trial.number].intermediate_values, default=0)
     trial.set_user_attr("began", time.time())
@@ -102,7 +106,7 @@ def _run(study: optuna.Study, trial: optuna.Trial, params: Params, objective: Ob
         values = suggest(trial, tune.space)
         attempt = Attempt(
             number=trial.number,
-            first=trial.user_attrs.get("first", trial.number),
+            first=_first_number(trial),
             values=values,
             notes=trial.user_attrs,
             note=trial.set_user_attr,
@@ -115,7 +119,7 @@ def _run(study: optuna.Study, trial: optuna.Trial, params: Params, objective: Ob
     except UpdateFinishedTrialError:
         raise
     except Exception as error:
-        reason = failure(error)
+        reason = failure_reason(error)
         trial.set_user_attr("reason", reason or f"{type(error).__name__}: {error}")
         if reason is None:
             study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
@@ -123,3 +127,8 @@ def _run(study: optuna.Study, trial: optuna.Trial, params: Params, objective: Ob
         log.warning("trial %s failed: %s", trial.number, reason)
     trial.set_user_attr("ended", time.time())
     study.tell(trial, accuracy, state=state, skip_if_finished=True)
+
+
+def _first_number(trial: optuna.Trial) -> int:
+    """Return the number of the trial that this one continues, else its own."""
+    return int(trial.user_attrs.get("first", trial.number))

@@ -1,0 +1,65 @@
+"""A trial may fail; a mistake in the code ends the worker."""
+
+import pytest
+import torch
+from optuna.trial import TrialState
+
+from darkroom.config.params import Params
+from darkroom.training.history import TrainingError
+from darkroom.tuning.attempt import Attempt
+from darkroom.tuning.budget import finished_trials
+from darkroom.tuning.trials_table import trials_table
+from tests.helpers.tuning import Study, quick
+
+
+def test_a_trial_that_diverges_is_one_failed_trial(study: Study) -> None:
+    calls = []
+
+    def objective(params: Params, attempt: Attempt) -> float:
+        calls.append(1)
+        if len(calls) == 2:
+            raise TrainingError("the loss is nan at step 1 of epoch 1")
+        return quick(params, attempt)
+
+    done = study.run(4, objective)
+    assert finished_trials(done) == 4
+    assert [trial.state for trial in done.trials].count(TrialState.FAIL) == 1
+
+
+def test_a_study_whose_trials_all_diverge_ends_with_an_error(study: Study) -> None:
+    def objective(params: Params, attempt: Attempt) -> float:
+        raise TrainingError("the loss is nan at step 1 of epoch 1")
+
+    with pytest.raises((ValueError, TrainingError), match=r"completed|loss is nan"):
+        study.run(3, objective)
+    assert len(study.values) <= 10, "the study gives up"
+
+
+def test_a_mistake_in_the_code_is_raised(study: Study) -> None:
+    def objective(params: Params, attempt: Attempt) -> float:
+        raise ZeroDivisionError("a mistake in the code")
+
+    with pytest.raises(ZeroDivisionError):
+        study.run(3, objective)
+
+
+def test_a_trial_that_runs_out_of_memory_is_a_failed_trial(study: Study) -> None:
+    errors = [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB.\nmore"),
+        RuntimeError("[enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory: 9"),
+    ]
+
+    def objective(params: Params, attempt: Attempt) -> float:
+        if errors:
+            raise errors.pop(0)
+        return quick(params, attempt)
+
+    done = study.run(4, objective)
+    assert finished_trials(done) == 4
+    failed = trials_table(done).query("state == 'failed'")
+    assert list(failed["reason"]) == [
+        "out of memory: MemoryError",
+        "out of memory: CUDA out of memory. Tried to allocate 2.00 GiB.",
+        "out of memory: [enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory: 9",
+    ]
