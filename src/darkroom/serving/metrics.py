@@ -7,7 +7,7 @@ sum; gauges are of those that live.
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, Protocol
 
 import prometheus_client
 import prometheus_client.multiprocess
@@ -15,9 +15,6 @@ from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
 
 from .shared_folder import VARIABLE, is_alive
-
-if TYPE_CHECKING:
-    from .prediction.model import Classifier
 
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5)
 LONG_BUCKETS = (*SECONDS_BUCKETS, 10, 30, 60)  # a whole request's: its client may be slow
@@ -74,7 +71,18 @@ LOG_DROPPED = Counter(
 DROP_REASONS = ("busy", "disk", "error")
 
 
-def start_worker(classifier: "Classifier", *, routes: Iterable[str]) -> None:
+class ServedModel(Protocol):
+    """What the metrics report of the model that is served; `Classifier` is one."""
+
+    name: str
+    version: str
+    precision: str
+    about: dict[str, Any]
+    classes: list[str]
+    confident_from: float | None
+
+
+def start_worker(model: ServedModel, *, routes: Iterable[str]) -> None:
     """Note that a worker lives, with which model; begin at 0 what is counted by fixed labels.
 
     A figure that first appears with its first event would hide that event from Prometheus' `rate`.
@@ -83,14 +91,14 @@ def start_worker(classifier: "Classifier", *, routes: Iterable[str]) -> None:
         REQUEST_SECONDS.labels(route)
         for status in STATUSES:
             REQUESTS.labels(route, status)
-    for name in classifier.classes:
+    for name in model.classes:
         PREDICTIONS.labels(name)
-        if classifier.confident_from is not None:
+        if model.confident_from is not None:
             UNCERTAIN.labels(name)
     for reason in DROP_REASONS:
         LOG_DROPPED.labels(reason)
-    sha256 = str(classifier.about["sha256"])[:12]
-    MODEL.labels(classifier.name, classifier.version, classifier.precision, sha256).set(1)
+    sha256 = str(model.about["sha256"])[:12]
+    MODEL.labels(model.name, model.version, model.precision, sha256).set(1)
     WORKERS.set(1)
     WORKER_STARTS.inc()
 

@@ -12,7 +12,6 @@ from PIL import Image
 from darkroom.images.decoding import load as images_load
 from darkroom.images.formats import ImageError
 from darkroom.serving.errors import RequestError
-from darkroom.serving.http.uploads import Memory
 from darkroom.serving.prediction import engine as engine_module
 from darkroom.serving.prediction.engine import MAX_LARGE, Engine
 from darkroom.serving.prediction.model import Classifier
@@ -231,17 +230,3 @@ def test_a_bad_image_of_several_is_named(gate: Gate, bad: bytes) -> None:
     with pytest.raises(ImageError, match=r"^(These|The file)"):
         asyncio.run(engine.classify([bad]))
     assert engine._admitted == 0
-
-
-def test_uploads_share_a_limit_that_is_given_back() -> None:
-    memory = Memory(100)
-    with memory.request() as one, memory.request() as two:
-        one.take(60)
-        two.take(40)
-        with pytest.raises(RequestError) as refused:
-            two.take(1)
-        assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
-    assert memory.held == 0
-    with memory.request() as three:  # given back, so that there is room for as much again
-        three.take(100)
-    assert memory.held == 0

@@ -1,58 +1,21 @@
 """Reading a form with images without ever holding more than its limit."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from ..errors import RequestError, too_busy
+from ..errors import RequestError
+from ..memory import RequestMemory
 
 MAX_IMAGE_BYTES = 10_000_000
 MAX_BATCH_BYTES = 40_000_000
 MAX_BATCH_IMAGES = 64
 FORM_BYTES = 64_000  # what the lines around the images of a form may weigh
-HELD_BYTES = 256_000_000  # of all uploads that a worker holds at once
 UPLOAD_SECONDS = 60  # a sender slower than this is let go
-
-
-class Memory:
-    """What all uploads together hold in this process, and may hold."""
-
-    def __init__(self, limit: int = HELD_BYTES) -> None:
-        """Start with nothing held; `limit` is in bytes."""
-        self.limit, self.held = limit, 0
-
-    @contextmanager
-    def request(self) -> Iterator["Share"]:
-        """Open the share of one request, which is given back at the end."""
-        share = Share(self)
-        try:
-            yield share
-        finally:
-            self.held -= share.bytes
-
-
-class Share:
-    """What one request holds."""
-
-    def __init__(self, memory: Memory) -> None:
-        """Hold nothing yet."""
-        self.memory, self.bytes = memory, 0
-
-    def take(self, count: int) -> None:
-        """Take `count` bytes more.
-
-        Raises:
-            RequestError: 503, there is no room left.
-        """
-        if self.memory.held + count > self.memory.limit:
-            raise too_busy("Too many uploads arrive at once. Try again in a second.")
-        self.memory.held += count
-        self.bytes += count
 
 
 @dataclass
@@ -64,12 +27,12 @@ class Upload:
 
 
 async def read_images(
-    request: Request, share: Share, *, field: str, max_bytes: int, max_images: int, text: str = "k"
+    request: Request, memory: RequestMemory, *, field: str, max_bytes: int, max_images: int, text: str = "k"
 ) -> Upload:
     """Read the multipart form of `request`: files named `field`, and perhaps one named `text`.
 
     The body is counted as it arrives and refused at the first byte too many, whatever length it
-    declares; it counts into `share` too.
+    declares; it counts into `memory` too.
 
     Raises:
         RequestError: too long, too slow, not a form, or not the fields named here.
@@ -86,7 +49,7 @@ async def read_images(
     declared = request.headers.get("content-length", "")
     if declared.isdigit() and int(declared) > limit:
         raise _too_large(f"{int(declared):,} bytes are announced", max_bytes)
-    parser = MultiPartParser(request.headers, _counted(request, share, limit, max_bytes), max_fields=8)
+    parser = MultiPartParser(request.headers, _counted(request, memory, limit, max_bytes), max_fields=8)
     try:
         async with asyncio.timeout(UPLOAD_SECONDS):
             form = await parser.parse()
@@ -151,13 +114,15 @@ async def _fields(
     return Upload(images, given)
 
 
-async def _counted(request: Request, share: Share, limit: int, max_bytes: int) -> AsyncGenerator[bytes, None]:
+async def _counted(
+    request: Request, memory: RequestMemory, limit: int, max_bytes: int
+) -> AsyncGenerator[bytes, None]:
     received = 0
     async for chunk in request.stream():
         received += len(chunk)
         if received > limit:
             raise _too_large(f"over {limit:,} bytes arrived", max_bytes)
-        share.take(len(chunk))
+        memory.take(len(chunk))
         yield chunk
 
 

@@ -15,7 +15,7 @@ from ...images.decoding import load
 from ...images.formats import ImageError, open_image
 from ...images.resizing import to_model_input
 from ..errors import too_busy
-from ..http.uploads import Memory
+from ..memory import UploadMemory
 from ..metrics import DECODE_SECONDS, WAITING
 from .batching import MEMORY, Batcher
 from .model import Classifier
@@ -71,7 +71,7 @@ class Engine:
             classifier: what predicts.
             queue_seconds: how long a request may be expected to wait for those before it; else it is refused.
         """
-        self.classifier, self.memory = classifier, Memory()
+        self.classifier, self.memory = classifier, UploadMemory()
         self._batcher = Batcher(classifier)
         self._queue_seconds = queue_seconds
         self._admitted = self._large = 0
