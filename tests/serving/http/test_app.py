@@ -13,7 +13,8 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from darkroom.serving.errors import too_busy
-from darkroom.serving.http.app import BUSY_SECONDS, create_app
+from darkroom.serving.http.app import create_app
+from darkroom.serving.http.error_handlers import BUSY_SECONDS
 from darkroom.serving.http.uploads import MAX_IMAGE_BYTES
 from darkroom.serving.monitoring.feedback_store import FeedbackStore
 from darkroom.serving.prediction.engine import Engine
@@ -69,7 +70,7 @@ def test_a_refusal_for_load_comes_late_so_that_asking_again_costs_little(
     def busy(_: Engine) -> None:
         raise too_busy("Too much.")
 
-    monkeypatch.setattr("darkroom.serving.http.app.asyncio.sleep", sleep)
+    monkeypatch.setattr("darkroom.serving.http.error_handlers.asyncio.sleep", sleep)
     assert ask(classifier, "POST", "/predict").status_code == 200
     assert ask(classifier, "POST", "/predict?k=0").status_code == 400
     assert slept == []

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..errors import RequestError, error_answer
+from ..errors import RequestError, error_response
 from ..settings import ROLES, Settings
 from .rate_limit import RateLimit
 
@@ -80,7 +80,7 @@ class Admission:
         try:
             self._check(scope, headers)
         except RequestError as error:
-            answer = error_answer(error.status, error.code, error.message, error.headers)
+            answer = error_response(error.status, error.code, error.message, error.headers)
             await answer(scope, receive, sender)
             return
         if scope["method"] == "OPTIONS" and headers.get("origin") in self.settings.origins:

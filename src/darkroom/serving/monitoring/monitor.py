@@ -82,7 +82,7 @@ class Monitor:
         if not room:
             LOG_DROPPED.labels("busy").inc(len(done.pixels))
             return
-        answer = done.answer._replace(heat=None)  # the largest part, which nobody looks at
+        answer = done.prediction._replace(heat=None)  # the largest part, which nobody looks at
         self._waiting.append(Seen(time.time(), route, done.pixels, answer, done.files))
         self._some.set()
 

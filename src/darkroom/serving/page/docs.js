@@ -13,6 +13,7 @@ function table(rows) {
 
 function schemaText(schema, all) {
   if (schema.$ref) return schemaText(all[schema.$ref.split("/").pop()], all);
+  if (schema.anyOf) return schema.anyOf.map((s) => (s.type === "array" ? "array" : schemaText(s, all))).join(" or ");
   if (schema.type === "array") return [schemaText(schema.items, all)];
   if (schema.type === "object") return Object.fromEntries(Object.entries(schema.properties).map(([k, v]) => [k, schemaText(v, all)]));
   return schema.enum ? schema.enum[0] : [schema.type].flat().join(" or ");
@@ -40,6 +41,6 @@ fetch("/openapi.json")
     for (const [path, methods] of Object.entries(api.paths))
       for (const [method, what] of Object.entries(methods)) document.getElementById("api").append(operation(path, method, what, api.components.schemas));
     const error = make("article", "", make("h2", "Errors"), make("p", "Every refusal has the same shape; code is for programs, message for people."));
-    error.append(make("pre", JSON.stringify(schemaText(api.components.schemas.Error, {}), null, 2)));
+    error.append(make("pre", JSON.stringify(schemaText(api.components.schemas.Error, api.components.schemas), null, 2)));
     document.getElementById("api").append(error);
   });

@@ -42,13 +42,13 @@ class Classified(NamedTuple):
 
     Attributes:
         pixels: as the model sees them, uint8 `[N,H,W,C]`.
-        answer: of the model.
+        prediction: the model's.
         seconds: that it took, waiting included.
         files: of the uploads.
     """
 
     pixels: NDArray[np.uint8]
-    answer: Prediction
+    prediction: Prediction
     seconds: float
     files: list[File]
 
@@ -96,7 +96,7 @@ class Engine:
     async def classify(self, images: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.float32], float]:
         """Classify the images of one request; return pixels, probabilities and seconds of `explain`."""
         done = await self.explain(images)
-        return done.pixels, done.answer.probabilities, done.seconds
+        return done.pixels, done.prediction.probabilities, done.seconds
 
     async def explain(self, images: Sequence[bytes]) -> Classified:
         """Classify the images of one request, with all that the model says of them.
@@ -110,8 +110,8 @@ class Engine:
         with self._admission(len(images)):
             pixels, files = await self._decode(images)
             DECODE_SECONDS.observe(time.perf_counter() - start)
-            answer = await self._batcher.explain(pixels)
-        return Classified(pixels, answer, time.perf_counter() - start, files)
+            prediction = await self._batcher.explain(pixels)
+        return Classified(pixels, prediction, time.perf_counter() - start, files)
 
     @contextmanager
     def _admission(self, images: int) -> Iterator[None]:
