@@ -5,7 +5,7 @@ import pytest
 from darkroom.serving.settings import Settings, read_settings
 
 
-def test_settings_come_from_the_environment() -> None:
+def test_settings_are_read_from_the_environment() -> None:
     environment = {
         "DARKROOM_PREDICT_TOKENS": "a" * 16 + ", " + "b" * 20,
         "DARKROOM_ADMIN_TOKENS": "c" * 16,
@@ -41,6 +41,6 @@ def test_settings_come_from_the_environment() -> None:
         ("DARKROOM_TOKEN", "x", "DARKROOM_TOKEN is no setting; there are DARKROOM_ACCESS_LOG"),
     ],
 )
-def test_a_setting_that_cannot_be_used_is_named(name: str, value: str, message: str) -> None:
+def test_an_invalid_setting_is_named_in_the_error(name: str, value: str, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         read_settings({name: value}, cores=2)
