@@ -38,7 +38,7 @@ def test_settings_are_read_from_the_environment() -> None:
         ("DARKROOM_QUEUE_SECONDS", "nan", "DARKROOM_QUEUE_SECONDS is 'nan'"),
         ("DARKROOM_ORIGINS", "*", r"DARKROOM_ORIGINS holds '\*'"),
         ("DARKROOM_ORIGINS", "https://a.example/x", "needed: origins such as"),
-        ("DARKROOM_TOKEN", "x", "DARKROOM_TOKEN is no setting; there are DARKROOM_ACCESS_LOG"),
+        ("DARKROOM_TOKEN", "x", "DARKROOM_TOKEN is not a setting; known are DARKROOM_ACCESS_LOG"),
     ],
 )
 def test_an_invalid_setting_is_named_in_the_error(name: str, value: str, message: str) -> None:
