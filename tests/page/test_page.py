@@ -291,7 +291,7 @@ def test_a_bad_file_is_explained_and_the_next_one_works(browser: Browser, urls: 
     visit = Visit(browser, urls["cifar10"])
     error = visit.page.locator("#error")
     visit.page.set_input_files("#file", files=[BAD])
-    expect(error).to_contain_text("no image that can be read")
+    expect(error).to_contain_text("not an image in an accepted format")
     expect(visit.page.locator("#empty")).to_be_visible()
     for kind in ("drop", "paste"):
         give(visit.page, kind, None)

@@ -8,7 +8,6 @@ import resource
 import signal
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -91,36 +90,6 @@ def test_images_are_kept_only_where_that_is_asked_for(classifier: Classifier, tm
     (line,) = read_predictions(tmp_path)
     pixels = np.asarray(Image.open(io.BytesIO(base64.b64decode(line["png"]))))
     np.testing.assert_array_equal(pixels, random_image(seed=1))
-
-
-@pytest.mark.parametrize(
-    ("change", "name", "sign"),
-    [
-        (lambda x: x + 40, "brightness", 1),
-        (lambda x: (x - 60) / 2 + 60, "contrast", -1),
-        (lambda x: x.mean(axis=2, keepdims=True).repeat(3, 2), "saturation", -1),
-        (lambda x: x * [1.5, 1, 0.5], "warmth", 1),
-        (lambda x: x + np.random.default_rng(0).normal(0, 20, x.shape), "sharpness", 1),
-        (lambda x: x + np.random.default_rng(0).normal(0, 20, x.shape), "grain", 1),
-    ],
-)
-def test_each_statistic_moves_with_what_it_is_named_for(
-    change: Callable[[Any], Any], name: str, sign: int
-) -> None:
-    before = random_image()
-    after = np.clip(change(before.astype(np.float64)), 0, 255).astype(np.uint8)
-    one, other = measure(np.stack([before, after]))[:, STATISTICS.index(name)]
-    assert sign * (other - one) > 0.02
-
-
-def test_statistics_are_of_each_image_alone_and_of_grey_ones_too() -> None:
-    images = np.stack([random_image(90, 90, seed=seed) for seed in range(60)])  # more than one chunk
-    np.testing.assert_allclose(measure(images)[7], measure(images[7:8])[0], rtol=1e-5)
-    grey = measure(random_image(8, 8, 1)[None])
-    assert np.isfinite(grey).all()
-    assert grey[0, 2] == grey[0, 3] == 0
-    assert measure(np.zeros((0, 8, 8, 1), np.uint8)).shape == (0, len(STATISTICS))
-    assert np.isfinite(measure(np.zeros((1, 1, 1, 3), np.uint8))).all()
 
 
 def lines_of(worker: int, first: int, count: int) -> list[bytes]:
