@@ -5,6 +5,7 @@ from the model that is served.
 """
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any
 
 from pydantic import TypeAdapter
@@ -40,6 +41,7 @@ FORM_REFUSALS = {  # of every route that takes images
 }
 
 
+@lru_cache(maxsize=1)  # deriving the schemas takes 12 ms, and anyone may request the description
 def describe(classifier: Classifier, *, locked: bool = False) -> dict[str, Any]:
     """Return the OpenAPI 3.1 document of `classifier`'s service; `locked`: it needs tokens."""
     document = {
