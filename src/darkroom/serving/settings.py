@@ -104,7 +104,7 @@ def _switch(environment: Mapping[str, str], name: str) -> bool:
         "",
         "0",
         "1",
-    ):  # strict, because a misread value would keep images that nobody wanted kept
+    ):  # strict, because a misread value could keep images against the operator's will
         raise ValueError(f"{PREFIX}{name} is {text!r}; needed: 1 for yes, 0 or empty for no")
     return text == "1"
 

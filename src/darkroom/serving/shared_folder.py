@@ -16,7 +16,7 @@ def share_folder(environment: MutableMapping[str, str]) -> Path | None:
     """Return this service's own folder and set it in `environment`; None where there are no workers.
 
     BentoML gives all services of one BENTOML_HOME the same folder and empties it at each start, even while
-    another service still uses it. So this service's folder lies beside it, named by the process that started
+    another service still uses it. So this service's folder is beside it, named by the process that started
     this worker. The folders of services that ended are removed.
     """
     given = environment.get(VARIABLE)

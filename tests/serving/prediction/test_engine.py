@@ -135,14 +135,14 @@ def test_a_cancelled_request_is_not_predicted(gate: GatedClassifier) -> None:
         async with asyncio.timeout(30):
             while not engine._batcher._running:
                 await asyncio.sleep(0.005)
-        gone, stays = (asyncio.create_task(engine.classify([file(seed)])) for seed in (1, 2))
+        cancelled, remaining = (asyncio.create_task(engine.classify([file(seed)])) for seed in (1, 2))
         await arrived(engine, 2)
-        gone.cancel()
+        cancelled.cancel()
         await asyncio.sleep(0)
         gate.open.set()
-        await asyncio.gather(first, stays)
+        await asyncio.gather(first, remaining)
         with pytest.raises(asyncio.CancelledError):
-            await gone
+            await cancelled
         assert engine._admitted == 0
 
     asyncio.run(run())

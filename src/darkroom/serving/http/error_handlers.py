@@ -44,7 +44,7 @@ async def http_error(request: Request, error: Exception) -> Response:
 
 
 async def disconnected(_: Request, __: Exception) -> Response:
-    """Count a client that disconnected during its upload; nobody reads the response."""
+    """Count a client that disconnected during its upload; the response reaches no one."""
     return error_response(400, "disconnected", "The client disconnected before its upload was complete.")
 
 

@@ -49,7 +49,7 @@ class Prediction(ImagePrediction):
         Annotated[
             list[list[list[float]]] | None,
             Field(
-                description="With explain: for each class in the response a grid of rows that lies evenly "
+                description="With explain: for each class in the response a grid of rows spread evenly "
                 "over the image as the model sees it: how much each place speaks for the class (above 0) or "
                 "against it, in logits; null where the model has no heat maps"
             ),
