@@ -89,7 +89,7 @@ $(DEPLOY): $(INSTALLED) requirements/deploy.lock
 test-life: install  ## a model's whole life, once: trained, served, watched, corrected, replaced, rolled back (minutes)
 	python -m pytest -m life -s
 
-test-hostile: install  ## ten thousand hostile requests to the service, counted by kind of answer
+test-hostile: install  ## ten thousand hostile requests to the service, counted by kind of response
 	python -m tests.serving.http.hostile $(ARGS)
 
 bench-train: install  ## time and accuracy of the published recipe, ours and the usual ResNet-18 (hours); SEEDS=5

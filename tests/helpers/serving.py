@@ -1,4 +1,4 @@
-"""For tests of the service: small models that need no training, real Bentos, real servers."""
+"""Helpers for tests of the service: small models that need no training, real Bentos and real servers."""
 
 import atexit
 import functools
@@ -34,7 +34,7 @@ from tests.helpers.waiting import answers, eventually
 PROJECT = Path(__file__).resolve().parents[2]
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 DIGITS = tuple("0123456789")
-# of the `cifar10` Bento: random_image() is above it, random_image(seed=2) and random_image(seed=5) below
+# of the `cifar10` Bento: random_image() is above it, random_image(seed=2) and random_image(seed=5) are below
 CONFIDENT_FROM = 0.47
 CARD = """# Model card: <things>
 
@@ -53,7 +53,7 @@ A small card.
 def linear_graph(height: int, width: int, channels: int, classes: int, *, seed: int = 0) -> onnx.ModelProto:
     """Return uint8 [batch,H,W,C] -> softmax of a random linear map, float32 [batch,classes]."""
     weights = np.random.default_rng(seed).normal(0, 0.6, (height * width * channels, classes))
-    # opinions of whole areas, so that different images get different, not too certain answers
+    # scaled so that different images get different predictions that are not too certain
     weights = (weights / np.sqrt(len(weights)) * 6).astype(np.float32)
     nodes = [
         helper.make_node("Cast", ["images"], ["floats"], to=TensorProto.FLOAT),
@@ -78,7 +78,7 @@ def linear_graph(height: int, width: int, channels: int, classes: int, *, seed: 
 def with_heat(
     model: onnx.ModelProto, height: int, width: int, channels: int, classes: int
 ) -> onnx.ModelProto:
-    """Return a graph of `linear_graph` with a second output: what the pixels speak for, in 8 x 8 cells."""
+    """Add heat maps to a graph of `linear_graph`: the contribution of 8 x 8 cells to each class."""
     graph = model.graph
     weights = numpy_helper.to_array(next(array for array in graph.initializer if array.name == "weights"))
     cell = [height // 8, width // 8]
@@ -89,9 +89,9 @@ def with_heat(
         graph.initializer.append(numpy_helper.from_array(np.ascontiguousarray(array), name))
     graph.node.extend(
         [
-            helper.make_node("Unsqueeze", ["scaled", "one"], ["beside"]),
-            helper.make_node("Mul", ["beside", "by_class"], ["spoken"]),
-            helper.make_node("ReduceSum", ["spoken", "last"], ["by_pixel"], keepdims=0),
+            helper.make_node("Unsqueeze", ["scaled", "one"], ["expanded"]),
+            helper.make_node("Mul", ["expanded", "by_class"], ["contributions"]),
+            helper.make_node("ReduceSum", ["contributions", "last"], ["by_pixel"], keepdims=0),
             helper.make_node("AveragePool", ["by_pixel"], ["heat"], kernel_shape=cell, strides=cell),
         ]
     )
@@ -100,7 +100,7 @@ def with_heat(
 
 
 def with_embedding(model: onnx.ModelProto) -> onnx.ModelProto:
-    """Return a graph of `linear_graph` with one output more: twelve random directions of the pixels."""
+    """Add an embedding to a graph of `linear_graph`: twelve random projections of the pixels."""
     graph = model.graph
     weights = numpy_helper.to_array(next(array for array in graph.initializer if array.name == "weights"))
     directions = np.random.default_rng(1).normal(0, 0.1, (len(weights), 12)).astype(np.float32)
@@ -111,10 +111,10 @@ def with_embedding(model: onnx.ModelProto) -> onnx.ModelProto:
 
 
 def slow_graph(height: int, width: int, channels: int, classes: int) -> onnx.ModelProto:
-    """Return a graph like that of `linear_graph` whose answers take milliseconds of work."""
+    """Return a graph with the outputs of `linear_graph` that takes milliseconds to compute."""
     graph = linear_graph(height, width, channels, classes)
     random = np.random.default_rng(0)
-    # a detour of convolutions whose end is multiplied by zero and added
+    # convolutions whose result is multiplied by almost zero and added
     sizes = [channels, *[64] * 6, channels]
     nodes = [helper.make_node("Transpose", ["scaled"], ["c0"], perm=[0, 3, 1, 2])]
     for i, (fan_in, fan_out) in enumerate(pairwise(sizes)):
@@ -150,9 +150,9 @@ def write_champion(
     reference: bool = False,
     **extra: Any,
 ) -> None:
-    """Write a model.onnx and model.json as the register stage does; if asked, a small card and a reference.
+    """Write a model.onnx and model.json as the register stage does, and optionally a card and a reference.
 
-    The reference for drift is of images of `image`, with an embedding.
+    The reference for drift is built from images of `random_image`, with an embedding.
     """
     make = slow_graph if slow else linear_graph
     model = make(height, width, channels, len(classes))
@@ -192,7 +192,7 @@ def write_champion(
 
 
 def write_project(folder: Path) -> None:
-    """Copy what a Bento is built from, without a model."""
+    """Copy the files that a Bento is built from, without a model."""
     ignore = shutil.ignore_patterns("__pycache__")
     shutil.copytree(PROJECT / "src", folder / "src", ignore=ignore)
     (folder / "requirements").mkdir()
@@ -225,7 +225,7 @@ def bento_of(kind: str) -> tuple[Path, str, Path]:
 
 
 def free_port() -> int:
-    """Return a port nobody listens on now."""
+    """Return a port on which nothing listens."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -254,7 +254,7 @@ def serving(
     wait: float = 90,
     settings: Mapping[str, str] | None = None,
 ) -> Iterator[tuple[str, subprocess.Popen[bytes]]]:
-    """As `serve_bento`, with one worker unless `settings` says else; yield the supervisor's process too."""
+    """Do what `serve_bento` does, with one worker by default; also yield the supervisor's process."""
     port = free_port()
     environment = {
         **os.environ,
@@ -264,10 +264,10 @@ def serving(
         "DARKROOM_WORKERS": "1",
         **(settings or {}),
     }
-    environment.pop("PYTHONPATH", None)  # the Bento must find everything in itself
+    environment.pop("PYTHONPATH", None)  # the Bento must be self-contained
     url = f"http://127.0.0.1:{port}"
     with tempfile.TemporaryFile("w+") as log:
-        # without --host: the service itself says that it is loopback
+        # without --host: the service's own default is loopback
         command = [sys.executable, "-m", "bentoml", "serve", target, "--port", str(port)]
         server = subprocess.Popen(
             command,
@@ -300,7 +300,7 @@ def _whole(file: IO[str]) -> str:
 
 
 def random_image(height: int = 32, width: int = 32, channels: int = 3, *, seed: int = 1) -> NDArray[np.uint8]:
-    """Return smooth, lopsided pixels: no turn, mirror image or crop of them looks the same."""
+    """Return smooth, asymmetric pixels: no rotation, reflection or crop of them looks the same."""
     random = np.random.default_rng(seed)
     y, x = np.mgrid[0 : 1 : 1j * height, 0 : 1 : 1j * width]
     planes = []
@@ -312,7 +312,7 @@ def random_image(height: int = 32, width: int = 32, channels: int = 3, *, seed: 
 
 
 def encoded(image: Image.Image | NDArray[np.uint8], kind: str = "PNG", **options: Any) -> bytes:
-    """Return the bytes of a file."""
+    """Return an image as the bytes of a file of format `kind`."""
     if not isinstance(image, Image.Image):
         image = Image.fromarray(image[..., 0] if image.shape[-1] == 1 else image)
     file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""Statistics of an image follow the property they are named after."""
+"""Statistics of single images."""
 
 from collections.abc import Callable
 from typing import Any
@@ -21,9 +21,7 @@ from tests.helpers.serving import random_image
         (lambda x: x + np.random.default_rng(0).normal(0, 20, x.shape), "grain", 1),
     ],
 )
-def test_each_statistic_follows_the_property_it_is_named_after(
-    change: Callable[[Any], Any], name: str, sign: int
-) -> None:
+def test_each_statistic_follows_its_property(change: Callable[[Any], Any], name: str, sign: int) -> None:
     before = random_image()
     after = np.clip(change(before.astype(np.float64)), 0, 255).astype(np.uint8)
     one, other = measure(np.stack([before, after]))[:, STATISTICS.index(name)]

@@ -1,5 +1,6 @@
-"""Images: from the bytes of a file to the pixels a model sees.
+"""From the bytes of an image file to the pixels that a model sees.
 
-Here belong: decoding, resizing, formats and limits, and statistics of single images. Training, command line
-and service share them, and a Bento carries this folder, so imports inside it are relative and few.
+Here belong formats and limits, decoding, resizing, and statistics of single images. Training, the command
+line and the service share them, and a Bento contains this folder: its imports are relative, and it imports
+nothing else of Darkroom.
 """

@@ -1,4 +1,4 @@
-"""From the bytes of any usual image to the pixels that the model sees."""
+"""Decoding: from the bytes of an image file to an upright 8-bit image."""
 
 from contextlib import suppress
 
@@ -8,24 +8,31 @@ from PIL import Image, ImageOps
 
 from .formats import ImageError, open_image
 
-# decode() has a limit of its own that answers the client; Pillow's would only warn in the log.
+# open_image() has its own limit, which raises an error; Pillow's would only log a warning.
 Image.MAX_IMAGE_PIXELS = None
 
 
 def decode(data: bytes) -> Image.Image:
     """Return the image in `data`, upright, in mode `RGB` or `L`, 8 bits a channel.
 
-    Of an animation the first frame; transparent parts on white; 16 bits scaled to 8; CMYK and
-    palettes as RGB. The size is read from the header, before any pixel is decoded.
+    An animation gives its first frame. Transparent parts become white, 16 bits are scaled to 8, and CMYK
+    and palettes are converted to RGB. The size is read from the header, before any pixel is decoded.
 
     Raises:
-        ImageError: empty, not an image, broken off, or over `MAX_PIXELS` or `MAX_SCANS`.
+        ImageError: empty, not an image, truncated, or over `MAX_PIXELS` or `MAX_SCANS`.
+
+    >>> import io
+    >>> file = io.BytesIO()
+    >>> Image.new("RGBA", (2, 1), (255, 0, 0, 0)).save(file, "PNG")  # transparent
+    >>> image = decode(file.getvalue())
+    >>> image.mode, image.size, image.getpixel((0, 0))
+    ('RGB', (2, 1), (255, 255, 255))
     """
     return load(open_image(data))
 
 
 def load(image: Image.Image) -> Image.Image:
-    """Return an opened image decoded, as `decode` does.
+    """Decode an image of `open_image`, with the result of `decode`.
 
     Raises:
         ImageError: it cannot be decoded.
@@ -34,21 +41,21 @@ def load(image: Image.Image) -> Image.Image:
     kind = image.format
     try:
         image.load()
-        with suppress(Exception):  # a damaged EXIF block is no reason to refuse a good image
+        with suppress(Exception):  # a good image with a damaged EXIF block is accepted
             ImageOps.exif_transpose(image, in_place=True)
-        return _plain(image)
+        return _to_8_bits(image)
     except Exception as error:
         raise ImageError(
             "broken_image",
             f"The file starts as a {width} × {height} {kind} image but cannot be decoded: it is "
-            "cut short or damaged. Send it again, whole.",
+            "truncated or damaged. Send the complete file.",
         ) from error
 
 
-def _plain(image: Image.Image) -> Image.Image:
-    """Return the pixels in mode `RGB` or `L`."""
+def _to_8_bits(image: Image.Image) -> Image.Image:
+    """Convert an image to mode `RGB` or `L`."""
     if image.mode.startswith("I;16"):
-        # 65535 must become 255; Pillow's own conversion cuts everything above 255 off
+        # 65535 must become 255; Pillow's own conversion clips everything above 255
         values = np.asarray(image).astype(np.uint32)
         return Image.fromarray(((values + 128) // 257).astype(np.uint8))
     if image.mode in ("I", "F"):
@@ -56,14 +63,14 @@ def _plain(image: Image.Image) -> Image.Image:
     if image.has_transparency_data:
         if image.mode != "RGBA":
             image = image.convert("RGBA")
-        paper = Image.new("RGB", image.size, "white")
-        paper.paste(image, mask=image)
-        return paper
+        background = Image.new("RGB", image.size, "white")
+        background.paste(image, mask=image)
+        return background
     return image.convert("L" if image.mode in ("1", "L") else "RGB")
 
 
 def _stretched(values: NDArray[np.float64]) -> NDArray[np.uint8]:
-    """Map 32-bit values, which have no agreed white, from their own range onto 0 to 255."""
+    """Scale 32-bit values, which have no standard white level, from their own range to 0 to 255."""
     values = np.nan_to_num(values)
     low, high = float(values.min()), float(values.max())
     scale = 255.0 / (high - low) if high > low else 0.0

@@ -1,4 +1,4 @@
-"""From a decoded image to what the model sees."""
+"""Resizing: from a decoded image to the input of a model."""
 
 import io
 
@@ -10,12 +10,18 @@ from PIL import Image
 def to_model_input(image: Image.Image, *, height: int, width: int, channels: int) -> NDArray[np.uint8]:
     """Return `image` (mode `RGB` or `L`) as the model sees it: uint8 `[height, width, channels]`.
 
-    The largest centred part of the model's shape is resized with an antialiased bicubic filter:
-    nothing is squeezed, shrinking averages all pixels instead of picking some, and enlarging stays
-    smooth. An image that already has the model's size arrives bit for bit.
+    The largest centred part with the model's aspect ratio is resized with an antialiased bicubic filter:
+    nothing is distorted, shrinking averages all pixels, and enlarging is smooth. An image that already has
+    the model's size is returned bit for bit.
+
+    Raises:
+        ValueError: `channels` is neither 1 (grey) nor 3 (RGB).
+
+    >>> to_model_input(Image.new("RGB", (640, 480), "white"), height=2, width=2, channels=1).tolist()
+    [[[255], [255]], [[255], [255]]]
     """
     if channels not in (1, 3):
-        raise ValueError(f"the model takes {channels} channels; 1 (grey) or 3 (RGB) can be made")
+        raise ValueError(f"the model takes {channels} channels; supported are 1 (grey) and 3 (RGB)")
     image = image.convert("L" if channels == 1 else "RGB")
     if image.size != (width, height):
         scale = min(image.width / width, image.height / height)
@@ -27,7 +33,11 @@ def to_model_input(image: Image.Image, *, height: int, width: int, channels: int
 
 
 def to_png(pixels: NDArray[np.uint8]) -> bytes:
-    """Return uint8 `[H,W,C]` pixels, C 1 or 3, as a PNG file."""
+    """Return uint8 `[H,W,C]` pixels, C 1 or 3, as the bytes of a PNG file.
+
+    >>> to_png(np.zeros((2, 2, 1), np.uint8))[1:4]
+    b'PNG'
+    """
     file = io.BytesIO()
     Image.fromarray(pixels[..., 0] if pixels.shape[2] == 1 else pixels).save(file, "PNG", compress_level=1)
     return file.getvalue()

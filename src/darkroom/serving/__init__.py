@@ -1,6 +1,6 @@
-"""The service: images over HTTP in, classes with probabilities out.
+"""The service: it takes images over HTTP and responds with classes and their probabilities.
 
-Imports neither torch nor MLflow, and of Darkroom only `images`, relatively: a Bento carries both folders as
-`src.darkroom`. Rooms, from top to bottom: `process`, `http`, `monitoring`, `prediction`; the files beside
-them are what all of them share.
+Rooms, from top to bottom: `process`, `http`, `monitoring`, `prediction`; the files beside them are shared by
+all. A Bento contains this folder and `images` as `src.darkroom`, so nothing here imports torch, MLflow or
+other packages of Darkroom, and imports are relative.
 """

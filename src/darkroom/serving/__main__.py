@@ -13,49 +13,58 @@ PROJECT = Path(__file__).resolve().parents[3]
 
 
 def main() -> None:
-    """Serve the newest Bento of the store, or the one named; `python -m darkroom deploy` changes it."""
+    """Serve the named or the newest Bento of the store; `python -m darkroom deploy` replaces it."""
     parser = argparse.ArgumentParser(
         prog="python -m darkroom.serving", description="Serve a Bento and its page."
     )
-    parser.add_argument("--bento", metavar="TAG", help="which one (default: the one built last)")
+    parser.add_argument("--bento", metavar="TAG", help="the Bento to serve (default: the newest)")
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=3000, help="port to listen on (default: %(default)s)")
-    options = parser.parse_args()
-
-    os.environ.setdefault("BENTOML_HOME", str(PROJECT / ".bentoml"))
-    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-    os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # tracing nobody collects is a fifth of a request
+    arguments = parser.parse_args()
     try:
         settings = read_settings(os.environ, cores=usable_cores())
     except ValueError as error:
         sys.exit(str(error))
-    home = Path(os.environ["BENTOML_HOME"]).resolve()
+    home = _prepare_home()
+    tag = _find_bento(home, arguments.bento)
+    try:
+        supervisor = Supervisor(home, host=arguments.host, port=arguments.port, workers=settings.workers)
+    except OSError as error:
+        sys.exit(f"Cannot listen on {arguments.host}:{arguments.port} ({error}): give another --port.")
+    if not is_loopback(arguments.host) and not settings.tokens:
+        print(
+            f"Other machines may reach {arguments.host}, and no token is required: "
+            "SECURITY.md lists the settings that protect the service."
+        )
+    print(
+        f"{tag}: the page will be at http://{arguments.host}:{arguments.port} in a few seconds; "
+        "Ctrl+C stops the service."
+    )
+    sys.stdout.flush()
+    sys.exit(supervisor.run(tag))
+
+
+def _prepare_home() -> Path:
+    """Set the environment that BentoML reads when it is imported; return its home, which exists then."""
+    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
+    os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # tracing costs a fifth of a request
+    home = Path(os.environ.get("BENTOML_HOME", str(PROJECT / ".bentoml"))).resolve()
     home.mkdir(parents=True, exist_ok=True)
     os.environ["BENTOML_HOME"] = str(home)
+    return home
 
+
+def _find_bento(home: Path, wanted: str | None) -> str:
+    """Return the tag of the wanted or the newest Bento of the store; exit with a message without one."""
     import bentoml  # reads BENTOML_HOME once, when imported
 
     stored = sorted(bentoml.bentos.list(), key=lambda bento: bento.info.creation_time)
     tags = [str(bento.tag) for bento in stored]
     if not tags:
         sys.exit(f"There is no Bento in {home} yet: run `make quickstart` or `dvc repro`.")
-    if options.bento and options.bento not in tags:
-        sys.exit(f"There is no Bento {options.bento} in {home}; there is {', '.join(tags)}.")
-    tag = options.bento or tags[-1]
-    try:
-        supervisor = Supervisor(home, host=options.host, port=options.port, workers=settings.workers)
-    except OSError as error:
-        sys.exit(f"Cannot listen on {options.host}:{options.port} ({error}): give another --port.")
-    if not is_loopback(options.host) and not settings.tokens:
-        print(
-            f"{options.host} may be reached from other machines, and nobody is asked for a token: "
-            "SECURITY.md says what to set."
-        )
-    print(
-        f"{tag}: the page will be at http://{options.host}:{options.port} in a few seconds; Ctrl+C stops it."
-    )
-    sys.stdout.flush()
-    sys.exit(supervisor.run(tag))
+    if wanted and wanted not in tags:
+        sys.exit(f"There is no Bento {wanted} in {home}; there are {', '.join(tags)}.")
+    return wanted or tags[-1]
 
 
 if __name__ == "__main__":

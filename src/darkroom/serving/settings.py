@@ -1,4 +1,4 @@
-"""What whoever runs the service may set, by environment variables; docs/serving.md explains each."""
+"""The service's settings from environment variables; docs/serving.md explains each."""
 
 import os
 from collections.abc import Mapping
@@ -6,8 +6,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 MIN_TOKEN = 16  # characters; shorter ones can be guessed
-ROLES = ("predict", "feedback", "admin")  # each may do what those before it may
+ROLES = ("predict", "feedback", "admin")  # in rising order: each includes those before it
 PREFIX = "DARKROOM_"
+NAMES = (
+    *(f"{role.upper()}_TOKENS" for role in ROLES),
+    *("WORKERS", "QUEUE_SECONDS", "RATE", "ORIGINS", "HOSTS", "ACCESS_LOG"),
+    *("FEEDBACK", "FEEDBACK_MB", "LOG", "LOG_MB", "LOG_IMAGES"),
+    "MIRROR",  # read by the download stage
+)
+KNOWN = frozenset(PREFIX + name for name in NAMES)
 
 
 @dataclass(frozen=True)
@@ -15,19 +22,19 @@ class Settings:
     """The service's settings.
 
     Attributes:
-        workers: processes, each with one thread for the model.
-        threads: of the CPU for the model in each worker.
-        queue_seconds: how long an accepted request may be expected to wait for those before it.
-        tokens: token to role; empty: nobody is asked for one.
-        requests_per_minute: of one client; 0 is no limit.
-        origins: of other sites whose pages may use the service.
-        hosts: names under which a service that listens on loopback is reached, beside localhost.
-        access_log: whether each request is written to the log.
-        feedback: the folder that keeps feedback; None: there is none.
-        feedback_bytes: that the folder may take.
-        log: the folder of the prediction log; None: there is none.
-        log_bytes: that the log may take.
-        log_images: whether the log keeps the images too, as the model sees them.
+        workers: number of processes, each with one thread for the model.
+        threads: CPU threads of the model in each worker.
+        queue_seconds: the longest time that an accepted request may be expected to wait in the queue.
+        tokens: role by token; empty: no route needs one.
+        requests_per_minute: limit for one client; 0: no limit.
+        origins: other sites whose pages may use the service (CORS).
+        hosts: host names of a service that listens on loopback, besides localhost.
+        access_log: whether each request is logged.
+        feedback: the folder for feedback; None: feedback is off.
+        feedback_bytes: limit of that folder.
+        log: the folder of the prediction log; None: the log is off.
+        log_bytes: limit of that folder.
+        log_images: whether the log also keeps the images, as the model sees them.
     """
 
     workers: int
@@ -46,32 +53,17 @@ class Settings:
 
 
 def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
-    """Return the settings in `environment`.
+    """Return the settings in `environment`, for a machine with `cores` usable cores.
 
-    Raises ValueError that names a variable which cannot be used, or is not known.
+    Raises:
+        ValueError: a variable is unknown or has an invalid value; the message names it.
+
+    >>> settings = read_settings({"DARKROOM_WORKERS": "2", "DARKROOM_RATE": "60"}, cores=4)
+    >>> settings.workers, settings.threads, settings.requests_per_minute
+    (2, 2, 60)
     """
-    known = {
-        *(f"{PREFIX}{role.upper()}_TOKENS" for role in ROLES),
-        *(
-            PREFIX + name
-            for name in (
-                "WORKERS",
-                "QUEUE_SECONDS",
-                "RATE",
-                "ORIGINS",
-                "HOSTS",
-                "ACCESS_LOG",
-                "MIRROR",
-                "FEEDBACK",
-                "FEEDBACK_MB",
-                "LOG",
-                "LOG_MB",
-                "LOG_IMAGES",
-            )
-        ),
-    }
-    if unknown := sorted(name for name in environment if name.startswith(PREFIX) and name not in known):
-        raise ValueError(f"{unknown[0]} is no setting; there are {', '.join(sorted(known))}")
+    if unknown := sorted(name for name in environment if name.startswith(PREFIX) and name not in KNOWN):
+        raise ValueError(f"{unknown[0]} is not a setting; known are {', '.join(sorted(KNOWN))}")
     workers = _number(environment, "WORKERS", default=cores, low=1, high=256)
     return Settings(
         workers=int(workers),
@@ -108,8 +100,12 @@ def _number(environment: Mapping[str, str], name: str, *, default: float, low: f
 
 def _switch(environment: Mapping[str, str], name: str) -> bool:
     text = environment.get(PREFIX + name, "").strip()
-    if text not in ("", "0", "1"):  # whoever means to keep images, or not to, shall not be misunderstood
-        raise ValueError(f"{PREFIX}{name} is {text!r}; needed: 1 for yes, 0 or nothing for no")
+    if text not in (
+        "",
+        "0",
+        "1",
+    ):  # strict, because a misread value could keep images against the operator's will
+        raise ValueError(f"{PREFIX}{name} is {text!r}; needed: 1 for yes, 0 or empty for no")
     return text == "1"
 
 
@@ -120,20 +116,24 @@ def _list(environment: Mapping[str, str], name: str) -> tuple[str, ...]:
 
 def _folder(environment: Mapping[str, str], name: str) -> Path | None:
     text = environment.get(PREFIX + name, "").strip()
-    if text and not Path(text).is_absolute():  # the workers run elsewhere than where they are started
-        raise ValueError(f"{PREFIX}{name} is {text!r}; needed: the path of a folder from the root on")
+    if (
+        text and not Path(text).is_absolute()
+    ):  # the workers run in another folder than the one they are started from
+        raise ValueError(
+            f"{PREFIX}{name} is {text!r}; needed: the path of a folder from the root, such as /srv/darkroom"
+        )
     return Path(text) if text else None
 
 
 def _tokens(environment: Mapping[str, str]) -> dict[str, str]:
     tokens: dict[str, str] = {}
-    for role in ROLES:  # a token that is in two lists has the higher role
+    for role in ROLES:  # a token in two lists has the higher role
         name = f"{role.upper()}_TOKENS"
         for token in _list(environment, name):
             if len(token) < MIN_TOKEN or not token.isascii() or not token.isprintable() or " " in token:
                 raise ValueError(
                     f"{PREFIX}{name} holds a token of {len(token)} characters; needed: {MIN_TOKEN} or more "
-                    "letters, digits and signs. Make one: python -c 'import secrets; "
+                    "letters, digits and signs. Create one: python -c 'import secrets; "
                     "print(secrets.token_urlsafe(32))'"
                 )
             tokens[token] = role

@@ -1,6 +1,6 @@
-"""The folder that all workers of one service share while it runs: their figures, limits and windows.
+"""The folder that all workers of one service share while it runs, for metrics, rate limits and drift.
 
-Imports none of the others: they open files in that folder when they are imported.
+Imports no other file of the service: those open files in the folder when they are imported.
 """
 
 import os
@@ -13,11 +13,11 @@ VARIABLE = "PROMETHEUS_MULTIPROC_DIR"
 
 
 def share_folder(environment: MutableMapping[str, str]) -> Path | None:
-    """Return this service's own folder and name it in `environment`; None where there are no workers.
+    """Return this service's own folder and set it in `environment`; None where there are no workers.
 
-    BentoML gives all services of one BENTOML_HOME the same folder and empties it at each start, under
-    the feet of a service that still runs. So the folder lies beside it, named by the process that started
-    this worker; those of services that ended are removed.
+    BentoML gives all services of one BENTOML_HOME the same folder and empties it at each start, even while
+    another service still uses it. So this service's folder is beside it, named by the process that started
+    this worker. The folders of services that ended are removed.
     """
     given = environment.get(VARIABLE)
     if not given:
@@ -26,12 +26,12 @@ def share_folder(environment: MutableMapping[str, str]) -> Path | None:
     own = folder / _name(os.getppid())
     try:
         own.mkdir(parents=True, exist_ok=True)
-    except OSError:  # nothing but the folder that BentoML made can be written
+    except OSError:  # only the folder that BentoML created is writable
         return Path(given)
     environment[VARIABLE] = str(own)
     for other in folder.iterdir():
         pid, _, rest = other.name.partition("-")
-        # another machine's, or container's, processes cannot be seen from here
+        # processes of another machine or container are not visible here
         ours = pid.isdigit() and rest.endswith(f"-{platform.node()}")
         if ours and not (is_alive(int(pid)) and other.name == _name(int(pid))):
             shutil.rmtree(other, ignore_errors=True)
@@ -39,24 +39,24 @@ def share_folder(environment: MutableMapping[str, str]) -> Path | None:
 
 
 def is_alive(pid: int) -> bool:
-    """Tell whether a process of this number runs; one that waits to be buried does not."""
+    """Return whether a process with this id is running; a zombie is not."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
-        pass  # somebody else's
+        pass  # it runs as another user
     return _stat(pid)[:1] not in (["Z"], ["X"])
 
 
 def _name(pid: int) -> str:
-    """Return a name for a process that no later one of the same number has."""
-    began = "".join(_stat(pid)[19:20])
-    return f"{pid}-{began}-{platform.node()}"
+    """Return a name for a process that no later process with the same id has."""
+    started = "".join(_stat(pid)[19:20])
+    return f"{pid}-{started}-{platform.node()}"
 
 
 def _stat(pid: int) -> list[str]:
-    """Return what Linux says of a process from its state on; nothing elsewhere."""
+    """Return the fields of a process's /proc/PID/stat from its state on; empty without Linux's /proc."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     except OSError:

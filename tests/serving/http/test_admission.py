@@ -1,8 +1,7 @@
-"""What every request passes first: host, rate, origin, token and headers."""
+"""Admission of requests: host, rate, origin and token, and the headers of every response."""
 
 import asyncio
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 import httpx
@@ -12,10 +11,10 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse
 from starlette.routing import Route
 
-from darkroom.serving.http import rate_limit
 from darkroom.serving.http.admission import Admission, role_for
 from darkroom.serving.http.rate_limit import RateLimit
-from darkroom.serving.settings import ROLES, Settings, read_settings
+from darkroom.serving.settings import ROLES, Settings
+from tests.helpers.app import refused
 
 TOKENS = {role: f"{role}-token-0123456789" for role in ROLES}
 LOCKED = Settings(workers=1, threads=1, tokens={token: role for role, token in TOKENS.items()})
@@ -23,7 +22,7 @@ OPEN = Settings(workers=1, threads=1)
 FREE = ("/", "/docs", "/openapi.json", "/docs.json", "/page/main.js", "/livez", "/readyz", "/healthz")
 
 
-def ask(
+def send(
     settings: Settings,
     path: str = "/predict",
     *,
@@ -33,7 +32,7 @@ def ask(
     base: str = "http://127.0.0.1:3000",
     client: str = "192.0.2.7",
 ) -> httpx.Response:
-    """Return the guard's answer before an app that answers everything with "passed"."""
+    """Return the response of `Admission` before an app that responds to everything with "passed"."""
 
     def passed(_: Request) -> PlainTextResponse:
         return PlainTextResponse("passed", headers={"Cache-Control": "no-cache"})
@@ -41,19 +40,12 @@ def ask(
     anything = Route("/{path:path}", passed, methods=["GET", "POST", "PUT", "DELETE", "OPTIONS"])
     app = Admission(Starlette(routes=[anything]), settings=settings, rate=limit)
 
-    async def send() -> httpx.Response:
+    async def run() -> httpx.Response:
         transport = httpx.ASGITransport(app=app, client=(client, 50_000))
         async with httpx.AsyncClient(transport=transport, base_url=base) as session:
             return await session.request(method, path, headers=dict(headers or {}))
 
-    return asyncio.run(send())
-
-
-def refused(answer: httpx.Response, status: int, code: str) -> str:
-    assert answer.status_code == status, answer.text
-    error = answer.json()["error"]
-    assert error["code"] == code
-    return str(error["message"])
+    return asyncio.run(run())
 
 
 def bearer(token: str) -> dict[str, str]:
@@ -63,14 +55,14 @@ def bearer(token: str) -> dict[str, str]:
 # --- tokens ------------------------------------------------------------------------------------------
 
 
-def test_without_tokens_nobody_is_asked_for_one() -> None:
+def test_without_tokens_no_route_needs_one() -> None:
     for path in (*FREE, "/predict", "/model", "/feedback", "/metrics", "/whatever"):
-        assert ask(OPEN, path).text == "passed"
+        assert send(OPEN, path).text == "passed"
 
 
 @pytest.mark.parametrize("path", FREE)
 def test_page_description_and_probes_need_no_token(path: str) -> None:
-    assert ask(LOCKED, path, method="GET").text == "passed"
+    assert send(LOCKED, path, method="GET").text == "passed"
 
 
 @pytest.mark.parametrize(
@@ -89,15 +81,15 @@ def test_page_description_and_probes_need_no_token(path: str) -> None:
 )
 def test_every_other_path_needs_a_role(path: str, needed: str) -> None:
     assert role_for(path) == needed
-    answer = ask(LOCKED, path)
-    assert "Authorization: Bearer" in refused(answer, 401, "no_token")
-    assert answer.headers["www-authenticate"].startswith("Bearer")
+    response = send(LOCKED, path)
+    assert "Authorization: Bearer" in refused(response, 401, "no_token")
+    assert response.headers["www-authenticate"].startswith("Bearer")
     for role, token in TOKENS.items():
-        answer = ask(LOCKED, path, headers=bearer(token))
+        response = send(LOCKED, path, headers=bearer(token))
         if ROLES.index(role) >= ROLES.index(needed):
-            assert answer.text == "passed"
+            assert response.text == "passed"
         else:
-            assert role in refused(answer, 403, "wrong_role")
+            assert role in refused(response, 403, "wrong_role")
 
 
 @pytest.mark.parametrize(
@@ -114,13 +106,13 @@ def test_every_other_path_needs_a_role(path: str, needed: str) -> None:
         f"Bearer {TOKENS['admin']} {TOKENS['admin']}",
     ],
 )
-def test_what_is_no_known_token_opens_nothing(value: str) -> None:
-    message = refused(ask(LOCKED, headers={"Authorization": value}), 401, "no_token")
+def test_an_unknown_token_is_refused(value: str) -> None:
+    message = refused(send(LOCKED, headers={"Authorization": value}), 401, "no_token")
     assert "token-0123" not in message
 
 
-def test_the_scheme_may_be_of_any_case() -> None:
-    assert ask(LOCKED, headers={"Authorization": f"bearer {TOKENS['predict']}"}).text == "passed"
+def test_the_authorization_scheme_is_case_insensitive() -> None:
+    assert send(LOCKED, headers={"Authorization": f"bearer {TOKENS['predict']}"}).text == "passed"
 
 
 def test_every_token_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,7 +125,7 @@ def test_every_token_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatc
     monkeypatch.setattr("darkroom.serving.http.admission.hmac.compare_digest", compare)
     for token in (TOKENS["predict"], TOKENS["admin"], "short", "wrong" * 100):
         compared.clear()
-        ask(LOCKED, headers=bearer(token))
+        send(LOCKED, headers=bearer(token))
         assert len(compared) == len(TOKENS), "the first match must not end the search"
         assert {len(a) for pair in compared for a in pair} == {32}, "digests, all of one length"
 
@@ -141,84 +133,45 @@ def test_every_token_is_compared_in_constant_time(monkeypatch: pytest.MonkeyPatc
 # --- rate --------------------------------------------------------------------------------------------
 
 
-def test_a_client_may_send_so_many_at_once_and_then_at_the_rate() -> None:
-    limit = RateLimit(60, None)  # one a second, ten at once
-    assert [limit.wait("192.0.2.1", now=100.0) for _ in range(10)] == [0] * 10
-    assert limit.wait("192.0.2.1", now=100.0) == pytest.approx(1)
-    assert limit.wait("192.0.2.1", now=100.4) == pytest.approx(0.6)
-    assert limit.wait("192.0.2.1", now=101.0) == 0
-    assert limit.wait("192.0.2.1", now=101.0) > 0
-    assert limit.wait("192.0.2.2", now=101.0) == 0, "another client has its own"
-
-
-def test_a_clock_that_was_set_back_locks_nobody_out() -> None:
-    limit = RateLimit(60, None)
-    assert limit.wait("192.0.2.1", now=1e9) == 0
-    assert limit.wait("192.0.2.1", now=1000.0) == 0
-
-
-def test_a_slow_rate_still_lets_one_through() -> None:
-    limit = RateLimit(1, None)
-    assert limit.wait("192.0.2.1", now=100.0) == 0
-    assert limit.wait("192.0.2.1", now=100.0) == pytest.approx(60)
-
-
-def test_workers_count_together(tmp_path: Path) -> None:
-    one, two = RateLimit(60, tmp_path), RateLimit(60, tmp_path)
-    assert [limit.wait("192.0.2.1", now=100.0) for _ in range(5) for limit in (one, two)] == [0] * 10
-    assert one.wait("192.0.2.1", now=100.0) > 0
-    assert two.wait("192.0.2.1", now=100.0) > 0
-    assert [path.name for path in tmp_path.iterdir()] == ["rate-limit"]
-
-
-def test_one_ipv6_network_is_one_client() -> None:
-    assert (
-        rate_limit._network("2001:db8::1")
-        == rate_limit._network("2001:db8::ffff:1")
-        != rate_limit._network("2001:db8:0:1::1")
-    )
-    assert rate_limit._network("::ffff:192.0.2.1") == rate_limit._network("192.0.2.1") == "192.0.2.1"
-
-
-def test_too_many_requests_are_told_when_to_come_back() -> None:
+def test_too_many_requests_get_a_time_to_retry() -> None:
     limit = RateLimit(6, None)
-    assert ask(LOCKED, limit=limit).status_code == 401, "guesses count"
-    answer = ask(LOCKED, limit=limit, headers=bearer(TOKENS["admin"]))
-    assert "6 requests a minute" in refused(answer, 429, "too_many_requests")
-    assert 1 <= int(answer.headers["retry-after"]) <= 10
-    assert ask(OPEN, "/livez", method="GET", limit=limit).text == "passed", "probes are never refused"
-    assert ask(OPEN, limit=limit, client="192.0.2.8").text == "passed"
+    assert send(LOCKED, limit=limit).status_code == 401, "failed guesses count"
+    response = send(LOCKED, limit=limit, headers=bearer(TOKENS["admin"]))
+    assert "6 requests a minute" in refused(response, 429, "too_many_requests")
+    assert 1 <= int(response.headers["retry-after"]) <= 10
+    assert send(OPEN, "/livez", method="GET", limit=limit).text == "passed", "probes are never refused"
+    assert send(OPEN, limit=limit, client="192.0.2.8").text == "passed"
 
 
 # --- other sites -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("origin", ["https://evil.example", "null", "http://127.0.0.1:3001", "http://[", ""])
-def test_the_page_of_another_site_may_send_nothing(origin: str) -> None:
-    refused(ask(OPEN, headers={"Origin": origin}), 403, "foreign_origin")
-    answer = ask(OPEN, method="GET", headers={"Origin": origin})
-    assert not [name for name in answer.headers if name.startswith("access-control-")], "no CORS unless set"
-    answer = ask(OPEN, method="OPTIONS", headers={"Origin": origin})
-    assert not [name for name in answer.headers if name.startswith("access-control-")]
+def test_the_page_of_another_site_is_refused(origin: str) -> None:
+    refused(send(OPEN, headers={"Origin": origin}), 403, "foreign_origin")
+    response = send(OPEN, method="GET", headers={"Origin": origin})
+    assert not [name for name in response.headers if name.startswith("access-control-")], "no CORS unless set"
+    response = send(OPEN, method="OPTIONS", headers={"Origin": origin})
+    assert not [name for name in response.headers if name.startswith("access-control-")]
 
 
-def test_the_own_page_may() -> None:
-    assert ask(OPEN, headers={"Origin": "http://127.0.0.1:3000"}).text == "passed"
+def test_the_services_own_page_is_accepted() -> None:
+    assert send(OPEN, headers={"Origin": "http://127.0.0.1:3000"}).text == "passed"
 
 
-def test_a_site_that_is_named_may() -> None:
+def test_a_site_named_in_the_settings_is_accepted() -> None:
     site = "https://app.example"
     settings = Settings(workers=1, threads=1, origins=(site,), tokens=LOCKED.tokens)
-    preflight = ask(settings, method="OPTIONS", headers={"Origin": site})
+    preflight = send(settings, method="OPTIONS", headers={"Origin": site})
     assert preflight.status_code == 204
     assert "Authorization" in preflight.headers["access-control-allow-headers"]
-    answer = ask(settings, headers={"Origin": site, **bearer(TOKENS["predict"])})
-    assert answer.text == "passed"
-    for headers in (preflight.headers, answer.headers):
+    response = send(settings, headers={"Origin": site, **bearer(TOKENS["predict"])})
+    assert response.text == "passed"
+    for headers in (preflight.headers, response.headers):
         assert headers["access-control-allow-origin"] == site
         assert headers["vary"] == "Origin"
         assert "access-control-allow-credentials" not in headers
-    other = ask(settings, headers={"Origin": "https://evil.example", **bearer(TOKENS["predict"])})
+    other = send(settings, headers={"Origin": "https://evil.example", **bearer(TOKENS["predict"])})
     refused(other, 403, "foreign_origin")
     assert "access-control-allow-origin" not in other.headers
 
@@ -236,22 +189,22 @@ def test_a_site_that_is_named_may() -> None:
         ("localhost.evil.example", False),
     ],
 )
-def test_on_loopback_a_foreign_name_is_refused(host: str, known: bool) -> None:
-    """A site can make its own name point to 127.0.0.1, and its page then passes for ours."""
+def test_on_loopback_an_unknown_host_name_is_refused(host: str, known: bool) -> None:
+    """DNS rebinding: a site makes its own name resolve to 127.0.0.1, and its page passes for ours."""
     settings = Settings(workers=1, threads=1, hosts=("photos.example",))
-    answer = ask(settings, headers={"Host": host})
+    response = send(settings, headers={"Host": host})
     if known:
-        assert answer.text == "passed"
+        assert response.text == "passed"
     else:
-        assert "DARKROOM_HOSTS" in refused(answer, 421, "unknown_host")
-    assert ask(settings, headers={"Host": host}, base="http://192.0.2.99:3000").text == "passed"
+        assert "DARKROOM_HOSTS" in refused(response, 421, "unknown_host")
+    assert send(settings, headers={"Host": host}, base="http://192.0.2.99:3000").text == "passed"
 
 
 # --- headers and settings ----------------------------------------------------------------------------
 
 
-def test_every_answer_has_the_headers_once_and_keeps_its_own() -> None:
-    for answer in (ask(OPEN), ask(LOCKED), ask(OPEN, "/nowhere")):
+def test_every_response_has_the_headers_once_and_keeps_its_own() -> None:
+    for response in (send(OPEN), send(LOCKED), send(OPEN, "/nowhere")):
         for name in (
             "content-security-policy",
             "x-content-type-options",
@@ -262,54 +215,13 @@ def test_every_answer_has_the_headers_once_and_keeps_its_own() -> None:
             "permissions-policy",
             "cache-control",
         ):
-            assert len(answer.headers.get_list(name)) == 1, name
-    assert ask(OPEN).headers["cache-control"] == "no-cache"
-    assert ask(LOCKED).headers["cache-control"] == "no-store"
-    policy = ask(OPEN).headers["content-security-policy"]
+            assert len(response.headers.get_list(name)) == 1, name
+    assert send(OPEN).headers["cache-control"] == "no-cache"
+    assert send(LOCKED).headers["cache-control"] == "no-store"
+    policy = send(OPEN).headers["content-security-policy"]
     assert policy.startswith("default-src 'none'")
     assert "unsafe" not in policy
     assert "*" not in policy
-
-
-def test_settings_come_from_the_environment() -> None:
-    environment = {
-        "DARKROOM_PREDICT_TOKENS": "a" * 16 + ", " + "b" * 20,
-        "DARKROOM_ADMIN_TOKENS": "c" * 16,
-        "DARKROOM_WORKERS": "3",
-        "DARKROOM_RATE": "120",
-        "DARKROOM_ORIGINS": "https://a.example,http://localhost:8080",
-        "DARKROOM_HOSTS": "A.example",
-        "DARKROOM_ACCESS_LOG": "1",
-        "DARKROOM_MIRROR": "of the download stage",
-        "OTHER": "x",
-    }
-    assert read_settings(environment, cores=8) == Settings(
-        workers=3,
-        threads=2,
-        tokens={"a" * 16: "predict", "b" * 20: "predict", "c" * 16: "admin"},
-        requests_per_minute=120,
-        origins=("https://a.example", "http://localhost:8080"),
-        hosts=("a.example",),
-        access_log=True,
-    )
-    assert read_settings({}, cores=4) == Settings(workers=4, threads=1, tokens={})
-
-
-@pytest.mark.parametrize(
-    ("name", "value", "message"),
-    [
-        ("DARKROOM_ADMIN_TOKENS", "short", "DARKROOM_ADMIN_TOKENS holds a token of 5 characters"),
-        ("DARKROOM_WORKERS", "0", "DARKROOM_WORKERS is '0'; needed: a number from 1"),
-        ("DARKROOM_RATE", "many", "DARKROOM_RATE is 'many'"),
-        ("DARKROOM_QUEUE_SECONDS", "nan", "DARKROOM_QUEUE_SECONDS is 'nan'"),
-        ("DARKROOM_ORIGINS", "*", r"DARKROOM_ORIGINS holds '\*'"),
-        ("DARKROOM_ORIGINS", "https://a.example/x", "needed: origins such as"),
-        ("DARKROOM_TOKEN", "x", "DARKROOM_TOKEN is no setting; there are DARKROOM_ACCESS_LOG"),
-    ],
-)
-def test_a_setting_that_cannot_be_used_is_named(name: str, value: str, message: str) -> None:
-    with pytest.raises(ValueError, match=message):
-        read_settings({name: value}, cores=2)
 
 
 def test_websockets_are_closed() -> None:

@@ -1,4 +1,4 @@
-"""uvicorn with our protocol: slow, endless and greedy clients, on real sockets, with short deadlines."""
+"""`BoundedProtocol` against slow, endless and greedy clients, on real sockets, with short deadlines."""
 
 import asyncio
 import contextlib
@@ -13,7 +13,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from darkroom.serving.http import connections
-from darkroom.serving.http.connections import HEAD_BYTES, PatientProtocol
+from darkroom.serving.http.connections import HEAD_BYTES, BoundedProtocol
 from tests.helpers.waiting import eventually
 
 pytestmark = pytest.mark.timeout(120)
@@ -23,7 +23,7 @@ BIG = 50_000_000
 
 
 async def app(scope: Scope, receive: Receive, send: Send) -> None:
-    """Read the body, wait if asked to, and say how long the body was; /big answers with much."""
+    """Respond with the length of the body, on /wait after a while; on /big respond with `BIG` bytes."""
     if scope["type"] != "http":
         return
     length, more = 0, True
@@ -43,16 +43,16 @@ async def app(scope: Scope, receive: Receive, send: Send) -> None:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Deadlines short enough to wait for."""
+    """Make the deadlines short enough to wait for."""
     monkeypatch.setattr(connections, "SWEEP_SECONDS", 0.05)
-    for name, seconds in {"HEAD": 0.6, "BODY": 1.2, "ANSWER": 1.2, "STOP": 0.6, "STOP_IDLE": 0.6}.items():
+    for name, seconds in {"HEAD": 0.6, "BODY": 1.2, "RESPONSE": 1.2, "STOP": 0.6, "STOP_IDLE": 0.6}.items():
         monkeypatch.setattr(connections, f"{name}_SECONDS", seconds)
 
 
 @contextmanager
 def served() -> Iterator[tuple[uvicorn.Server, int]]:
     listener = socket.create_server(("127.0.0.1", 0))
-    server = uvicorn.Server(uvicorn.Config(app, http=PatientProtocol, log_config=None, lifespan="off"))
+    server = uvicorn.Server(uvicorn.Config(app, http=BoundedProtocol, log_config=None, lifespan="off"))
     thread = threading.Thread(target=server.run, kwargs={"sockets": [listener]}, daemon=True)
     thread.start()
     try:
@@ -65,11 +65,11 @@ def served() -> Iterator[tuple[uvicorn.Server, int]]:
 
 @pytest.fixture
 def running(quick: None) -> Iterator[tuple[uvicorn.Server, int]]:
-    """A server and its port; after the test it answers as before and keeps no connection."""
+    """A server and its port; after the test it still responds and has no connections."""
     with served() as (server, port):
         yield server, port
         assert exchange(port, GET).startswith(b"HTTP/1.1 200")
-        eventually(lambda: not server.server_state.connections, "no connection stays", seconds=30)
+        eventually(lambda: not server.server_state.connections, "no connection stays open", seconds=30)
 
 
 @pytest.fixture
@@ -78,9 +78,13 @@ def port(running: tuple[uvicorn.Server, int]) -> int:
 
 
 def wait_for_requests(server: uvicorn.Server, count: int) -> None:
-    """Return when the app works on `count` requests."""
+    """Wait until the app works on `count` requests."""
     tasks = server.server_state.tasks
-    eventually(lambda: len(tasks) >= count, lambda: f"{count} requests, the app has {len(tasks)}", seconds=30)
+    eventually(
+        lambda: len(tasks) >= count,
+        lambda: f"{count} requests in progress; there are {len(tasks)}",
+        seconds=30,
+    )
 
 
 def connect(port: int) -> socket.socket:
@@ -88,12 +92,12 @@ def connect(port: int) -> socket.socket:
 
 
 def until_closed(connection: socket.socket) -> bytes:
-    """Return all that still comes; a reset ends it too."""
-    answer = b""
+    """Return what is received until the connection is closed or reset."""
+    response = b""
     with contextlib.suppress(ConnectionError):
         while received := connection.recv(65536):
-            answer += received
-    return answer
+            response += received
+    return response
 
 
 def exchange(port: int, request: bytes) -> bytes:
@@ -103,39 +107,39 @@ def exchange(port: int, request: bytes) -> bytes:
 
 
 @pytest.mark.parametrize("sent", [b"", b"GET / HT", GET[:-2], GET + b"GET / HT"], ids=repr)
-def test_a_request_that_does_not_go_on_is_ended(port: int, sent: bytes) -> None:
+def test_a_request_that_stalls_gets_408(port: int, sent: bytes) -> None:
     with closing(connect(port)) as connection:
         connection.sendall(sent)
-        answer = until_closed(connection)
-    assert answer.count(b"HTTP/1.1 200") == sent.count(b"\r\n\r\n")
-    assert b"HTTP/1.1 408" in answer
+        response = until_closed(connection)
+    assert response.count(b"HTTP/1.1 200") == sent.count(b"\r\n\r\n")
+    assert b"HTTP/1.1 408" in response
 
 
-def test_a_request_that_drips_is_ended(port: int) -> None:
+def test_a_request_sent_drop_by_drop_is_closed_at_the_deadline(port: int) -> None:
     with closing(connect(port)) as connection:
         connection.sendall(GET[:-2])
         with contextlib.suppress(ConnectionError):
-            for _ in range(600):  # a header line now and then keeps nobody busy for ever
+            for _ in range(600):  # a header line now and then does not extend the deadline
                 connection.sendall(b"X: y\r\n")
                 time.sleep(0.05)
             raise AssertionError("the connection was never closed")
 
 
-def test_a_body_that_does_not_come_is_not_waited_for(port: int) -> None:
+def test_a_connection_whose_body_does_not_arrive_is_closed(port: int) -> None:
     with closing(connect(port)) as connection:
         connection.sendall(POST + b"Content-Length: 100\r\n\r\nhalf")
         assert until_closed(connection) == b""
 
 
-def test_an_answer_that_is_not_taken_is_given_up(quick: None) -> None:
+def test_a_connection_whose_response_is_not_read_is_closed(quick: None) -> None:
     with served() as (server, port), closing(connect(port)) as connection:
         connection.sendall(GET.replace(b"/", b"/big", 1))
         assert connection.recv(1000).startswith(b"HTTP/1.1 200")
-        eventually(lambda: not server.server_state.connections, "the connection is given up", seconds=30)
+        eventually(lambda: not server.server_state.connections, "the connection is closed", seconds=30)
 
 
 @pytest.mark.parametrize("line", [b"X: y\r\n", b"y" * 1000], ids=["many lines", "one line"])
-def test_headers_without_end_are_refused(port: int, line: bytes) -> None:
+def test_endless_headers_are_refused(port: int, line: bytes) -> None:
     with closing(connect(port)) as connection:
         connection.sendall(GET[:-2] + b"Long: ")
         with contextlib.suppress(ConnectionError):
@@ -144,7 +148,7 @@ def test_headers_without_end_are_refused(port: int, line: bytes) -> None:
         assert until_closed(connection)[:12] in (b"HTTP/1.1 431", b"HTTP/1.1 400", b"")
 
 
-def test_headers_of_a_usual_length_pass(port: int) -> None:
+def test_headers_of_usual_length_are_accepted(port: int) -> None:
     request = GET[:-2] + b"Cookie: " + b"x" * 30_000 + b"\r\n\r\n"
     assert exchange(port, request).startswith(b"HTTP/1.1 200")
 
@@ -154,7 +158,7 @@ def test_headers_of_a_usual_length_pass(port: int) -> None:
     [b"1;" + b"e" * 1000 + b"\r\nx\r\n", b"0\r\nTrailer: " + b"x" * 1000],
     ids=["extensions", "trailers"],
 )
-def test_framing_without_content_is_refused(port: int, endless: bytes) -> None:
+def test_chunk_framing_without_content_is_refused(port: int, endless: bytes) -> None:
     with closing(connect(port)) as connection:
         connection.sendall(POST + b"Transfer-Encoding: chunked\r\n\r\n")
         sent = 0
@@ -167,17 +171,17 @@ def test_framing_without_content_is_refused(port: int, endless: bytes) -> None:
         assert sent < 20_000_000
 
 
-def test_small_chunks_are_no_attack(port: int) -> None:
+def test_a_body_in_small_chunks_is_accepted(port: int) -> None:
     body = b"".join(b"8\r\n12345678\r\n" for _ in range(20_000)) + b"0\r\n\r\n"
-    answer = exchange(port, POST + b"Transfer-Encoding: chunked\r\n\r\n" + body)
-    assert answer.endswith(b"160000")
+    response = exchange(port, POST + b"Transfer-Encoding: chunked\r\n\r\n" + body)
+    assert response.endswith(b"160000")
 
 
-def test_whoever_waits_longest_makes_room(
+def test_at_too_many_connections_the_longest_waiting_one_is_closed(
     running: tuple[uvicorn.Server, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server, port = running
-    monkeypatch.setattr(PatientProtocol, "max_connections", 20)
+    monkeypatch.setattr(BoundedProtocol, "max_connections", 20)
     with ExitStack() as stack:
         busy = stack.enter_context(closing(connect(port)))
         busy.sendall(GET.replace(b"/", b"/wait", 1))
@@ -185,10 +189,12 @@ def test_whoever_waits_longest_makes_room(
         for _ in range(60):
             stack.enter_context(closing(connect(port))).sendall(b"GET / HT")
         assert exchange(port, GET).startswith(b"HTTP/1.1 200")
-        assert busy.recv(65536).startswith(b"HTTP/1.1 200"), "who has sent a request whole is not let go"
+        assert busy.recv(65536).startswith(b"HTTP/1.1 200"), (
+            "a connection with a complete request is not closed"
+        )
 
 
-def test_resets_do_no_harm(port: int) -> None:
+def test_the_service_survives_connection_resets(port: int) -> None:
     for sent in (b"", b"GET", POST + b"Content-Length: 100\r\n\r\nhalf", GET.replace(b"/", b"/wait", 1)):
         for _ in range(20):
             with closing(connect(port)) as connection:
@@ -198,7 +204,7 @@ def test_resets_do_no_harm(port: int) -> None:
                 connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
 
 
-def test_stopping_answers_what_arrived_and_waits_a_little_for_the_rest(quick: None) -> None:
+def test_stopping_answers_complete_requests_and_limits_the_wait_for_the_rest(quick: None) -> None:
     with ExitStack() as stack:
         with served() as (server, port):
             whole, half, idle = (stack.enter_context(closing(connect(port))) for _ in range(3))
@@ -211,34 +217,36 @@ def test_stopping_answers_what_arrived_and_waits_a_little_for_the_rest(quick: No
         assert until_closed(idle) == b""
 
 
-def test_stopping_answers_who_asks_over_a_connection_that_is_open(quick: None) -> None:
+def test_stopping_answers_new_requests_on_open_connections(quick: None) -> None:
     with served() as (server, port), ExitStack() as stack:
         fresh, kept, silent = (stack.enter_context(closing(connect(port))) for _ in range(3))
         kept.sendall(GET)
         assert kept.recv(1000).endswith(b"0")
-        eventually(lambda: len(server.server_state.connections) == 3, "all are taken", seconds=10)
+        eventually(lambda: len(server.server_state.connections) == 3, "all are accepted", seconds=10)
         server.should_exit = True
         eventually(
-            lambda: not (server.servers and server.servers[0].is_serving()), "it listens no more", seconds=10
+            lambda: not (server.servers and server.servers[0].is_serving()),
+            "it has stopped listening",
+            seconds=10,
         )
-        for connection in (fresh, kept):  # they cannot know yet
+        for connection in (fresh, kept):  # their clients cannot know of the stop yet
             connection.sendall(GET)
-            answer = until_closed(connection)
-            assert answer.startswith(b"HTTP/1.1 200")
-            assert b"connection: close" in answer
+            response = until_closed(connection)
+            assert response.startswith(b"HTTP/1.1 200")
+            assert b"connection: close" in response
         assert until_closed(silent) == b""
 
 
-def test_requests_one_after_the_other_and_at_once_share_a_connection(port: int) -> None:
+def test_sequential_and_pipelined_requests_share_a_connection(port: int) -> None:
     with closing(connect(port)) as connection:
         for _ in range(3):
             connection.sendall(GET)
             assert connection.recv(65536).startswith(b"HTTP/1.1 200")
-            # longer than headers may take: between requests the clock stands
+            # longer than headers may take: between requests there is no deadline
             time.sleep(connections.HEAD_SECONDS + 2 * connections.SWEEP_SECONDS)
         connection.sendall(GET * 5)
-        answer = b""
-        while answer.count(b"HTTP/1.1 200") < 5:
+        response = b""
+        while response.count(b"HTTP/1.1 200") < 5:
             received = connection.recv(65536)
-            assert received, answer
-            answer += received
+            assert received, response
+            response += received

@@ -1,4 +1,4 @@
-"""The hostile run, short: `make test-hostile` sends ten thousand."""
+"""A short hostile run; `make test-hostile` sends ten thousand requests."""
 
 from collections import Counter
 
@@ -7,7 +7,9 @@ import pytest
 from darkroom.images.decoding import decode
 from darkroom.images.formats import FORMATS, MAX_SCANS, ImageError
 from tests.helpers.serving import bento_of, serve_bento
-from tests.serving.http.hostile import attack, bombs, originals, wrong
+from tests.serving.http.hostile.attack import attack
+from tests.serving.http.hostile.counts import wrong
+from tests.serving.http.hostile.images import bombs, originals
 
 pytestmark = pytest.mark.timeout(300)
 
@@ -17,21 +19,21 @@ def test_no_hostile_request_breaks_the_service() -> None:
         counts = attack(url, 300, seed=1)
     assert not wrong(counts), counts
     assert sum(counts.values()) == 300
-    # each kind of attack reached what it was meant for
+    # each kind of attack reached its target
     for kind in ("200", "400 bad_form", "404 unknown_path", "405 wrong_method", "415 not_a_form"):
         assert counts[kind], counts
     assert counts["422 broken_image"] + counts["422 not_an_image"] > 10, counts
     assert counts["413 too_many_pixels"], counts
 
 
-def test_a_5xx_a_missing_answer_and_an_undescribed_one_are_wrong() -> None:
+def test_a_5xx_a_missing_response_and_an_undescribed_one_are_wrong() -> None:
     fine = Counter({"200": 3, "422 empty": 1, "closed": 2})
     assert wrong(fine) == []
     for kind in ("500 internal", "503 too_busy", "none: Timeout", "wrong: x"):
         assert wrong(fine + Counter({kind: 1})) == [kind]
 
 
-def test_every_format_is_among_those_that_are_damaged() -> None:
+def test_every_accepted_format_is_among_the_damaged_ones() -> None:
     import io
 
     from PIL import Image

@@ -1,4 +1,4 @@
-"""Several event loops that take connections from one socket, as the workers of a service do."""
+"""Several event loops that accept connections from one socket, as the workers of a service do."""
 
 import asyncio
 import errno
@@ -12,13 +12,13 @@ from contextlib import ExitStack, closing, contextmanager
 import pytest
 
 if sys.platform == "win32":
-    pytest.skip("workers share no socket there", allow_module_level=True)
+    pytest.skip("workers share no socket on Windows", allow_module_level=True)
 
 import uvicorn
 from starlette.types import Receive, Scope, Send
 
 from darkroom.serving.http import listening
-from darkroom.serving.http.connections import PatientProtocol
+from darkroom.serving.http.connections import BoundedProtocol
 from darkroom.serving.http.listening import Loop
 from tests.helpers.waiting import eventually
 
@@ -26,8 +26,8 @@ pytestmark = pytest.mark.timeout(120)
 GET = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
-def says(name: str) -> Callable[[Scope, Receive, Send], object]:
-    """Return an app whose answers say which server gave them."""
+def names_itself(name: str) -> Callable[[Scope, Receive, Send], object]:
+    """Return an app whose responses hold the name of their server."""
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
         headers = [(b"content-length", str(len(name)).encode())]
@@ -39,10 +39,10 @@ def says(name: str) -> Callable[[Scope, Receive, Send], object]:
 
 @contextmanager
 def served(listener: socket.socket, name: str) -> Iterator[uvicorn.Server]:
-    """Serve on a socket of one's own that shares its queue with `listener`."""
+    """Serve on a duplicate of `listener`, which shares its queue of connections."""
     config = uvicorn.Config(
-        says(name),
-        http=PatientProtocol,
+        names_itself(name),
+        http=BoundedProtocol,
         loop="darkroom.serving.http.listening:Loop",
         log_config=None,
         lifespan="off",
@@ -60,57 +60,57 @@ def served(listener: socket.socket, name: str) -> Iterator[uvicorn.Server]:
         assert not thread.is_alive()
 
 
-def answered(connection: socket.socket) -> str:
-    """Ask over a connection; return which server answered."""
+def server_of(connection: socket.socket) -> str:
+    """Send a request over a connection; return which server responded."""
     connection.settimeout(30)
     connection.sendall(GET)
-    answer = b""
-    while b"\r\n\r\n" not in answer or len(answer.partition(b"\r\n\r\n")[2]) < 1:
-        answer += connection.recv(65_536)
-    assert answer.startswith(b"HTTP/1.1 200")
-    return answer.partition(b"\r\n\r\n")[2].decode()
+    response = b""
+    while b"\r\n\r\n" not in response or len(response.partition(b"\r\n\r\n")[2]) < 1:
+        response += connection.recv(65_536)
+    assert response.startswith(b"HTTP/1.1 200")
+    return response.partition(b"\r\n\r\n")[2].decode()
 
 
 def connected(stack: ExitStack, listener: socket.socket) -> socket.socket:
     return stack.enter_context(closing(socket.create_connection(listener.getsockname())))
 
 
-def test_who_has_fewer_connections_gets_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
-    # long enough for machines that are busy
+def test_the_server_with_fewer_connections_accepts_the_next(monkeypatch: pytest.MonkeyPatch) -> None:
+    # long enough for busy machines
     monkeypatch.setattr(listening, "WAIT", 0.2)
     monkeypatch.setattr(listening, "MAX_WAIT", 1.0)
     with ExitStack() as stack:
         listener = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))
         a = stack.enter_context(served(listener, "a"))
-        assert [answered(connected(stack, listener)) for _ in range(4)] == ["a"] * 4
+        assert [server_of(connected(stack, listener)) for _ in range(4)] == ["a"] * 4
         b = stack.enter_context(served(listener, "b"))
-        assert [answered(connected(stack, listener)) for _ in range(3)] == ["b"] * 3
+        assert [server_of(connected(stack, listener)) for _ in range(3)] == ["b"] * 3
         for _ in range(2):
-            answered(connected(stack, listener))
+            server_of(connected(stack, listener))
         assert sorted(len(server.server_state.connections) for server in (a, b)) == [4, 5]
 
 
-def test_one_that_stops_leaves_what_waits_to_the_others() -> None:
+def test_a_stopping_server_leaves_waiting_connections_to_the_others() -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))
         stack.enter_context(served(listener, "a"))
         with served(listener, "b"):
-            first = [answered(connected(stack, listener)) for _ in range(8)]
+            first = [server_of(connected(stack, listener)) for _ in range(8)]
         assert set(first) == {"a", "b"}
-        assert {answered(connected(stack, listener)) for _ in range(8)} == {"a"}
+        assert {server_of(connected(stack, listener)) for _ in range(8)} == {"a"}
 
 
-def test_a_server_alone_takes_all() -> None:
+def test_a_single_server_accepts_all_connections() -> None:
     with ExitStack() as stack:
         listener = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))
         server = stack.enter_context(served(listener, "a"))
         connections = [connected(stack, listener) for _ in range(100)]
-        assert {answered(each) for each in connections} == {"a"}
+        assert {server_of(each) for each in connections} == {"a"}
         assert len(server.server_state.connections) == 100
 
 
 @pytest.mark.parametrize("error", [errno.EMFILE, errno.ENOMEM, errno.EPROTO])
-def test_an_error_of_the_system_is_said_and_no_end(
+def test_a_system_error_is_logged_and_accepting_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, error: int
 ) -> None:
     failures = 3
@@ -128,12 +128,12 @@ def test_an_error_of_the_system_is_said_and_no_end(
         listener = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))
         stack.enter_context(served(listener, "a"))
         monkeypatch.setattr(socket.socket, "accept", full)
-        assert answered(connected(stack, listener)) == "a"
-    told = f"No connection could be taken ({os.strerror(error)}): trying again."
-    assert [record.getMessage() for record in caplog.records if record.name == "darkroom"] == [told] * 3
+        assert server_of(connected(stack, listener)) == "a"
+    message = f"No connection could be accepted ({os.strerror(error)}): trying again."
+    assert [record.getMessage() for record in caplog.records if record.name == "darkroom"] == [message] * 3
 
 
-def test_uvloop_listens_where_there_is_no_socket_to_share() -> None:
+def test_uvloop_listens_where_no_socket_is_shared() -> None:
     async def serve() -> bytes:
         loop = asyncio.get_running_loop()
         assert isinstance(loop, Loop)

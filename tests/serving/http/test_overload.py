@@ -38,12 +38,12 @@ def service() -> Iterator[Service]:
 
 @pytest.fixture
 def url(service: Service) -> Iterator[str]:
-    """The service; after the test it answers rightly, whatever was done to it."""
+    """The service; after each test it still predicts correctly."""
     yield service[0]
-    answer = predict(service[0])
-    assert answer.status_code == 200, answer.text
+    response = predict(service[0])
+    assert response.status_code == 200, response.text
     best = int(expected().argmax())
-    assert answer.json()["classes"][0]["class"] == CIFAR[best]
+    assert response.json()["classes"][0]["class"] == CIFAR[best]
 
 
 def expected() -> np.ndarray:
@@ -55,7 +55,7 @@ def expected() -> np.ndarray:
 
 
 def workers(supervisor: psutil.Process) -> list[psutil.Process]:
-    """Return the processes that serve."""
+    """Return the worker processes."""
     found = []
     for process in supervisor.children(recursive=True):
         try:
@@ -112,31 +112,31 @@ def form(size: int) -> bytes:
         ("POST", "/nothing", 401),
     ],
 )
-def test_every_route_asks_for_its_token(url: str, method: str, path: str, status: int) -> None:
-    """Also those that BentoML brings along."""
-    answer = requests.request(method, url + path, timeout=30)
-    assert answer.status_code == status
-    assert answer.headers["x-content-type-options"] == "nosniff"
-    assert answer.headers["content-security-policy"].startswith("default-src 'none'")
-    assert not [name for name in answer.headers if name.lower().startswith("access-control-")]
+def test_every_route_needs_its_token(url: str, method: str, path: str, status: int) -> None:
+    """This includes the routes that BentoML adds."""
+    response = requests.request(method, url + path, timeout=30)
+    assert response.status_code == status
+    assert response.headers["x-content-type-options"] == "nosniff"
+    assert response.headers["content-security-policy"].startswith("default-src 'none'")
+    assert not [name for name in response.headers if name.lower().startswith("access-control-")]
     if status == 401:
         wrong = requests.request(method, url + path, headers={"Authorization": "Bearer x"}, timeout=30)
         assert wrong.status_code == 401
         assert requests.request(method, url + path, headers=ADMIN, timeout=30).status_code != 401
 
 
-def test_more_than_can_be_done_in_time_is_refused(url: str) -> None:
+def test_requests_beyond_the_capacity_are_refused(url: str) -> None:
     with ThreadPoolExecutor(48) as pool:
-        answers = list(pool.map(lambda _: batch(url, 8), range(96)))
-    statuses = Counter(answer.status_code for answer in answers)
+        responses = list(pool.map(lambda _: batch(url, 8), range(96)))
+    statuses = Counter(response.status_code for response in responses)
     assert set(statuses) == {200, 503}, statuses
-    for answer in answers:
-        if answer.status_code == 503:
-            assert answer.headers["retry-after"] == "1"
-            assert answer.json()["error"]["code"] == "too_busy"
+    for response in responses:
+        if response.status_code == 503:
+            assert response.headers["retry-after"] == "1"
+            assert response.json()["error"]["code"] == "too_busy"
         else:
-            assert len(answer.json()["predictions"]) == 8
-    assert predict(url).status_code == 200, "with the load gone, it answers"
+            assert len(response.json()["predictions"]) == 8
+    assert predict(url).status_code == 200, "after the load it accepts requests again"
 
 
 def test_probes_answer_under_load(url: str) -> None:
@@ -147,13 +147,13 @@ def test_probes_answer_under_load(url: str) -> None:
     assert probes == [200] * 10
 
 
-def test_slow_and_broken_clients_do_not_take_it_down(url: str, service: Service) -> None:
+def test_slow_and_broken_clients_do_not_stop_the_service(url: str, service: Service) -> None:
     body = form(4)
     with ExitStack() as stack:
         for number in range(300):  # more than either worker has threads
             connection = stack.enter_context(closing(connect(url)))
             if number % 3 == 0:
-                connection.sendall(b"POST /predict HTTP/1.1\r\nHost: loc")  # and no more
+                connection.sendall(b"POST /predict HTTP/1.1\r\nHost: loc")  # and nothing more
             elif number % 3 == 1:
                 connection.sendall(head("/predict_batch", len(body)) + body[: len(body) // 2])
             else:
@@ -163,11 +163,11 @@ def test_slow_and_broken_clients_do_not_take_it_down(url: str, service: Service)
                 connection.close()
             if number % 30 == 0:
                 assert predict(url).status_code in (200, 503)
-        eventually(lambda: predict(url).status_code == 200, "it answers while they hold on")
-    assert len(workers(service[1])) == 2, "no worker died of it"
+        eventually(lambda: predict(url).status_code == 200, "it responds while they keep their connections")
+    assert len(workers(service[1])) == 2, "no worker died"
 
 
-def test_a_killed_worker_is_replaced_and_nothing_hangs(url: str, service: Service) -> None:
+def test_a_killed_worker_is_replaced_and_no_request_hangs(url: str, service: Service) -> None:
     supervisor = service[1]
     before = workers(supervisor)
     with ThreadPoolExecutor(8) as pool:
@@ -177,36 +177,36 @@ def test_a_killed_worker_is_replaced_and_nothing_hangs(url: str, service: Servic
         for future in load:
             try:
                 assert future.result(timeout=120).status_code in (200, 503)
-            except requests.ConnectionError:  # those the worker was at: they are told at once
+            except requests.ConnectionError:  # requests of the killed worker fail at once
                 broken += 1
-    assert broken < len(load), "the other worker goes on"
+    assert broken < len(load), "the other worker continues"
 
     def replaced() -> bool:
         now = {process.pid for process in workers(supervisor)}
         return len(now) == 2 and before[0].pid not in now
 
-    assert predict(url).status_code == 200, "meanwhile the other one serves"
-    eventually(replaced, "a new worker took the place of the one that was killed")
+    assert predict(url).status_code == 200, "meanwhile the other worker responds"
+    eventually(replaced, "a new worker replaced the killed one")
 
 
-def test_stopping_finishes_what_was_accepted(service: Service) -> None:
+def test_stopping_completes_accepted_requests(service: Service) -> None:
     url, supervisor = service
     started = workers(supervisor)
     body = form(32)
     with closing(connect(url)) as accepted, closing(connect(url)) as idle:
-        # the 100 comes once the app waits for the body: from there on the request is accepted
+        # the 100 arrives once the app waits for the body: the request is accepted
         accepted.sendall(head("/predict_batch", len(body), more="Expect: 100-continue\r\n"))
         assert accepted.recv(1000).startswith(b"HTTP/1.1 100")
         accepted.sendall(body)
         supervisor.send_signal(signal.SIGTERM)
-        answer = b""
+        response = b""
         while received := accepted.recv(65536):
-            answer += received
-        assert answer.startswith(b"HTTP/1.1 200"), answer[:200]
-        assert answer.count(b'"confident"') == 32
+            response += received
+        assert response.startswith(b"HTTP/1.1 200"), response[:200]
+        assert response.count(b'"confident"') == 32
         assert idle.recv(1000) == b""
-    eventually(lambda: not supervisor.is_running() or supervisor.status() == "zombie", "it stopped")
+    eventually(lambda: not supervisor.is_running() or supervisor.status() == "zombie", "the service stopped")
     for process in started:
-        eventually(lambda process=process: not process.is_running(), "no worker is left")  # type: ignore[misc]
+        eventually(lambda process=process: not process.is_running(), "no worker is running")  # type: ignore[misc]
     with pytest.raises(requests.ConnectionError):
         predict(url)

@@ -12,7 +12,6 @@ from PIL import Image
 from darkroom.images.decoding import load as images_load
 from darkroom.images.formats import ImageError
 from darkroom.serving.errors import RequestError
-from darkroom.serving.http.uploads import Memory
 from darkroom.serving.prediction import engine as engine_module
 from darkroom.serving.prediction.engine import MAX_LARGE, Engine
 from darkroom.serving.prediction.model import Classifier
@@ -22,8 +21,8 @@ from tests.helpers.serving import DIGITS, encoded, random_image, write_champion
 SHAPE = (8, 8, 1)
 
 
-class Gate:
-    """A classifier whose model waits until it may go on, and tells what it was given."""
+class GatedClassifier:
+    """A classifier whose model waits until the test opens it, and records its batch sizes."""
 
     def __init__(self, classifier: Classifier) -> None:
         self.inner, self.shape, self.classes = classifier, classifier.shape, classifier.classes
@@ -47,8 +46,8 @@ def classifier(tmp_path_factory: pytest.TempPathFactory) -> Classifier:
 
 
 @pytest.fixture
-def gate(classifier: Classifier) -> Gate:
-    return Gate(classifier)
+def gate(classifier: Classifier) -> GatedClassifier:
+    return GatedClassifier(classifier)
 
 
 def engine_of(gate: Any, *, queue_seconds: float = 60) -> Engine:
@@ -60,13 +59,13 @@ def file(seed: int) -> bytes:
 
 
 async def arrived(engine: Engine, count: int) -> None:
-    """Wait until so many requests wait for the model."""
+    """Wait until `count` requests wait for the model."""
     async with asyncio.timeout(30):
         while len(engine._batcher._waiting) < count:
             await asyncio.sleep(0.005)
 
 
-def test_alone_an_image_is_predicted_at_once(gate: Gate) -> None:
+def test_a_single_image_is_predicted_at_once(gate: GatedClassifier) -> None:
     gate.open.set()
     pixels, probabilities, seconds = asyncio.run(engine_of(gate).classify([file(1)]))
     np.testing.assert_array_equal(pixels[0], random_image(*SHAPE))
@@ -75,7 +74,7 @@ def test_alone_an_image_is_predicted_at_once(gate: Gate) -> None:
     assert gate.sizes == [1]
 
 
-def test_what_arrives_while_the_model_works_is_predicted_together(gate: Gate) -> None:
+def test_requests_that_arrive_while_the_model_works_are_predicted_together(gate: GatedClassifier) -> None:
     async def run() -> list[Any]:
         engine = engine_of(gate)
         first = asyncio.create_task(engine.classify([file(0)]))
@@ -87,14 +86,14 @@ def test_what_arrives_while_the_model_works_is_predicted_together(gate: Gate) ->
         gate.open.set()
         return await asyncio.gather(first, *others)
 
-    answers = asyncio.run(run())
-    assert gate.sizes == [1, 16, 4, 2], "the sizes that run as they are, the largest first"
-    for seed, (_, probabilities, _) in enumerate(answers):
+    results = asyncio.run(run())
+    assert gate.sizes == [1, 16, 4, 2], "the sizes of BATCHES, the largest first"
+    for seed, (_, probabilities, _) in enumerate(results):
         alone = gate.inner.predict(random_image(*SHAPE, seed=seed)[None])
-        np.testing.assert_allclose(probabilities, alone, atol=1e-6)  # each has its own answer
+        np.testing.assert_allclose(probabilities, alone, atol=1e-6)  # each has its own prediction
 
 
-def test_a_batch_stays_together(gate: Gate) -> None:
+def test_the_images_of_one_request_stay_together(gate: GatedClassifier) -> None:
     async def run() -> list[Any]:
         engine = engine_of(gate)
         calls = [[0], [1, 2, 3], list(range(4, 24)), [24]]
@@ -105,12 +104,12 @@ def test_a_batch_stays_together(gate: Gate) -> None:
         gate.open.set()
         return await asyncio.gather(*tasks)
 
-    answers = asyncio.run(run())
+    results = asyncio.run(run())
     assert gate.sizes == [1, 3, 20, 1]
-    assert [len(probabilities) for _, probabilities, _ in answers] == [1, 3, 20, 1]
+    assert [len(probabilities) for _, probabilities, _ in results] == [1, 3, 20, 1]
 
 
-def test_a_failing_model_fails_those_it_worked_for_and_nobody_else(gate: Gate) -> None:
+def test_a_failing_model_fails_only_the_requests_of_its_batch(gate: GatedClassifier) -> None:
     async def run() -> None:
         engine = engine_of(gate)
         gate.fails = 1
@@ -129,34 +128,34 @@ def test_a_failing_model_fails_those_it_worked_for_and_nobody_else(gate: Gate) -
     asyncio.run(run())
 
 
-def test_who_went_away_is_not_predicted(gate: Gate) -> None:
+def test_a_cancelled_request_is_not_predicted(gate: GatedClassifier) -> None:
     async def run() -> None:
         engine = engine_of(gate)
         first = asyncio.create_task(engine.classify([file(0)]))
         async with asyncio.timeout(30):
             while not engine._batcher._running:
                 await asyncio.sleep(0.005)
-        gone, stays = (asyncio.create_task(engine.classify([file(seed)])) for seed in (1, 2))
+        cancelled, remaining = (asyncio.create_task(engine.classify([file(seed)])) for seed in (1, 2))
         await arrived(engine, 2)
-        gone.cancel()
+        cancelled.cancel()
         await asyncio.sleep(0)
         gate.open.set()
-        await asyncio.gather(first, stays)
+        await asyncio.gather(first, remaining)
         with pytest.raises(asyncio.CancelledError):
-            await gone
+            await cancelled
         assert engine._admitted == 0
 
     asyncio.run(run())
     assert gate.sizes == [1, 1]
 
 
-def test_the_queue_is_bounded_by_time_and_free_again_at_once(gate: Gate) -> None:
+def test_the_queue_is_bounded_by_time_and_accepts_again_when_empty(gate: GatedClassifier) -> None:
     async def run() -> None:
         engine = engine_of(gate, queue_seconds=11)
         engine._batcher.seconds_per_image = 2
         tasks = [asyncio.create_task(engine.classify([file(seed)])) for seed in range(6)]
         await asyncio.sleep(0)
-        with pytest.raises(RequestError, match="6 images wait already") as refused:
+        with pytest.raises(RequestError, match="6 images are waiting already") as refused:
             engine.check()
         assert (refused.value.status, refused.value.code) == (503, "too_busy")
         assert refused.value.headers == {"Retry-After": "1"}
@@ -169,7 +168,7 @@ def test_the_queue_is_bounded_by_time_and_free_again_at_once(gate: Gate) -> None
     asyncio.run(run())
 
 
-def test_with_nobody_waiting_any_batch_is_taken(gate: Gate) -> None:
+def test_an_empty_queue_accepts_any_batch(gate: GatedClassifier) -> None:
     gate.open.set()
     engine = engine_of(gate, queue_seconds=0.05)
     engine._batcher.seconds_per_image = 10
@@ -177,7 +176,7 @@ def test_with_nobody_waiting_any_batch_is_taken(gate: Gate) -> None:
     assert len(probabilities) == 40
 
 
-def test_the_measured_time_follows_the_model(gate: Gate) -> None:
+def test_the_measured_seconds_follow_the_model(gate: GatedClassifier) -> None:
     gate.open.set()
     engine = engine_of(gate)
     engine._batcher.seconds_per_image = 10
@@ -190,8 +189,8 @@ def test_the_measured_time_follows_the_model(gate: Gate) -> None:
     assert engine._batcher.seconds_per_image < 1
 
 
-def test_large_images_wait_for_each_other_and_hold_up_nobody(
-    gate: Gate, monkeypatch: pytest.MonkeyPatch
+def test_large_images_wait_for_each_other_and_delay_no_small_one(
+    gate: GatedClassifier, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     gate.open.set()
     large, hold, entered = encoded(Image.new("L", (1600, 1600), 90)), threading.Event(), threading.Event()
@@ -211,7 +210,7 @@ def test_large_images_wait_for_each_other_and_hold_up_nobody(
         async with asyncio.timeout(30):
             while engine._large < MAX_LARGE or not entered.is_set():
                 await asyncio.sleep(0.005)
-        _, probabilities, _ = await engine.classify([file(1)])  # passes them by
+        _, probabilities, _ = await engine.classify([file(1)])  # overtakes them
         assert probabilities.shape == (1, 10)
         with pytest.raises(RequestError, match="large images are being decoded"):
             await engine.classify([large])
@@ -223,7 +222,7 @@ def test_large_images_wait_for_each_other_and_hold_up_nobody(
 
 
 @pytest.mark.parametrize("bad", [b"bad", encoded(random_image(*SHAPE))[:-40]], ids=["header", "pixels"])
-def test_a_bad_image_of_several_is_named(gate: Gate, bad: bytes) -> None:
+def test_a_bad_image_of_several_is_named(gate: GatedClassifier, bad: bytes) -> None:
     gate.open.set()
     engine = engine_of(gate)
     with pytest.raises(ImageError, match=r"Image 2 of 3: .* Nothing was classified"):
@@ -231,17 +230,3 @@ def test_a_bad_image_of_several_is_named(gate: Gate, bad: bytes) -> None:
     with pytest.raises(ImageError, match=r"^(These|The file)"):
         asyncio.run(engine.classify([bad]))
     assert engine._admitted == 0
-
-
-def test_uploads_share_a_limit_that_is_given_back() -> None:
-    memory = Memory(100)
-    with memory.request() as one, memory.request() as two:
-        one.take(60)
-        two.take(40)
-        with pytest.raises(RequestError) as refused:
-            two.take(1)
-        assert (refused.value.status, refused.value.headers) == (503, {"Retry-After": "1"})
-    assert memory.held == 0
-    with memory.request() as three:  # given back, so that there is room for as much again
-        three.take(100)
-    assert memory.held == 0

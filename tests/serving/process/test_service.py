@@ -108,9 +108,9 @@ def test_the_api_is_described(url: str) -> None:
     assert set(response) == set(schemas["Prediction"]["properties"])
     assert set(response) - {"input", "heat"} == set(schemas["Prediction"]["required"])
     batch = requests.post(url + "/predict_batch", files={"images": encoded(RGB)}, timeout=30).json()
-    assert set(batch["predictions"][0]) == set(
-        schemas["Predictions"]["properties"]["predictions"]["items"]["properties"]
-    )
+    each = schemas["Predictions"]["properties"]["predictions"]["items"]
+    assert each == {"$ref": "#/components/schemas/ImagePrediction"}
+    assert set(batch["predictions"][0]) == set(schemas["ImagePrediction"]["properties"])
     assert set(schemas["Model"]["required"]) <= set(requests.get(url + "/model", timeout=30).json())
     assert f"{CONFIDENT_FROM} or more" in schemas["Prediction"]["properties"]["confident"]["description"]
 

@@ -1,4 +1,4 @@
-"""What every request passes first, whichever route it is for: ours, BentoML's, or none."""
+"""Admission of requests: host, rate, origin and token are checked before any route, ours or BentoML's."""
 
 import hashlib
 import hmac
@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ..errors import RequestError, error_answer
+from ..errors import RequestError, error_response
 from ..settings import ROLES, Settings
 from .rate_limit import RateLimit
 
@@ -36,7 +36,11 @@ SAFE = ("GET", "HEAD", "OPTIONS")
 
 
 def role_for(path: str) -> str | None:
-    """Return the role that a path needs; None: it is for everybody. What is not listed is for admins."""
+    """Return the role that a path needs; None: it needs no token. A path that is not listed needs `admin`.
+
+    >>> role_for("/predict"), role_for("/anything"), role_for("/livez")
+    ('predict', 'admin', None)
+    """
     if path in PUBLIC or path.startswith("/page/"):
         return None
     if path in PREDICT:
@@ -45,20 +49,20 @@ def role_for(path: str) -> str | None:
 
 
 class Admission:
-    """Checks host, rate, origin and token, and adds the headers that every answer has.
+    """ASGI middleware that checks host, rate, origin and token, and adds the headers of every response.
 
-    An answer that has one of the headers keeps its own.
+    A response that already has one of the headers keeps its own.
     """
 
     def __init__(self, app: ASGIApp, *, settings: Settings, rate: RateLimit | None) -> None:
         """Wrap `app`."""
         self.app, self.settings, self.rate = app, settings, rate
-        # digests are of one length, so that comparing them tells nothing of a token's
+        # digests have one length, so the time of a comparison does not depend on a token's length
         self._tokens = [(_digest(token), role) for token, role in settings.tokens.items()]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on, or refuse it."""
-        if scope["type"] == "websocket":  # there are none
+        """Pass the request on to the app, or refuse it."""
+        if scope["type"] == "websocket":  # this service has none
             await receive()
             await send({"type": "websocket.close", "code": 1008, "reason": ""})
             return
@@ -80,8 +84,8 @@ class Admission:
         try:
             self._check(scope, headers)
         except RequestError as error:
-            answer = error_answer(error.status, error.code, error.message, error.headers)
-            await answer(scope, receive, sender)
+            response = error_response(error.status, error.code, error.message, error.headers)
+            await response(scope, receive, sender)
             return
         if scope["method"] == "OPTIONS" and headers.get("origin") in self.settings.origins:
             await sender({"type": "http.response.start", "status": 204, "headers": []})
@@ -109,7 +113,11 @@ class Admission:
             self._check_token(headers, needed)
 
     def _check_host(self, scope: Scope, headers: Headers) -> None:
-        """Refuse a foreign name on loopback: a site whose name was made to point here asks for itself."""
+        """Refuse an unknown host name on loopback.
+
+        An attacker can make the name of a site resolve to 127.0.0.1 (DNS rebinding); the browser then takes
+        that site's page for ours.
+        """
         server = scope.get("server") or ("", None)
         if not is_loopback(server[0]):
             return
@@ -118,20 +126,20 @@ class Admission:
             raise RequestError(
                 421,
                 "unknown_host",
-                f"This service listens on this machine alone and is not known as {name[:60]!a}. Where that "
-                "is right, name it in DARKROOM_HOSTS.",
+                f"This service listens on loopback only and is not known as {name[:60]!a}. If it should be, "
+                "add the name to DARKROOM_HOSTS.",
             )
 
     def _check_origin(self, scope: Scope, headers: Headers) -> None:
-        """Refuse what the page of another site sends in its visitor's name."""
+        """Refuse a request that the page of another site sends on behalf of its visitor (CSRF)."""
         origin = headers.get("origin")
         if scope["method"] in SAFE or origin is None or origin in self.settings.origins:
             return
-        if _place(origin) != headers.get("host", "").lower():
+        if _authority(origin) != headers.get("host", "").lower():
             raise RequestError(
                 403,
                 "foreign_origin",
-                f"A page of {origin[:60]!a} may not use this service. Where it is to, name it in "
+                f"A page of {origin[:60]!a} may not use this service. If it should, add it to "
                 "DARKROOM_ORIGINS.",
             )
 
@@ -139,14 +147,14 @@ class Admission:
         scheme, _, token = headers.get("authorization", "").partition(" ")
         given = _digest(token.strip()) if scheme.lower() == "bearer" else b""
         role = ""
-        for digest, its in self._tokens:  # all of them, always: time tells nothing
+        for digest, token_role in self._tokens:  # always all of them: the time reveals no match
             if hmac.compare_digest(digest, given):
-                role = its
+                role = token_role
         if not role:
             raise RequestError(
                 401,
                 "no_token",
-                "This needs a token that is known here: Authorization: Bearer <token>.",
+                "This route needs a valid token: Authorization: Bearer <token>.",
                 headers={"WWW-Authenticate": 'Bearer realm="darkroom"'},
             )
         if ROLES.index(role) < ROLES.index(needed):
@@ -173,8 +181,8 @@ def _digest(token: str) -> bytes:
     return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
 
 
-def _place(origin: str) -> str:
-    """Return host and port of an origin, lower case; empty for `null` and what is none."""
+def _authority(origin: str) -> str:
+    """Return host and port of an origin, in lower case; empty where it is `null` or malformed."""
     try:
         return urlsplit(origin).netloc.lower()
     except ValueError:
@@ -197,7 +205,11 @@ def _is_address(name: str) -> bool:
 
 
 def is_loopback(host: str | None) -> bool:
-    """Tell whether an address can be reached from its own machine alone."""
+    """Return whether an address can be reached from its own machine only.
+
+    >>> is_loopback("127.0.0.1"), is_loopback("0.0.0.0"), is_loopback("localhost")
+    (True, False, False)
+    """
     try:
         return ipaddress.ip_address(host or "").is_loopback
     except ValueError:

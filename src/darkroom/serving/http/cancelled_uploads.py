@@ -1,20 +1,20 @@
-"""What happens to an upload that nobody wants any more."""
+"""Discarding the rest of an upload whose request was already refused."""
 
 import asyncio
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-DRAIN_BYTES, DRAIN_SECONDS = 64_000_000, 5.0
-SMALL_BODY = 65_536  # of a refused request: read whole, so that the connection can go on
+DISCARD_BYTES, DISCARD_SECONDS = 64_000_000, 5.0  # of one upload at most
+SMALL_BODY = 65_536  # bytes; a refused body up to this size is read whole, so that the connection stays open
 
 
 class CancelledUploads:
-    """Lets a client that is refused in the middle of its upload read the answer.
+    """ASGI middleware that lets a client that is refused during its upload read the response.
 
-    A connection closed while the client still sends is reset, and the answer is lost. So an answer
-    that comes before the end of the body is sent at once, and what still arrives is thrown away for
-    a while before the connection closes. A small body is read to its end first, and the connection
-    stays.
+    A connection that is closed while the client still sends is reset, and the response is lost. So a
+    response that is ready before the end of the body is sent at once, and what still arrives is discarded
+    for a while before the connection closes. A small body is read to its end first, and the connection
+    stays open.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -36,26 +36,26 @@ class CancelledUploads:
             complete = complete or message["type"] == "http.disconnect" or not message.get("more_body", False)
             return message
 
-        async def drain() -> None:
-            left = DRAIN_BYTES
+        async def discard() -> None:
+            left = DISCARD_BYTES
             while not complete and left > 0:
                 left -= len((await receiver()).get("body", b""))
 
-        async def drain_for_a_while() -> None:
+        async def discard_for_a_while() -> None:
             try:
-                async with asyncio.timeout(DRAIN_SECONDS):
-                    await drain()
+                async with asyncio.timeout(DISCARD_SECONDS):
+                    await discard()
             except TimeoutError:
                 pass
 
         async def sender(message: Message) -> None:
             if message["type"] == "http.response.start" and not complete and small:
-                await drain_for_a_while()
+                await discard_for_a_while()
             if message["type"] == "http.response.start" and not complete:
                 message["headers"] = [*message["headers"], (b"connection", b"close")]
             if message["type"] == "http.response.body" and not complete and not message.get("more_body"):
                 await send({**message, "more_body": True})
-                await drain_for_a_while()
+                await discard_for_a_while()
                 message = {"type": "http.response.body", "body": b""}
             await send(message)
 

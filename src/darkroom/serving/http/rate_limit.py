@@ -1,4 +1,4 @@
-"""How often one client may ask, counted over all workers together."""
+"""The limit on one client's requests per minute, counted over all workers together."""
 
 import hashlib
 import ipaddress
@@ -17,19 +17,19 @@ _TIME = struct.Struct("d")
 class RateLimit:
     """The generic cell rate algorithm on a small table that all workers map into memory.
 
-    For each client one number is kept: when its requests so far would have been sent at the allowed
-    rate. A client that is further ahead than the burst is refused. The table never grows; two
-    clients that share a slot, which a secret key makes unpredictable, share a limit. Two workers that
-    write one slot at the same moment may let one request too many through.
+    For each client one number is kept: the time at which its requests so far would have ended at the
+    allowed rate. A client that is further ahead than the burst is refused. The table has a fixed size: two
+    clients whose hashes share a slot share a limit, and a secret key makes the slots unpredictable. Two
+    workers that write one slot at the same moment may let one request too many through.
     """
 
     def __init__(self, requests_per_minute: int, folder: Path | None, *, burst_seconds: float = 10) -> None:
         """Open the table.
 
         Args:
-            requests_per_minute: of one client, on average.
-            folder: where workers of one service share their table; None: this process has one alone.
-            burst_seconds: how many seconds' worth of requests may come at once.
+            requests_per_minute: allowed to one client, on average.
+            folder: where the workers of one service share their table; None: the table is this process's.
+            burst_seconds: a client may send the requests of so many seconds at once.
         """
         self.requests_per_minute = requests_per_minute
         self._interval = 60 / requests_per_minute
@@ -43,11 +43,18 @@ class RateLimit:
         self._key = bytes(self._table[:KEY_BYTES])
 
     def wait(self, client: str, *, now: float | None = None) -> float:
-        """Count a request of `client`; return 0 where it may pass, else the seconds until one may."""
+        """Count a request of `client`; return 0 where it may pass, otherwise the seconds until one may.
+
+        `client` is an address; `now` is in seconds, by default the clock's.
+
+        >>> limit = RateLimit(60, None, burst_seconds=1)
+        >>> limit.wait("192.0.2.1", now=100.0), limit.wait("192.0.2.1", now=100.25)
+        (0.0, 0.75)
+        """
         now = time.time() if now is None else now
         place = KEY_BYTES + self._slot(client) * _TIME.size
         (ahead,) = _TIME.unpack_from(self._table, place)
-        # a clock that was set back must not lock anybody out
+        # a clock that was set back must not lock out a client
         start = now if not now <= ahead <= now + 2 * self._ahead + self._interval else ahead
         if start - now > self._ahead - self._interval + 1e-9:
             return float(start - now - self._ahead + self._interval)
@@ -55,12 +62,16 @@ class RateLimit:
         return 0.0
 
     def _slot(self, client: str) -> int:
-        digest = hashlib.blake2b(_network(client).encode(), key=self._key, digest_size=8).digest()
+        digest = hashlib.blake2b(client_network(client).encode(), key=self._key, digest_size=8).digest()
         return int.from_bytes(digest, "big") % SLOTS
 
 
-def _network(client: str) -> str:
-    """Return what of an address belongs to one client: of IPv6, where a client has many, the /64."""
+def client_network(client: str) -> str:
+    """Return the part of an address that belongs to one client: of IPv6, where a client has many, the /64.
+
+    >>> client_network("192.0.2.1"), client_network("2001:db8::1")
+    ('192.0.2.1', '2001:db8::/64')
+    """
     try:
         address = ipaddress.ip_address(client)
     except ValueError:
@@ -71,7 +82,7 @@ def _network(client: str) -> str:
 
 
 def _shared_file(folder: Path) -> Path:
-    """Return the table's file in `folder`; the first worker makes it, whole, with a key of its own."""
+    """Return the table's file in `folder`; the first worker creates it atomically, with a new key."""
     path = folder / "rate-limit"
     if not path.exists():
         with tempfile.NamedTemporaryFile(dir=folder, prefix=".rate-", delete=False) as file:

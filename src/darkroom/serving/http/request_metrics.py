@@ -1,4 +1,4 @@
-"""Counting requests: how many, how long, how they ended, by route."""
+"""Metrics of requests by route: how many, how long they took and with which status they ended."""
 
 from time import perf_counter
 
@@ -9,11 +9,15 @@ from .admission import PROBES
 
 API = ("/predict", "/predict_batch", "/feedback", "/model", "/card", "/metrics")
 PAGES = ("/", "/docs", "/openapi.json", "/docs.json", "/favicon.ico")
-ROUTES = (*API, "page", "probe", "other")  # never a label for a path that somebody asks for
+ROUTES = (*API, "page", "probe", "other")  # labels are from this list only: unknown paths must not add any
 
 
 def route_of(path: str) -> str:
-    """Return the label for a path, one of `ROUTES`."""
+    """Return the label for a path, one of `ROUTES`.
+
+    >>> route_of("/predict"), route_of("/page/main.js"), route_of("/secret")
+    ('/predict', 'page', 'other')
+    """
     if path in API:
         return path
     if path in PAGES or path.startswith("/page/"):
@@ -22,14 +26,14 @@ def route_of(path: str) -> str:
 
 
 class RequestMetrics:
-    """Counts every request, refused ones too."""
+    """ASGI middleware that counts every request, refused ones too."""
 
     def __init__(self, app: ASGIApp) -> None:
         """Wrap `app`."""
         self.app = app
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on."""
+        """Pass the request on and measure it."""
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return

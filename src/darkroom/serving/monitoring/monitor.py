@@ -64,7 +64,7 @@ class Monitor:
         if not room:
             LOG_DROPPED.labels("busy").inc(len(done.pixels))
             return
-        prediction = done.answer._replace(heat=None)  # the largest part, which is not used here
+        prediction = done.prediction._replace(heat=None)  # the largest part, which is not used here
         self._queue.append(ServedRequest(time.time(), route, done.pixels, prediction, done.files))
         self._wake.set()
 

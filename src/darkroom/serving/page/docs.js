@@ -13,6 +13,7 @@ const code = (text) => element("pre", { textContent: text });
 // Return an example of a schema: each leaf is its type, or the first of its allowed values.
 function example(schema, schemas) {
   if (schema.$ref) return example(schemas[schema.$ref.split("/").pop()], schemas);
+  if (schema.anyOf) return schema.anyOf.map((each) => (each.type === "array" ? "array" : example(each, schemas))).join(" or ");
   if (schema.type === "array") return [example(schema.items, schemas)];
   if (schema.type === "object") return Object.fromEntries(Object.entries(schema.properties).map(([name, each]) => [name, example(each, schemas)]));
   return schema.enum ? schema.enum[0] : [schema.type].flat().join(" or ");

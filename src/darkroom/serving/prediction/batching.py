@@ -1,4 +1,4 @@
-"""Images of several requests, predicted together while the model is busy anyway."""
+"""Dynamic batching: images of several requests that arrive while the model is busy are predicted together."""
 
 import asyncio
 from collections import deque
@@ -13,8 +13,8 @@ from ..metrics import BATCH_IMAGES, MODEL_SECONDS
 from .model import Classifier
 from .runtime import BATCHES, Prediction
 
-FIRST_GUESS = 0.005  # seconds an image, until some were measured
-MEMORY = 0.1  # weight of the newest measurement
+INITIAL_SECONDS = 0.005  # per image, until some were measured
+SMOOTHING = 0.1  # weight of the newest measurement in a moving average
 
 
 @dataclass
@@ -24,32 +24,32 @@ class _Waiting:
 
 
 class Batcher:
-    """One thread that predicts, and those who wait for it.
+    """One thread that predicts, and the queue of requests that wait for it.
 
-    A request that finds the thread idle is predicted at once, alone: batching costs it nothing. What
-    arrives while the thread works is predicted together next. Lives on one event loop.
+    A request that finds the thread idle is predicted at once, alone: batching adds no delay. Requests that
+    arrive while the thread works are predicted together next. All calls come from one event loop.
 
     Attributes:
-        seconds_per_image: that the model took lately.
+        seconds_per_image: that the model takes, as a moving average.
     """
 
     def __init__(self, classifier: Classifier) -> None:
-        """Start the thread, with nothing waiting."""
+        """Start the thread with an empty queue."""
         self.classifier = classifier
-        self.seconds_per_image = FIRST_GUESS
+        self.seconds_per_image = INITIAL_SECONDS
         self._waiting: deque[_Waiting] = deque()
         self._running = False
         self._thread = ThreadPoolExecutor(1, "predict")
 
     async def explain(self, images: NDArray[np.uint8]) -> Prediction:
-        """Return what the model says of uint8 `[N,H,W,C]` images."""
+        """Return the model's prediction for uint8 `[N,H,W,C]` images."""
         done: asyncio.Future[Prediction] = asyncio.get_running_loop().create_future()
         self._waiting.append(_Waiting(images, done))
         self._start()
         return await done
 
     def _start(self) -> None:
-        # who went away needs no answer
+        # requests whose client disconnected are not predicted
         while self._waiting and self._waiting[0].done.done():
             self._waiting.popleft()
         if self._running or not self._waiting:
@@ -60,7 +60,7 @@ class Batcher:
         work.add_done_callback(lambda work: self._finished(batch, work))
 
     def _next(self) -> list[_Waiting]:
-        """Take from the front as many as make up one batch of a size that runs as it is."""
+        """Take as many requests from the front as fill one batch of a size in `BATCHES`."""
         total = sum(len(item.images) for item in self._waiting)
         target = next(size for size in BATCHES if size <= total)
         batch = [self._waiting.popleft()]
@@ -75,18 +75,18 @@ class Batcher:
     def _predict(self, batch: list[_Waiting]) -> tuple[Prediction, float]:
         start = perf_counter()
         images = batch[0].images if len(batch) == 1 else np.concatenate([b.images for b in batch])
-        answer = self.classifier.explain(images)
-        took = perf_counter() - start
+        prediction = self.classifier.explain(images)
+        seconds = perf_counter() - start
         BATCH_IMAGES.observe(len(images))
-        MODEL_SECONDS.observe(took)
-        return answer, took / len(images)
+        MODEL_SECONDS.observe(seconds)
+        return prediction, seconds / len(images)
 
     def _finished(self, batch: list[_Waiting], work: "asyncio.Future[tuple[Prediction, float]]") -> None:
         self._running = False
         error = work.exception()
         if error is None:
-            answer, seconds = work.result()
-            self.seconds_per_image += MEMORY * (seconds - self.seconds_per_image)
+            prediction, seconds = work.result()
+            self.seconds_per_image += SMOOTHING * (seconds - self.seconds_per_image)
         start = 0
         for item in batch:
             stop = start + len(item.images)
@@ -94,6 +94,6 @@ class Batcher:
                 if error is not None:
                     item.done.set_exception(error)
                 else:
-                    item.done.set_result(answer.part(start, stop))
+                    item.done.set_result(prediction.part(start, stop))
             start = stop
         self._start()

@@ -15,21 +15,21 @@ from ...images.decoding import load
 from ...images.formats import ImageError, open_image
 from ...images.resizing import to_model_input
 from ..errors import too_busy
-from ..http.uploads import Memory
+from ..memory import UploadMemory
 from ..metrics import DECODE_SECONDS, WAITING
-from .batching import MEMORY, Batcher
+from .batching import SMOOTHING, Batcher
 from .model import Classifier
 from .runtime import Prediction
 
-LARGE_PIXELS = 2_000_000  # images of a request together; from here on decoding takes a while
-MAX_LARGE = 4  # requests with large images at once; each takes some hundred megabytes while it is decoded
+LARGE_PIXELS = 2_000_000  # of a request's images together; above it they are decoded in the second thread
+MAX_LARGE = 4  # requests with large images at once; decoding each takes some hundred megabytes
 
 G = TypeVar("G")
 R = TypeVar("R")
 
 
 class File(NamedTuple):
-    """What is known of an upload without a look at its pixels; sizes in pixels and bytes."""
+    """An uploaded file as its header describes it; sizes in pixels and bytes."""
 
     format: str
     width: int
@@ -42,46 +42,46 @@ class Classified(NamedTuple):
 
     Attributes:
         pixels: as the model sees them, uint8 `[N,H,W,C]`.
-        answer: of the model.
-        seconds: that it took, waiting included.
-        files: of the uploads.
+        prediction: the model's, for all of them.
+        seconds: from the received bytes to the prediction, including the time in the queue.
+        files: the uploaded files.
     """
 
     pixels: NDArray[np.uint8]
-    answer: Prediction
+    prediction: Prediction
     seconds: float
     files: list[File]
 
 
 class Engine:
-    """The model with all that waits for it. Lives on one event loop.
+    """The model with the queue of requests that wait for it. All calls come from one event loop.
 
-    Small images are decoded in one thread, large ones in another, so that nobody waits behind a
-    photograph; the model has a third.
+    Small images are decoded in one thread and large ones in another, so that no request waits behind a
+    large photograph; the model has a third thread.
 
     Attributes:
         classifier: the model.
-        memory: of the uploads.
+        memory: what the uploads of this process hold.
     """
 
     def __init__(self, classifier: Classifier, *, queue_seconds: float) -> None:
         """Start the threads.
 
         Args:
-            classifier: what predicts.
-            queue_seconds: how long a request may be expected to wait for those before it; else it is refused.
+            classifier: the model.
+            queue_seconds: a request whose expected time in the queue is longer is refused.
         """
-        self.classifier, self.memory = classifier, Memory()
+        self.classifier, self.memory = classifier, UploadMemory()
         self._batcher = Batcher(classifier)
         self._queue_seconds = queue_seconds
         self._admitted = self._large = 0
-        self._decoding = 0.0  # seconds a small image, lately
+        self._decoding = 0.0  # seconds for a small image, as a moving average
         self._decoder, self._large_decoder = (
             ThreadPoolExecutor(1, name) for name in ("decode", "decode-large")
         )
 
     def check(self) -> None:
-        """Refuse one request more where it would have to wait too long for those before it.
+        """Refuse a request that would wait too long for those before it.
 
         Raises:
             RequestError: 503 with Retry-After.
@@ -89,29 +89,29 @@ class Engine:
         seconds = self._admitted * (self._batcher.seconds_per_image + self._decoding)
         if seconds > self._queue_seconds:
             raise too_busy(
-                f"{self._admitted} images wait already, which takes about {seconds:.1f} seconds. "
+                f"{self._admitted} images are waiting already, which takes about {seconds:.1f} seconds. "
                 "Try again in a second."
             )
 
     async def classify(self, images: Sequence[bytes]) -> tuple[NDArray[np.uint8], NDArray[np.float32], float]:
-        """Classify the images of one request; return pixels, probabilities and seconds of `explain`."""
+        """Classify the images of one request; return the pixels, probabilities and seconds of `explain`."""
         done = await self.explain(images)
-        return done.pixels, done.answer.probabilities, done.seconds
+        return done.pixels, done.prediction.probabilities, done.seconds
 
     async def explain(self, images: Sequence[bytes]) -> Classified:
-        """Classify the images of one request, with all that the model says of them.
+        """Classify the images of one request; return all outputs of the model.
 
         Raises:
-            ImageError: one cannot be used; of several, the message says which.
-            RequestError: there is no time for them.
+            ImageError: an image cannot be used; of several, the message names it.
+            RequestError: 503, the queue is too long.
         """
         self.check()
         start = time.perf_counter()
         with self._admission(len(images)):
             pixels, files = await self._decode(images)
             DECODE_SECONDS.observe(time.perf_counter() - start)
-            answer = await self._batcher.explain(pixels)
-        return Classified(pixels, answer, time.perf_counter() - start, files)
+            prediction = await self._batcher.explain(pixels)
+        return Classified(pixels, prediction, time.perf_counter() - start, files)
 
     @contextmanager
     def _admission(self, images: int) -> Iterator[None]:
@@ -128,8 +128,8 @@ class Engine:
         files: list[File] = []
         pixels = np.empty((len(images), *self.classifier.shape), np.uint8)
 
-        def small() -> list[Image.Image] | None:
-            """Decode all, unless they are large; then return them opened."""
+        def decode_small() -> list[Image.Image] | None:
+            """Decode all images, or return them opened but not decoded where they are large."""
             start = time.perf_counter()
             opened = [_named(number, len(images), open_image, data) for number, data in enumerate(images)]
             files.extend(
@@ -139,11 +139,11 @@ class Engine:
             if sum(image.width * image.height for image in opened) > LARGE_PIXELS:
                 return opened
             self._fill(pixels, opened)
-            took = (time.perf_counter() - start) / len(images)
-            self._decoding += MEMORY * (took - self._decoding)
+            seconds = (time.perf_counter() - start) / len(images)
+            self._decoding += SMOOTHING * (seconds - self._decoding)
             return None
 
-        opened = await loop.run_in_executor(self._decoder, small)
+        opened = await loop.run_in_executor(self._decoder, decode_small)
         if opened is None:
             return pixels, files
         if self._large >= MAX_LARGE:
@@ -159,15 +159,15 @@ class Engine:
         height, width, channels = self.classifier.shape
         count = len(opened)
         for number in range(count):
-            # taken out of the list, so that the pixels of one are freed before the next is decoded
-            plain = _named(number, count, load, opened.pop(0))
-            pixels[number] = to_model_input(plain, height=height, width=width, channels=channels)
+            # removed from the list, so that the pixels of one are freed before the next is decoded
+            image = _named(number, count, load, opened.pop(0))
+            pixels[number] = to_model_input(image, height=height, width=width, channels=channels)
 
 
-def _named(number: int, count: int, work: Callable[[G], R], given: G) -> R:
-    """Return `work(given)`; where it fails and there are several images, say which it was."""
+def _named(number: int, count: int, function: Callable[[G], R], argument: G) -> R:
+    """Return `function(argument)`; where it fails on one of several images, name the image in the error."""
     try:
-        return work(given)
+        return function(argument)
     except ImageError as error:
         if count == 1:
             raise

@@ -1,4 +1,4 @@
-"""The exported graph with its description."""
+"""The model that is served: the exported graph and its description."""
 
 import hashlib
 import json
@@ -12,28 +12,31 @@ from .runtime import BATCHES, Graph, Prediction
 
 
 class Classifier:
-    """An exported graph with its description, checked against each other and warmed up.
+    """An exported graph and its description, checked against each other and warmed up.
 
     Attributes:
-        about: what `model.json` says.
+        about: the content of `model.json`.
+        name, version: of the registered model.
         classes: names, in the order of the probabilities.
         height, width, channels: of the images it takes.
-        precision: of the arithmetic: `bf16` where model.json allows it and the machine has it, else `fp32`.
+        precision: of the arithmetic: `bf16` where model.json allows it and the machine has it, otherwise
+            `fp32`.
         explains: whether it has heat maps.
-        confident_from: the confidence from which an answer counts as confident; None where none was fitted.
+        confident_from: the probability from which a prediction counts as confident; None where none was
+            fitted.
         card: the page with the model card; None where the model has none.
     """
 
     def __init__(self, folder: Path, *, threads: int = 0) -> None:
-        """Load `folder`'s model.onnx and model.json; card.html beside them is optional.
+        """Load model.onnx and model.json from `folder`; card.html beside them is optional.
 
         Args:
-            folder: where the files lie.
-            threads: of the CPU for one prediction; 0 takes every core.
+            folder: where the files are.
+            threads: of the CPU for one prediction; 0: all cores.
 
         Raises:
             FileNotFoundError: one of the two files is missing.
-            ValueError: the files do not belong together, or say what cannot be.
+            ValueError: the files do not belong together, or model.json has an invalid value.
         """
         graph, description = folder / "model.onnx", folder / "model.json"
         for path in (graph, description):
@@ -56,29 +59,13 @@ class Classifier:
         self.height, self.width, self.channels = (
             int(self.about[key]) for key in ("height", "width", "channels")
         )
-        self.confident_from = _share(self.about.get("confident_from"), description)
+        self.confident_from = _probability(self.about.get("confident_from"), description)
         card = folder / "card.html"
         self.card: Path | None = card if card.is_file() else None
         self._graph = Graph(content, precision=_precision(self.about, description), threads=threads)
         self.precision, self.explains = self._graph.precision, self._graph.explains
         self._check_input(graph)
-        # The first run of each size prepares it; better now than in somebody's request. It also shows
-        # the true shape.
-        for size in BATCHES:
-            answer, heat, embedding = self.explain(np.zeros((size, *self.shape), np.uint8))
-            if answer.shape != (size, len(self.classes)):
-                raise ValueError(
-                    f"{graph} answers {size} images with the shape {answer.shape}, but {description.name} "
-                    f"names {len(self.classes)} classes"
-                )
-            if heat is not None and (heat.ndim != 4 or heat.shape[:2] != answer.shape):
-                raise ValueError(
-                    f"{graph} draws heat maps of the shape {heat.shape}; needed: one an image and class"
-                )
-            if embedding is not None and (embedding.ndim != 2 or len(embedding) != size):
-                raise ValueError(
-                    f"{graph} gives embeddings of the shape {embedding.shape}; needed: one row an image"
-                )
+        self._warm_up(graph)
 
     @property
     def shape(self) -> tuple[int, int, int]:
@@ -86,7 +73,7 @@ class Classifier:
         return self.height, self.width, self.channels
 
     def is_confident(self, probability: float) -> bool | None:
-        """Say whether a prediction of this probability is confident; None without `confident_from`."""
+        """Return whether a prediction of this probability is confident; None without `confident_from`."""
         return None if self.confident_from is None else probability >= self.confident_from
 
     def _check_input(self, graph: Path) -> None:
@@ -99,12 +86,37 @@ class Classifier:
         if shape[0] is not None:
             raise ValueError(f"{graph} has a fixed batch of {shape[0]}: export it with any batch size")
 
+    def _warm_up(self, graph: Path) -> None:
+        """Run each batch size once and check the shapes of the outputs.
+
+        The first run of a batch size compiles it, which must not happen in a request.
+        """
+        for size in BATCHES:
+            probabilities, heat, embedding = self.explain(np.zeros((size, *self.shape), np.uint8))
+            if probabilities.shape != (size, len(self.classes)):
+                raise ValueError(
+                    f"{graph} predicts {size} images with the shape {probabilities.shape}, but model.json "
+                    f"names {len(self.classes)} classes"
+                )
+            if heat is not None and (heat.ndim != 4 or heat.shape[:2] != probabilities.shape):
+                raise ValueError(
+                    f"{graph} returns heat maps of the shape {heat.shape}; needed: one per image and class"
+                )
+            if embedding is not None and (embedding.ndim != 2 or len(embedding) != size):
+                raise ValueError(
+                    f"{graph} returns embeddings of the shape {embedding.shape}; needed: one row per image"
+                )
+
     def predict(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities, float32 `[N, classes]`, of uint8 `[N,H,W,C]` images."""
         return self.explain(images).probabilities
 
     def explain(self, images: NDArray[np.uint8]) -> Prediction:
-        """Return what `predict` does, and what else the graph says, of the same run."""
+        """Return all outputs of the graph for uint8 `[N,H,W,C]` images, from one run.
+
+        Raises:
+            ValueError: the images have another type or shape.
+        """
         if images.dtype != np.uint8 or images.ndim != 4 or images.shape[1:] != self.shape:
             raise ValueError(
                 f"images are {images.dtype} {images.shape}; needed: uint8 [N, "
@@ -114,24 +126,23 @@ class Classifier:
 
 
 def _precision(about: dict[str, Any], description: Path) -> str:
-    """Return the lowest precision that model.json allows; fp32 where it says nothing."""
+    """Return the lowest precision that model.json allows; fp32 where it names none."""
     precision = about.get("precision", "fp32")
     if precision not in ("bf16", "fp32"):
         raise ValueError(
-            f"{description} says precision {precision!r}; needed: bf16 or fp32; "
-            "run `dvc repro register` again"
+            f"{description} has precision {precision!r}; needed: bf16 or fp32; run `dvc repro register` again"
         )
     return str(precision)
 
 
-def _share(value: Any, description: Path) -> float | None:
-    """Return `confident_from` as model.json has it, checked."""
+def _probability(value: Any, description: Path) -> float | None:
+    """Return the value of `confident_from` in model.json, checked."""
     if value is None:
         return None
     # bool is a kind of int, and Python's JSON knows NaN
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ValueError(
-            f"{description} says confident_from {value!r}; needed: a number from 0 to 1, or null where none "
+            f"{description} has confident_from {value!r}; needed: a number from 0 to 1, or null where none "
             "was fitted; run `dvc repro register` again"
         )
     return float(value)

@@ -1,6 +1,6 @@
-"""The exported graph on OpenVINO: in fp32, or in bf16 where the machine computes in it.
+"""The runtime of the exported graph: OpenVINO, in fp32, or in bf16 where the CPU has instructions for it.
 
-Of the runtimes measured here it was the fastest: docs/serving.md has the figures.
+It was the fastest of the runtimes measured; docs/serving.md has the figures.
 """
 
 import sys
@@ -11,24 +11,24 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-# Importing OpenVINO imports its tools, which send word of it to its makers over the network if they
-# find this package. Nothing here calls those tools.
+# Importing OpenVINO imports its tools, which send telemetry over the network if they find this package.
+# Nothing here calls those tools.
 sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402  after the line above
 
-# A shape seen for the first time costs milliseconds, so there are few. Larger ones gained nothing.
+# The first run of a new shape costs milliseconds, so there are few sizes. Larger ones gained nothing.
 BATCHES = (16, 8, 4, 2, 1)
-MORE = ("heat", "embedding")  # outputs that a graph may have beyond the first
+OPTIONAL_OUTPUTS = ("heat", "embedding")  # outputs that a graph may have beyond the first
 
 
 class Prediction(NamedTuple):
-    """What a graph says of N images, float32; None where it has no such output.
+    """The outputs of a graph for N images, float32; None where the graph has no such output.
 
     Attributes:
-        probabilities: `[N, classes]`.
-        heat: heat maps, `[N, classes, rows, columns]`.
-        embedding: what the last layer is given, `[N, features]`.
+        probabilities: `[N, classes]`, from 0 to 1.
+        heat: heat maps in logits, `[N, classes, rows, columns]`.
+        embedding: the input of the last layer, `[N, features]`.
     """
 
     probabilities: NDArray[np.float32]
@@ -36,28 +36,32 @@ class Prediction(NamedTuple):
     embedding: NDArray[np.float32] | None = None
 
     def part(self, start: int, stop: int) -> "Prediction":
-        """Return the answer for some of the images."""
+        """Return the prediction for the images from `start` up to `stop`.
+
+        >>> Prediction(np.array([[0.9, 0.1], [0.2, 0.8]], np.float32)).part(1, 2).probabilities.tolist()
+        [[0.20000000298023224, 0.800000011920929]]
+        """
         return Prediction(*(None if array is None else array[start:stop] for array in self))  # type: ignore[arg-type]
 
     @staticmethod
-    def joined(answers: Sequence["Prediction"]) -> "Prediction":
-        """Return several answers of one graph as one."""
-        columns = zip(*answers, strict=True)
+    def joined(predictions: Sequence["Prediction"]) -> "Prediction":
+        """Return several predictions of one graph as one, in their order."""
+        columns = zip(*predictions, strict=True)
         return Prediction(*(None if arrays[0] is None else np.concatenate(arrays) for arrays in columns))  # type: ignore[arg-type]
 
 
 def computes_in_bf16() -> bool:
-    """Tell whether this machine's CPU has instructions for bf16."""
+    """Return whether this machine's CPU has instructions for bf16."""
     return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class Graph:
-    """An ONNX graph from images to probabilities, and perhaps more, compiled for this machine's CPU.
+    """An ONNX graph from images to probabilities, perhaps with more outputs, compiled for this CPU.
 
     Attributes:
         precision: of its arithmetic, `bf16` or `fp32`.
         explains: whether it has an output `heat`.
-        input: name, type and shape of what it takes; None in a shape is any size.
+        input: name, type and shape of its input; None in a shape is any size.
     """
 
     def __init__(self, content: bytes, *, precision: str = "fp32", threads: int = 0) -> None:
@@ -65,12 +69,12 @@ class Graph:
 
         Args:
             content: of the ONNX file.
-            precision: `bf16` is taken only where the machine computes in it; elsewhere it is fp32.
-            threads: of the CPU for one run; 0 takes every core.
+            precision: `fp32`, or `bf16`, which applies only where the CPU has instructions for it.
+            threads: of the CPU for one run; 0: all cores.
 
         Raises:
-            ValueError: it has more inputs or outputs.
-            RuntimeError: it is no graph that OpenVINO can read.
+            ValueError: the graph has other inputs or outputs.
+            RuntimeError: OpenVINO cannot read the graph.
         """
         core = openvino.Core()
         native = precision == "bf16" and computes_in_bf16()
@@ -80,20 +84,20 @@ class Graph:
             "INFERENCE_NUM_THREADS": threads,
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
-            "ENABLE_CPU_PINNING": False,  # several processes would all choose the same cores
+            "ENABLE_CPU_PINNING": False,  # several processes would all pin themselves to the same cores
         }
         compiled = core.compile_model(core.read_model(content, b""), "CPU", settings)
         self._places = {
             name: place
             for place, output in enumerate(compiled.outputs)
-            for name in MORE
+            for name in OPTIONAL_OUTPUTS
             if place and name in output.names
         }
         self.explains = "heat" in self._places
         if len(compiled.inputs) != 1 or len(compiled.outputs) != 1 + len(self._places):
             raise ValueError(
                 f"the graph has {len(compiled.inputs)} inputs and {len(compiled.outputs)} outputs; needed: "
-                f"one of each, or more outputs after the first, named {' or '.join(MORE)}"
+                f"one of each, and further outputs only if they are named {' or '.join(OPTIONAL_OUTPUTS)}"
             )
         (node,) = compiled.inputs
         shape = tuple(None if size.is_dynamic else size.get_length() for size in node.partial_shape)
@@ -108,24 +112,24 @@ class Graph:
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
         """Return the probabilities, float32 `[N, classes]`, of uint8 `[N,H,W,C]` images.
 
-        One run at a time: threads wait for each other.
+        Only one thread runs the graph at a time; others wait.
         """
         return self.explain(images).probabilities
 
     def explain(self, images: NDArray[np.uint8]) -> Prediction:
-        """Return all that the graph says of the images, of one run."""
+        """Return all outputs of the graph for uint8 `[N,H,W,C]` images, each batch from one run."""
         parts = []
         places = {"probabilities": 0, **self._places}
         with self._lock:
             for part in _parts(images):
-                answer = self._request.infer([part], share_inputs=True)  # no copy
-                arrays = {name: np.array(answer[place], dtype=np.float32) for name, place in places.items()}
+                outputs = self._request.infer([part], share_inputs=True)  # no copy
+                arrays = {name: np.array(outputs[place], dtype=np.float32) for name, place in places.items()}
                 parts.append(Prediction(**arrays))
         return Prediction.joined(parts)
 
 
 def _parts(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
-    """Cut images into batches of the sizes in `BATCHES`, the largest first."""
+    """Split images into batches of the sizes in `BATCHES`, the largest first."""
     start = 0
     while start < len(images):
         size = next(size for size in BATCHES if size <= len(images) - start)

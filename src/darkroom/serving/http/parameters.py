@@ -1,0 +1,63 @@
+"""Parsing of the values that requests give beside their images: `k`, `explain` and `class`."""
+
+from collections.abc import Sequence
+
+from ..errors import RequestError
+
+DEFAULT_K = 3
+
+
+def parse_k(text: str | None, classes: int) -> int:
+    """Return how many classes a prediction lists: `text`, or `DEFAULT_K` where it is None.
+
+    Raises:
+        RequestError: 400, not a whole number from 1 to `classes`.
+
+    >>> parse_k("5", 10), parse_k(None, 10), parse_k(None, 2)
+    (5, 3, 2)
+    """
+    if text is None:
+        return min(DEFAULT_K, classes)
+    if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= classes:
+        return int(text)
+    raise RequestError(
+        400,
+        "bad_k",
+        f"k is {text[:20]!a}; give the number of classes to list, a whole number from 1 to {classes}.",
+    )
+
+
+def parse_explain(text: str) -> bool:
+    """Return whether a prediction is explained.
+
+    Raises:
+        RequestError: 400, neither `true` nor `false`.
+
+    >>> parse_explain("true")
+    True
+    """
+    if text not in ("true", "false"):
+        raise RequestError(400, "bad_explain", f"explain is {text[:20]!a}; give true or false.")
+    return text == "true"
+
+
+def parse_class(text: str | None, classes: Sequence[str]) -> str | None:
+    """Return the class that feedback names; None where its text is empty, which means none of `classes`.
+
+    Raises:
+        RequestError: 400, missing or not one of `classes`.
+
+    >>> parse_class("cat", ["cat", "dog"])
+    'cat'
+    >>> parse_class("", ["cat", "dog"]) is None
+    True
+    """
+    if text is not None and (text == "" or text in classes):
+        return text or None
+    found = "is missing" if text is None else f"is {text[:60]!a}"
+    raise RequestError(
+        400,
+        "bad_class",
+        f"The field 'class' {found}; send one of the model's classes, or an empty text for none of them: "
+        f"{', '.join(classes[:20])}{' …' if len(classes) > 20 else ''}.",
+    )
