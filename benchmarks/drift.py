@@ -22,7 +22,7 @@ from tqdm import tqdm
 
 from darkroom.data.splits import open_split
 from darkroom.evaluation.corruptions import CORRUPTIONS, corrupt
-from darkroom.evaluation.metrics import wilson_interval
+from darkroom.evaluation.intervals import wilson_interval
 from darkroom.files import atomic_write, read_json, write_json
 from darkroom.reporting.figures.style import BLUE, INK, ORANGE, STYLE, WIDTH
 from darkroom.serving.monitoring.drift import EVERY, WINDOW, Reference, read_reference

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from darkroom.evaluation.metrics import classification_metrics, per_class_table
+from darkroom.evaluation.headline import classification_metrics
+from darkroom.evaluation.per_class import per_class_table
 from darkroom.reporting.card_page import card_page
 from darkroom.reporting.model_card import CardInputs, model_card
 from tests.helpers.serving import encoded, random_image

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from darkroom.evaluation.metrics import wilson_interval
+from darkroom.evaluation.intervals import wilson_interval
 from darkroom.files import write_json, write_text
 from darkroom.reporting.change_report import difference_interval, pr_report
 

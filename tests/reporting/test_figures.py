@@ -17,7 +17,8 @@ from matplotlib.transforms import Bbox
 from numpy.typing import NDArray
 from PIL import Image
 
-from darkroom.evaluation.metrics import per_class_table, wilson_interval
+from darkroom.evaluation.intervals import wilson_interval
+from darkroom.evaluation.per_class import per_class_table
 from darkroom.reporting.figures.confusion import confusion_figure
 from darkroom.reporting.figures.corruptions import corruptions_figure
 from darkroom.reporting.figures.coverage import coverage_figure

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from darkroom.evaluation.metrics import classification_metrics, per_class_table
+from darkroom.evaluation.headline import classification_metrics
+from darkroom.evaluation.per_class import per_class_table
 from darkroom.reporting.model_card import CardInputs, model_card
 
 CLASSES = ["cat", "a|b_c", "<ship>"]

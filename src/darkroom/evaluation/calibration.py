@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax, softmax
 
-from darkroom.evaluation.metrics import bootstrap_interval, wilson_interval
+from darkroom.evaluation.intervals import bootstrap_interval, wilson_interval
 
 BINS = 15  # of confidence, as wide as each other: the published figures' number
 CURVE_POINTS = 200

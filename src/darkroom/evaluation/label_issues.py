@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom.evaluation.metrics import checked_probabilities
+from darkroom.evaluation.probabilities import checked_probabilities
 
 
 def label_issues(

@@ -11,7 +11,7 @@ from tqdm import tqdm
 
 from darkroom.data.splits import Split
 from darkroom.evaluation.corruptions import CORRUPTIONS, STRENGTHS, corrupt
-from darkroom.evaluation.metrics import bootstrap_interval, wilson_interval
+from darkroom.evaluation.intervals import bootstrap_interval, wilson_interval
 
 BRIGHTNESS_PARTS = 5
 CONFIDENCE_EDGES = (0.0, 0.5, 0.7, 0.9, 0.99, 1.0)

@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from darkroom.evaluation.metrics import wilson_interval
+from darkroom.evaluation.intervals import wilson_interval
 from darkroom.files import read_json
 
 MOST_CLASSES = 20  # of a confusion matrix that is shown

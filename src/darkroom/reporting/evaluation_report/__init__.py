@@ -18,14 +18,11 @@ from darkroom.evaluation.calibration import (
     coverage_curve,
     reliability_table,
 )
+from darkroom.evaluation.confusion import confusion_matrix, confusion_table
+from darkroom.evaluation.headline import classification_metrics
 from darkroom.evaluation.label_issues import label_issues
-from darkroom.evaluation.metrics import (
-    classification_metrics,
-    confusion_matrix,
-    confusion_table,
-    per_class_table,
-    worst_misclassified,
-)
+from darkroom.evaluation.misclassified import worst_misclassified
+from darkroom.evaluation.per_class import per_class_table
 from darkroom.evaluation.slices import corruptions_table, share, slices_table
 from darkroom.files import write_table
 from darkroom.reporting.figures.confusion import confusion_figure
