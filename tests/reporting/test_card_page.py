@@ -12,7 +12,8 @@ import pytest
 from darkroom.evaluation.headline import classification_metrics
 from darkroom.evaluation.per_class import per_class_table
 from darkroom.reporting.card_page import card_page
-from darkroom.reporting.model_card import CardInputs, model_card
+from darkroom.reporting.model_card.card import model_card
+from darkroom.reporting.model_card.inputs import CardInputs
 from tests.helpers.serving import encoded, random_image
 
 IMAGE = encoded(random_image())

@@ -17,20 +17,23 @@ BRIGHTNESS_PARTS = 5
 CONFIDENCE_EDGES = (0.0, 0.5, 0.7, 0.9, 0.99, 1.0)
 
 
-def share(right: NDArray[np.bool_]) -> dict[str, Any]:
+def share(correct: NDArray[np.bool_]) -> dict[str, Any]:
     """Return `images`, `accuracy`, `accuracy_low` and `accuracy_high` (95 % Wilson interval) of bool [N].
 
-    No images have no accuracy: NaN.
+    The accuracy of no images is NaN.
+
+    >>> share(np.array([True, False]))["accuracy"]
+    0.5
     """
-    low, high = wilson_interval(int(right.sum()), len(right))
-    accuracy = float(right.mean()) if len(right) else float("nan")
-    return {"images": len(right), "accuracy": accuracy, "accuracy_low": low, "accuracy_high": high}
+    low, high = wilson_interval(int(correct.sum()), len(correct))
+    accuracy = float(correct.mean()) if len(correct) else float("nan")
+    return {"images": len(correct), "accuracy": accuracy, "accuracy_low": low, "accuracy_high": high}
 
 
 def slices_table(
-    split: Split, *, confidence: NDArray[np.float32], right: NDArray[np.bool_], classes: Sequence[str]
+    split: Split, *, confidence: NDArray[np.float32], correct: NDArray[np.bool_], classes: Sequence[str]
 ) -> pd.DataFrame:
-    """Return a row a part of `split`: `slice` (what it is cut by), `group`, and what `share` says of it.
+    """Return a row a part of `split`: `slice` (what it is cut by), `group`, and the columns of `share`.
 
     Brightness is an image's mean pixel value, cut into five parts with as many images each;
     confidence, the probability of the predicted class, is cut at 0.5, 0.7, 0.9 and 0.99. Both arrays are [N].
@@ -46,7 +49,7 @@ def slices_table(
     for number, (low, high) in enumerate(pairwise(CONFIDENCE_EDGES)):
         groups.append(("confidence", f"{low:g} to {high:g}", part == number))
     return pd.DataFrame(
-        [{"slice": kind, "group": name, **share(right[inside])} for kind, name, inside in groups]
+        [{"slice": kind, "group": name, **share(correct[inside])} for kind, name, inside in groups]
     )
 
 
@@ -56,25 +59,25 @@ def corruptions_table(
     """Predict `split` under every corruption at every strength.
 
     Args:
-        predict: gives the probabilities [N,K] of a split.
+        predict: returns the probabilities [N,K] of a split.
         split: the images as they are, N of at least 1.
         seed: of the corruptions that draw.
         resamples: of the images, for the interval of the mean.
 
     Returns:
-        A row a corruption and strength: `corruption`, `strength` and what `share` says; and the mean
+        A row a corruption and strength: `corruption`, `strength` and the columns of `share`; and the mean
         corruption accuracy as `accuracy` with `accuracy_low` and `accuracy_high` (95 %, over the
         images), `images`, and each corruption's mean over the strengths by its name.
     """
-    rows, rights = [], []
+    rows, all_correct = [], []
     cases = [(name, strength) for name in CORRUPTIONS for strength in STRENGTHS]
     for name, strength in tqdm(cases, desc="corruptions", disable=None):
         harder = Split(corrupt(split.images, name, strength, seed=seed), split.labels)
-        right = predict(harder).argmax(axis=1) == split.labels
-        rows.append({"corruption": name, "strength": strength, **share(right)})
-        rights.append(right)
+        correct = predict(harder).argmax(axis=1) == split.labels
+        rows.append({"corruption": name, "strength": strength, **share(correct)})
+        all_correct.append(correct)
     table = pd.DataFrame(rows)
-    by_image = np.mean(rights, axis=0)
+    by_image = np.mean(all_correct, axis=0)
     low, high = bootstrap_interval(lambda drawn: by_image[drawn].mean(), len(split), resamples)
     means = table.groupby("corruption", sort=False)["accuracy"].mean()
     return table, {
@@ -86,7 +89,7 @@ def corruptions_table(
     }
 
 
-def draw(split: Split, count: int, *, seed: int) -> Split:
+def sample_images(split: Split, count: int, *, seed: int) -> Split:
     """Return `count` images of `split`, drawn without replacement, in their order, or all it has."""
     chosen = np.random.default_rng(seed).permutation(len(split))[:count]
     chosen.sort()
