@@ -85,7 +85,7 @@ def main() -> None:
         write_json(TUNED, {})
         write_json(REPORTS / "tune.json", {"trials": 0})
         with atomic_write(REPORTS / "trials.csv") as file:
-            file.write(b"trial,state,validation_accuracy,epochs,images,seconds,reason\n")
+            file.write(b"trial,state,validation_accuracy,epochs,images,reason\n")
         show_study(None, params.data.name)
         print("tune.trials is 0: training takes params.yaml as it is")
         return
@@ -143,7 +143,8 @@ def run_study(search: Search) -> None:
                 run_workers(search, progress)
         check_result(study)
         table = trials_table(study)
-        write_table(REPORTS / "trials.csv", table)
+        # without the seconds, in which equal studies differ; MLflow has each trial's start and end
+        write_table(REPORTS / "trials.csv", table.drop(columns="seconds"))
         states = table["state"].value_counts()
         write_json(
             REPORTS / "tune.json",

@@ -34,7 +34,7 @@ from tests.helpers.waiting import eventually
 
 REPORTED = {
     *("data.json", "corrections.csv", "tune.json", "trials.csv", "train.json", "curve.csv", "metrics.json"),
-    "per_class.csv",
+    *("train_timing.json", "per_class.csv"),
     *("confusion.csv", "confusion.png", "curve.png", "per_class.png", "misclassified.png", "model_card.md"),
     *("parity.json", "latency.json", "registered.json", "bento.json", "calibration.json", "coverage.csv"),
     *("coverage_test.csv", "coverage.png", "reliability.csv", "reliability.png", "slices.csv", "slices.png"),

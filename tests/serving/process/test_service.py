@@ -625,8 +625,10 @@ def test_the_package_stage_builds_and_serve_finds_it(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "reports/bento.json").read_text())
     assert report["tag"] in done.stdout
-    assert report["model_version"] == "3"
-    assert report["bytes"] == (tmp_path / "models/darkroom.bento").stat().st_size
+    assert report == {"tag": report["tag"], "model_version": "3"}, (
+        "no size, which differs between equal builds"
+    )
+    assert (tmp_path / "models/darkroom.bento").stat().st_size > 0
     assert (tmp_path / ".bentoml/bentos/darkroom-digits").is_dir()
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         busy = module("darkroom.serving", "--port", str(taken.getsockname()[1]))
