@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from darkroom.evaluation.intervals import bootstrap_interval, wilson_interval
+from darkroom.evaluation.intervals import accuracy_with_interval, bootstrap_interval, wilson_interval
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -49,3 +49,12 @@ def test_bootstrap_interval_of_a_mean_matches_the_normal_approximation_and_repea
     assert (low, high) == pytest.approx((middle - half, middle + half), abs=0.03)
     again = bootstrap_interval(lambda drawn: values[drawn].mean(), len(values), 2000)
     assert again == (low, high)
+
+
+def test_accuracies_have_wilson_intervals_and_no_images_have_no_accuracy() -> None:
+    whole = accuracy_with_interval(np.array([True, True, True, False]))
+    assert (whole["images"], whole["accuracy"]) == (4, 0.75)
+    assert whole["accuracy_low"] == pytest.approx(0.3006, abs=1e-4)
+    nothing = accuracy_with_interval(np.array([], dtype=bool))
+    assert nothing["images"] == 0
+    assert np.isnan(nothing["accuracy"])

@@ -1,6 +1,7 @@
 """Confidence intervals: Wilson's for a share of images, the bootstrap for any other statistic."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -53,3 +54,16 @@ def bootstrap_interval(
     values = [float(statistic(generator.integers(images, size=images))) for _ in range(resamples)]
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
+
+
+def accuracy_with_interval(correct: NDArray[np.bool_]) -> dict[str, Any]:
+    """Return `images`, `accuracy`, `accuracy_low` and `accuracy_high` (95 % Wilson interval) of bool [N].
+
+    The accuracy of no images is NaN.
+
+    >>> accuracy_with_interval(np.array([True, False]))["accuracy"]
+    0.5
+    """
+    low, high = wilson_interval(int(correct.sum()), len(correct))
+    accuracy = float(correct.mean()) if len(correct) else float("nan")
+    return {"images": len(correct), "accuracy": accuracy, "accuracy_low": low, "accuracy_high": high}

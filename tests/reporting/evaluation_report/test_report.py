@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from darkroom.data.splits import Split
-from darkroom.evaluation.slices import share
+from darkroom.evaluation.intervals import accuracy_with_interval
 from darkroom.files import read_json, write_json
 from darkroom.reporting.evaluation_report.calibration import report_calibration
 from darkroom.reporting.evaluation_report.duplicates import report_duplicates
@@ -98,7 +98,7 @@ def test_the_metrics_agree_with_the_predictions(report: Path) -> None:
     assert metrics["test"]["accuracy"] == metrics["corrupted"]["clean"] + (40 / 60 - 13 / 20) == 40 / 60
     assert metrics["calibration"]["confident"] == {
         "from": 0.7, "target": 0.6, "coverage": float((confidence >= 0.7).mean()),
-        **share(correct[confidence >= 0.7]),
+        **accuracy_with_interval(correct[confidence >= 0.7]),
     }  # fmt: skip
     assert metrics["calibration"]["error_before"] == pytest.approx(1 / 3)
     assert list(metrics["label_issues"]) == ["test", "validation"]

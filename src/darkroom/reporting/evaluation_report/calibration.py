@@ -5,7 +5,7 @@ from typing import Any
 
 from darkroom.evaluation.calibration import calibration_error, calibration_interval, reliability_table
 from darkroom.evaluation.coverage import coverage_curve
-from darkroom.evaluation.slices import share
+from darkroom.evaluation.intervals import accuracy_with_interval
 from darkroom.files import write_table
 from darkroom.reporting.evaluation_report.inputs import Evaluation
 from darkroom.reporting.figures.coverage import coverage_figure
@@ -16,8 +16,9 @@ def report_calibration(folder: Path, evaluation: Evaluation) -> dict[str, Any]:
     """Report the calibration error on the test set, and accuracy against coverage.
 
     The numbers are `error` with its interval, `error_before` (without the temperature), `temperature`,
-    `held_out` and, where an image reaches the threshold, `confident`: what `share` computes of those
-    images, their `coverage`, the threshold `from`, and the `target` accuracy on the validation images.
+    `held_out` and, where an image reaches the threshold, `confident`: their
+    `accuracy_with_interval`, their `coverage`, the threshold `from`, and the `target` accuracy on the
+    validation images.
     """
     confidence, correct = evaluation.test.confidence, evaluation.test.correct
     calibration = evaluation.calibration
@@ -62,6 +63,6 @@ def _confident(evaluation: Evaluation) -> dict[str, Any]:
             "from": threshold,
             "target": evaluation.calibration["confident_accuracy"],
             "coverage": float(confident.mean()),
-            **share(test.correct[confident]),
+            **accuracy_with_interval(test.correct[confident]),
         }
     }

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from darkroom.evaluation.slices import corruptions_table, sample_images
+from darkroom.evaluation.corruptions.table import corruptions_table, sample_images
 from darkroom.files import write_table
 from darkroom.reporting.evaluation_report.inputs import Evaluation
 from darkroom.reporting.figures.corruptions import corruptions_figure

@@ -9,7 +9,7 @@ import pandas as pd
 
 from darkroom.data.duplicates import near_duplicates
 from darkroom.data.splits import Split
-from darkroom.evaluation.slices import share
+from darkroom.evaluation.intervals import accuracy_with_interval
 from darkroom.files import write_table
 from darkroom.reporting.evaluation_report.images import stacked
 from darkroom.reporting.evaluation_report.inputs import Evaluation
@@ -17,7 +17,7 @@ from darkroom.reporting.figures.galleries import pairs_figure
 
 
 def report_duplicates(folder: Path, evaluation: Evaluation) -> dict[str, Any]:
-    """Report `found`, how many test images have a near-duplicate, and the `share` correct `without` them."""
+    """Report how many test images with a near-duplicate are `found`, and the accuracy `without` them."""
     test, compared, settings = evaluation.test.split, evaluation.compared, evaluation.settings
     pairs = near_duplicates(
         test.images,
@@ -37,7 +37,7 @@ def report_duplicates(folder: Path, evaluation: Evaluation) -> dict[str, Any]:
     alone[pairs["test_index"].to_numpy()] = False
     report: dict[str, Any] = {"found": len(pairs)}
     if alone.any():
-        report["without"] = share(evaluation.test.correct[alone])
+        report["without"] = accuracy_with_interval(evaluation.test.correct[alone])
     return report
 
 
