@@ -25,7 +25,7 @@ def test_headline_numbers_match_a_computation_by_hand() -> None:
     assert found["loss"] == pytest.approx(-sum(map(math.log, own)) / 6, rel=1e-6)
     # The last image has its class third, all others first or second.
     assert found["top_2_accuracy"] == pytest.approx(5 / 6)
-    # F1 = 2 right / (predicted + actual): cat 4/6, dog 2/4, ship 2/2.
+    # F1 = 2 correct / (predicted + actual): cat 4/6, dog 2/4, ship 2/2.
     by_hand = {
         "precision": (2 / 3 + 1 / 2 + 1) / 3,
         "recall": (2 / 3 + 1 / 2 + 1) / 3,

@@ -105,7 +105,7 @@ def planted() -> tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64]
 def test_planted_wrong_labels_are_found_and_come_first(
     planted: tuple[NDArray[np.float64], NDArray[np.int64], NDArray[np.int64], NDArray[np.int64]],
 ) -> None:
-    probabilities, labels, right, wrong = planted
+    probabilities, labels, truth, wrong = planted
     names = [f"digit {number}" for number in range(10)]
     table = label_issues(probabilities, labels, classes=names)
     assert_columns(table)
@@ -115,7 +115,7 @@ def test_planted_wrong_labels_are_found_and_come_first(
     assert hits[: PLANTED // 2].all()
     assert table["margin"].is_monotonic_increasing
     assert table["label"].tolist() == [names[label] for label in labels[table["index"]]]
-    corrected = table["suggested"] == [names[label] for label in right[table["index"]]]
+    corrected = table["suggested"] == [names[label] for label in truth[table["index"]]]
     assert corrected[hits].mean() >= 0.9
 
 

@@ -44,7 +44,7 @@ def _full() -> dict[str, Any]:
         "source": {"url": "file_a.tar.gz", "official": False, "sha256": HASH[::-1]},
         "training": {"train": {"epochs": 10, "weight_decay": 2e-6, "optimizer": "muon"}, "seed": 0},
         "tuned": {"train": {"learning_rate": 0.123456789}},
-        "images": {"Confusion matrix": "confusion.png", "Worst mistakes": "my misclassified.png"},
+        "images": {"Confusion matrix": "confusion.png", "Most confident": "my misclassified.png"},
         "command": "dvc repro",
         "limits": ["Knows no night."],
     }

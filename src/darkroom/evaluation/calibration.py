@@ -88,7 +88,7 @@ def calibration_interval(
 ) -> tuple[float, float]:
     """Return the 95 % interval (low, high) of the calibration error of predictions, both arrays [N].
 
-    The error cannot be negative, so chance adds to it: a sample's error lies above the true one, and a
+    The error cannot be negative, so chance adds to it: a sample's error is above the true one, and a
     resample's above the sample's. The resamples therefore bound the true error from above (by their
     percentile) but not from below, and the interval reaches as far below the sample's error as above it.
     It is wider than necessary, except for a true error of nearly 0, which it covers in less than 95 %.

@@ -70,7 +70,7 @@ def test_texts_are_inside_the_figure_and_do_not_overlap(
         across = min(box.x1, second.x1) - max(box.x0, second.x0)
         along = min(box.y1, second.y1) - max(box.y0, second.y0)
         # A box is as high as a line with its accents and tails: two may touch.
-        assert across <= 1 or along <= 3, f"{one.get_text()!r} lies on {other.get_text()!r}"
+        assert across <= 1 or along <= 3, f"{one.get_text()!r} overlaps {other.get_text()!r}"
 
 
 def test_an_error_while_drawing_leaves_the_earlier_file(

@@ -1,4 +1,4 @@
-"""Corruptions: accuracy on test images that were made worse."""
+"""Corruptions: accuracy on degraded test images."""
 
 from pathlib import Path
 from typing import Any

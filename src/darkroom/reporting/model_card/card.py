@@ -25,7 +25,7 @@ def model_card(inputs: CardInputs) -> str:
     """Return the card as Markdown (GitHub's flavour), ending with a line break.
 
     Raises:
-        KeyError: `meta` or `metrics` lacks something that `CardInputs` says it holds.
+        KeyError: `meta` or `metrics` lacks a key that `CardInputs` describes.
     """
     meta, metrics = inputs.meta, inputs.metrics
     parts = [
