@@ -19,8 +19,9 @@ from sklearn.datasets import load_digits
 from tqdm import tqdm
 
 from darkroom.data.splits import open_split
-from darkroom.evaluation.corruptions import CORRUPTIONS, corrupt
-from darkroom.evaluation.metrics import wilson_interval
+from darkroom.evaluation.corruptions import CORRUPTIONS
+from darkroom.evaluation.corruptions.apply import corrupt
+from darkroom.evaluation.intervals import wilson_interval
 from darkroom.files import read_json, write_json
 from darkroom.reporting.figures.style import BLUE, INK, ORANGE, WIDTH, open_png
 from darkroom.serving.monitoring.drift_score import CHECK_EVERY, WINDOW

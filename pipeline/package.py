@@ -22,10 +22,7 @@ def main() -> None:
         archive=MODELS / "darkroom.bento",
         home=home,
     )
-    write_json(
-        REPORTS / "bento.json",
-        {"tag": built["tag"], "model_version": version, "bytes": built["bytes"]},
-    )
+    write_json(REPORTS / "bento.json", {"tag": built["tag"], "model_version": version})
     note_bento(tracking_uri(), registered_name(champion["name"]), version, built["tag"])
     print(f"package: {built['tag']} ({built['bytes'] / 1e6:.1f} MB in models/darkroom.bento)")
 

@@ -90,7 +90,7 @@ def came_from(params: Params, run_id: str) -> dict[str, Any]:
         "tuned": read_json(TUNED),
         "study": read_json(REPORTS / "tune.json").get("study", "none"),
         "run": run_id,
-        "device": read_json(REPORTS / "train.json")["device"],
+        "device": read_json(REPORTS / "train_timing.json")["device"],
         "weights_sha256": sha256_file(MODELS / "model.safetensors"),
         "environment": lineage.environment(),
     }
@@ -99,11 +99,13 @@ def came_from(params: Params, run_id: str) -> dict[str, Any]:
 def restore_run(params: dict[str, object], metrics: dict[str, object]) -> None:
     """Log to the open run, from the stages' files, what a database that never saw the training lacks."""
     runs.log_params(params)
-    for row in pd.read_csv(REPORTS / "curve.csv").to_dict("records"):
+    timing = pd.DataFrame(read_json(REPORTS / "train_timing.json")["epochs"])
+    for row in pd.read_csv(REPORTS / "curve.csv").merge(timing, on="epoch").to_dict("records"):
         values = {str(key): value for key, value in row.items() if key != "epoch" and pd.notna(value)}
         runs.log_metrics(values, step=int(row["epoch"]))
     runs.log_metrics(metrics)
-    runs.log_files(REPORTS / "curve.csv", REPORTS / "train.json", REPORTS / "metrics.json")
+    names = ("curve.csv", "train.json", "train_timing.json", "metrics.json")
+    runs.log_files(*[REPORTS / name for name in names])
 
 
 def said(registered: Registered) -> str:

@@ -53,7 +53,8 @@ def write_outputs(result: SearchResult) -> None:
     write_json(TUNED, result.best_values)
     write_json(STUDY, result.record)
     write_json(REPORTS / "tune.json", result.summary)
-    write_table(REPORTS / "trials.csv", result.trials)
+    # without the seconds, in which equal searches differ; study.json and MLflow have them
+    write_table(REPORTS / "trials.csv", result.trials.drop(columns="seconds"))
     print(result.text)
 
 

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from playwright.sync_api import sync_playwright
 
 from darkroom.data.splits import open_split
-from darkroom.evaluation.corruptions import corrupt
+from darkroom.evaluation.corruptions.apply import corrupt
 from darkroom.files import atomic_write, write_text
 from darkroom.reporting.drift_report import drift_page
 from darkroom.reporting.grafana import draw_dashboard

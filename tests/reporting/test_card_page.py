@@ -1,4 +1,4 @@
-"""The card as a page holds all that the Markdown says and links, and nothing that acts or asks."""
+"""The page holds all text and images of the Markdown, no script, and needs no network."""
 
 import base64
 import re
@@ -9,9 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from darkroom.evaluation.metrics import classification_metrics, per_class_table
+from darkroom.evaluation.headline import classification_metrics
+from darkroom.evaluation.per_class import per_class_table
 from darkroom.reporting.card_page import card_page
-from darkroom.reporting.model_card import CardInputs, model_card
+from darkroom.reporting.model_card.card import model_card
+from darkroom.reporting.model_card.inputs import CardInputs
 from tests.helpers.serving import encoded, random_image
 
 IMAGE = encoded(random_image())
@@ -33,7 +35,7 @@ HOSTILE = (
 
 
 class Parsed(HTMLParser):
-    """What a browser would make of a page: tags, attributes, cells, and text without the style."""
+    """A page as a browser parses it: tags, attributes, cells, and text without the style."""
 
     def __init__(self, page: str) -> None:
         super().__init__()
@@ -90,8 +92,8 @@ def _card(classes: tuple[str, ...], **extra: Any) -> str:
     )
 
 
-def test_linked_images_are_in_the_page(tmp_path: Path) -> None:
-    names = {"Confusion": "confusion.png", "Mistakes": "sub/my worst (100%25) #1?.png"}
+def test_linked_images_are_embedded(tmp_path: Path) -> None:
+    names = {"Confusion": "confusion.png", "Worst": "sub/my worst (100%25) #1?.png"}
     (tmp_path / "sub").mkdir()
     (tmp_path / "confusion.png").write_bytes(IMAGE)
     (tmp_path / "sub/my worst (100%) #1?.png").write_bytes(IMAGE + b"more")
@@ -104,7 +106,7 @@ def test_linked_images_are_in_the_page(tmp_path: Path) -> None:
         assert base64.b64decode(data) == content
 
 
-def test_the_page_asks_for_nothing_and_runs_nothing(tmp_path: Path) -> None:
+def test_the_page_loads_nothing_and_has_no_script(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(IMAGE)
     markdown = _card(("cat", "dog"), images={"A": "a.png"}) + "\n[more](https://a.invalid/)\n"
     page = _page(markdown, tmp_path)
@@ -121,7 +123,7 @@ def test_the_page_asks_for_nothing_and_runs_nothing(tmp_path: Path) -> None:
     assert page.values("href")[-1] == "https://a.invalid/"  # a link is followed only when clicked
 
 
-def test_hostile_names_are_shown_as_they_are(tmp_path: Path) -> None:
+def test_hostile_names_are_shown_as_text(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(IMAGE)
     images = dict.fromkeys(HOSTILE, "a.png")
     plain = _page(_card(("cat", "dog"), images={"A": "a.png"}), tmp_path)
@@ -166,7 +168,7 @@ def test_tables_keep_their_columns(tmp_path: Path) -> None:
         "<base href='http://a.invalid'>",
     ],
 )
-def test_html_comes_out_as_text(tmp_path: Path, html: str) -> None:
+def test_html_is_shown_as_text(tmp_path: Path, html: str) -> None:
     nothing = _page("", tmp_path)
     page = _page(html, tmp_path)
     assert len(page.tags) - len(nothing.tags) == html.count("\n\n") + 1  # paragraphs only
@@ -191,7 +193,7 @@ def test_html_comes_out_as_text(tmp_path: Path, html: str) -> None:
         "[x](file:///etc/passwd)",
     ],
 )
-def test_links_that_act_do_not_work(tmp_path: Path, link: str) -> None:
+def test_links_that_run_scripts_do_not_work(tmp_path: Path, link: str) -> None:
     page = _page(link, tmp_path)
     # what a browser reads: without the control characters that it skips
     links = [re.sub(r"[\0-\x20]", "", href).lower() for href in page.values("href")]
@@ -199,7 +201,7 @@ def test_links_that_act_do_not_work(tmp_path: Path, link: str) -> None:
     assert "img" not in page.names()
 
 
-def test_headings_can_be_linked(tmp_path: Path) -> None:
+def test_each_heading_has_a_unique_id(tmp_path: Path) -> None:
     markdown = (
         "# Model card: a_b\n\n## Per class\n\n### Per class\n\n## Per class-1\n\n## `<x>` & é!\n\n## ?!\n"
     )
@@ -217,7 +219,7 @@ def test_headings_can_be_linked(tmp_path: Path) -> None:
     assert all(re.fullmatch(r"[\w-]+", name) for name in real)
 
 
-def test_the_title_is_text(tmp_path: Path) -> None:
+def test_the_title_is_escaped(tmp_path: Path) -> None:
     text = card_page("hello", folder=tmp_path, title="</title><script>x</script> & co")
     assert "<title>&lt;/title&gt;&lt;script&gt;x&lt;/script&gt; &amp; co</title>" in text
     assert text.startswith("<!doctype html>")
@@ -233,7 +235,7 @@ def test_a_missing_image_is_named(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "link", ["../out.png", "sub/../../out.png", "%2e%2e/out.png", "{root}/out.png", "way.png"]
 )
-def test_an_image_outside_the_folder_is_refused(tmp_path: Path, link: str) -> None:
+def test_an_image_outside_the_folder_is_rejected(tmp_path: Path, link: str) -> None:
     folder = tmp_path / "reports"
     folder.mkdir()
     (tmp_path / "out.png").write_bytes(IMAGE)
@@ -245,18 +247,18 @@ def test_an_image_outside_the_folder_is_refused(tmp_path: Path, link: str) -> No
 @pytest.mark.parametrize(
     "link", ["http://a.invalid/x.png", "//a.invalid/x.png", "data:image/png;base64,AAAA", "ftp://a.invalid/x"]
 )
-def test_an_address_is_no_image(tmp_path: Path, link: str) -> None:
+def test_an_address_is_rejected_as_an_image(tmp_path: Path, link: str) -> None:
     with pytest.raises(ValueError, match="an address"):
         card_page(f"![a]({link})", folder=tmp_path, title="x")
 
 
-def test_a_file_that_is_no_png_is_refused(tmp_path: Path) -> None:
+def test_a_file_that_is_no_png_is_rejected(tmp_path: Path) -> None:
     (tmp_path / "a.png").write_bytes(b"<svg onload='alert(1)'/>")
     with pytest.raises(ValueError, match=r"a\.png starts with b'<svg onl', so it is no PNG"):
         card_page("![a](a.png)", folder=tmp_path, title="x")
 
 
-def test_a_relative_folder_will_do(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_folder_may_be_relative(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "a.png").write_bytes(IMAGE)
     monkeypatch.chdir(tmp_path)
     assert "data:image/png;base64," in card_page("![a](a.png)", folder=Path(), title="x")

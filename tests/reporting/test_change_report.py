@@ -1,4 +1,4 @@
-"""The report beside another commit's, from a real git history."""
+"""The report of a change, from a real git history."""
 
 import json
 import subprocess
@@ -8,14 +8,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from darkroom.evaluation.metrics import wilson_interval
+from darkroom.evaluation.intervals import wilson_interval
 from darkroom.files import write_json, write_text
 from darkroom.reporting.change_report import difference_interval, pr_report
 
 
-def metrics(right: int) -> dict[str, Any]:
-    low, high = wilson_interval(right, 1000)
-    share = {"accuracy": right / 1000, "accuracy_low": low, "accuracy_high": high, "images": 1000}
+def metrics(correct: int) -> dict[str, Any]:
+    low, high = wilson_interval(correct, 1000)
+    share = {"accuracy": correct / 1000, "accuracy_low": low, "accuracy_high": high, "images": 1000}
     return {
         "test": {**share, "loss": 0.25, "loss_low": 0.2, "loss_high": 0.3},
         "calibration": {"error": 0.012, "error_low": 0.01, "error_high": 0.02},
@@ -57,11 +57,11 @@ def test_the_difference_to_another_branch_has_an_interval(checkout: Path) -> Non
     assert "-seed: 0\n+seed: 1" in report
 
 
-def test_the_same_reports_are_said_to_be_the_same(checkout: Path) -> None:
-    assert "the reports are those of `main`" in pr_report(checkout, against="main")
+def test_equal_reports_are_reported_as_equal(checkout: Path) -> None:
+    assert "the reports are the same as those of `main`" in pr_report(checkout, against="main")
 
 
-def test_reports_of_older_code_are_compared_with(checkout: Path) -> None:
+def test_reports_of_older_code_can_be_compared_with(checkout: Path) -> None:
     older: dict[str, Any] = metrics(900)
     older = {"test": {key: older["test"][key] for key in ("accuracy", "images", "loss")}}
     write_json(checkout / "reports/metrics.json", older)
@@ -75,7 +75,7 @@ def test_reports_of_older_code_are_compared_with(checkout: Path) -> None:
     assert "version 1, not judged" in report
 
 
-def test_class_names_that_look_like_numbers_stay_as_they_are(checkout: Path) -> None:
+def test_class_names_that_look_like_numbers_are_not_changed(checkout: Path) -> None:
     write_text(checkout / "reports/confusion_matrix.csv", "actual,007,1e3\n007,400,30\n1e3,40,530\n")
     write_text(checkout / "reports/misclassified.csv", "image,actual,predicted,confidence\n7,007,1e3,0.99\n")
     report = pr_report(checkout, against="main")
@@ -83,7 +83,7 @@ def test_class_names_that_look_like_numbers_stay_as_they_are(checkout: Path) -> 
     assert "| 7 | 007 | 1e3 | 99.0% |" in report
 
 
-def test_a_branch_without_reports_and_no_branch_are_said(checkout: Path) -> None:
+def test_missing_reports_are_named(checkout: Path) -> None:
     report = pr_report(checkout, against="nowhere")
     assert "`nowhere` has no reports to compare with" in report
     assert "| accuracy | 90.00% (87.98% to 91.71%) |" in report
@@ -91,7 +91,7 @@ def test_a_branch_without_reports_and_no_branch_are_said(checkout: Path) -> None
     assert "run `dvc repro`" in pr_report(checkout, against="main")
 
 
-def test_the_interval_of_a_difference_holds_it_as_often_as_it_says() -> None:
+def test_the_interval_of_a_difference_covers_it_in_95_percent() -> None:
     # Newcombe (1998), table II: 56 of 70 and 48 of 80 differ by 0.2, from 0.0524 to 0.3339
     assert difference_interval(56, 70, 48, 80) == pytest.approx((0.0524, 0.3339), abs=1e-4)
     generator, held = np.random.default_rng(0), 0
@@ -103,7 +103,7 @@ def test_the_interval_of_a_difference_holds_it_as_often_as_it_says() -> None:
     assert 0.92 <= held / 400 <= 0.985
 
 
-def test_the_project_s_own_reports_are_readable() -> None:
+def test_the_projects_own_reports_are_readable() -> None:
     root = Path(__file__).resolve().parents[2]
     known = json.loads((root / "reports/metrics.json").read_text(encoding="utf-8"))
     assert f"{known['test']['accuracy']:.2%}" in pr_report(root, against="HEAD")

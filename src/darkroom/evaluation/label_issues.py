@@ -1,8 +1,9 @@
-"""Labels that are probably wrong: confident learning (Northcutt, Jiang & Chuang 2021, arXiv:1911.00068).
+"""Label issues: labels that are probably wrong, found by confident learning.
 
-Written from the paper. A class's threshold is what an image of it usually gets for it; an image that
-reaches the threshold of another class is likelier to belong there, whatever its label says. So classes
-that a model is generally uncertain of do not swamp the list.
+The method is Northcutt, Jiang and Chuang's (2021, "Confident Learning: Estimating Uncertainty in Dataset
+Labels", arXiv:1911.00068). A class's threshold is the mean probability for it among the images with its
+label. An image that reaches the threshold of another class probably belongs to that one, whatever its label.
+The thresholds keep classes of which the model is generally uncertain from filling the list.
 """
 
 from collections.abc import Sequence
@@ -12,23 +13,27 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom.evaluation.metrics import checked_probabilities
+from darkroom.evaluation.probabilities import checked_probabilities
 
 
 def label_issues(
     probabilities: NDArray[np.floating[Any]], labels: NDArray[np.int64], *, classes: Sequence[str]
 ) -> pd.DataFrame:
-    """Return the images whose label is probably wrong, the likeliest first.
+    """Return the images whose label is probably wrong, the most probable first.
 
-    Each class's threshold is the mean probability that the images labelled so have for it; a class
-    without images is never suggested. Of the classes whose threshold an image reaches, the most
-    probable is suggested (on a tie the label, then the first of them), and the image is in the table
-    where that is not its label: it is off the diagonal of the paper's confident joint.
+    Of the classes whose threshold an image reaches, the most probable is suggested (on a tie the label,
+    then the first of them). The image is in the table where that is not its label, which is off the
+    diagonal of the paper's confident joint. A class without images is never suggested.
+
+    >>> probabilities = np.array([[0.9, 0.1], [0.8, 0.2], [0.1, 0.9], [0.2, 0.8], [0.9, 0.1]])
+    >>> found = label_issues(probabilities, np.array([0, 0, 1, 1, 1]), classes=["cat", "dog"])
+    >>> found[["index", "label", "suggested"]].to_numpy().tolist()
+    [[4, 'dog', 'cat']]
 
     Args:
         probabilities: float [N, K], each row summing to 1. They must be out-of-sample, from a model that
-            did not learn from the image (a validation or test set, or cross-validation): a model learns
-            wrong labels by heart and then agrees with them.
+            was not trained on the image (a validation or test set, or cross-validation): a model memorises
+            wrong labels and then agrees with them.
         labels: integers [N] within 0..K-1, as given.
         classes: the K names.
 

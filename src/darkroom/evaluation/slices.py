@@ -1,39 +1,32 @@
-"""Accuracy on parts of the test set: by class, by brightness, by confidence, and under corruptions."""
+"""Slices: accuracy on parts of the test set, by class, brightness and confidence."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import pairwise
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from tqdm import tqdm
 
 from darkroom.data.splits import Split
-from darkroom.evaluation.corruptions import CORRUPTIONS, STRENGTHS, corrupt
-from darkroom.evaluation.metrics import bootstrap_interval, wilson_interval
+from darkroom.evaluation.intervals import accuracy_with_interval
 
-BRIGHTNESS_PARTS = 5
+BRIGHTNESS_PARTS = 5  # with as many images each
 CONFIDENCE_EDGES = (0.0, 0.5, 0.7, 0.9, 0.99, 1.0)
 
 
-def share(right: NDArray[np.bool_]) -> dict[str, Any]:
-    """Return `images`, `accuracy`, `accuracy_low` and `accuracy_high` (95 % Wilson interval) of bool [N].
-
-    No images have no accuracy: NaN.
-    """
-    low, high = wilson_interval(int(right.sum()), len(right))
-    accuracy = float(right.mean()) if len(right) else float("nan")
-    return {"images": len(right), "accuracy": accuracy, "accuracy_low": low, "accuracy_high": high}
-
-
 def slices_table(
-    split: Split, *, confidence: NDArray[np.float32], right: NDArray[np.bool_], classes: Sequence[str]
+    split: Split, *, confidence: NDArray[np.float32], correct: NDArray[np.bool_], classes: Sequence[str]
 ) -> pd.DataFrame:
-    """Return a row a part of `split`: `slice` (what it is cut by), `group`, and what `share` says of it.
+    """Return a row a part of `split`.
 
-    Brightness is an image's mean pixel value, cut into five parts with as many images each;
-    confidence, the probability of the predicted class, is cut at 0.5, 0.7, 0.9 and 0.99. Both arrays are [N].
+    Its columns are `slice` (what it is cut by), `group`, and those of `accuracy_with_interval`.
+    The brightness, an image's mean pixel value, is cut into five parts with as many images each.
+
+    Args:
+        split: N images.
+        confidence: the probability of the predicted class, float [N]; cut at 0.5, 0.7, 0.9 and 0.99.
+        correct: whether that class is the label, bool [N].
+        classes: the names of all classes.
     """
     groups = [("class", name, split.labels == number) for number, name in enumerate(classes)]
     brightness = _brightness(split.images)
@@ -46,51 +39,11 @@ def slices_table(
     for number, (low, high) in enumerate(pairwise(CONFIDENCE_EDGES)):
         groups.append(("confidence", f"{low:g} to {high:g}", part == number))
     return pd.DataFrame(
-        [{"slice": kind, "group": name, **share(right[inside])} for kind, name, inside in groups]
+        [
+            {"slice": kind, "group": name, **accuracy_with_interval(correct[inside])}
+            for kind, name, inside in groups
+        ]
     )
-
-
-def corruptions_table(
-    predict: Callable[[Split], NDArray[np.float32]], split: Split, *, seed: int, resamples: int
-) -> tuple[pd.DataFrame, dict[str, Any]]:
-    """Predict `split` under every corruption at every strength.
-
-    Args:
-        predict: gives the probabilities [N,K] of a split.
-        split: the images as they are, N of at least 1.
-        seed: of the corruptions that draw.
-        resamples: of the images, for the interval of the mean.
-
-    Returns:
-        A row a corruption and strength: `corruption`, `strength` and what `share` says; and the mean
-        corruption accuracy as `accuracy` with `accuracy_low` and `accuracy_high` (95 %, over the
-        images), `images`, and each corruption's mean over the strengths by its name.
-    """
-    rows, rights = [], []
-    cases = [(name, strength) for name in CORRUPTIONS for strength in STRENGTHS]
-    for name, strength in tqdm(cases, desc="corruptions", disable=None):
-        harder = Split(corrupt(split.images, name, strength, seed=seed), split.labels)
-        right = predict(harder).argmax(axis=1) == split.labels
-        rows.append({"corruption": name, "strength": strength, **share(right)})
-        rights.append(right)
-    table = pd.DataFrame(rows)
-    by_image = np.mean(rights, axis=0)
-    low, high = bootstrap_interval(lambda drawn: by_image[drawn].mean(), len(split), resamples)
-    means = table.groupby("corruption", sort=False)["accuracy"].mean()
-    return table, {
-        "accuracy": float(by_image.mean()),
-        "accuracy_low": low,
-        "accuracy_high": high,
-        "images": len(split),
-        **{str(name): float(value) for name, value in means.items()},
-    }
-
-
-def draw(split: Split, count: int, *, seed: int) -> Split:
-    """Return `count` images of `split`, drawn without replacement, in their order, or all it has."""
-    chosen = np.random.default_rng(seed).permutation(len(split))[:count]
-    chosen.sort()
-    return Split(np.asarray(split.images[chosen]), split.labels[chosen])
 
 
 def _brightness(images: NDArray[np.uint8], chunk: int = 4096) -> NDArray[np.float64]:

@@ -12,7 +12,7 @@ import pandas as pd
 from darkroom.config.gate import Gate
 from darkroom.config.trees import flatten
 from darkroom.evaluation.calibration import calibration_error
-from darkroom.evaluation.metrics import wilson_interval
+from darkroom.evaluation.intervals import wilson_interval
 from darkroom.files import read_json
 from darkroom.registry import champion as champions
 from darkroom.registry import versions

@@ -1,4 +1,4 @@
-"""The model card as a page: one HTML file with its images in it, which asks nobody for anything."""
+"""Markdown as a page: one self-contained HTML file with its images inside, which needs no network."""
 
 import base64
 import html
@@ -11,7 +11,7 @@ from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
 PNG = b"\x89PNG\r\n\x1a\n"
-# The same as the service sends with it, for a page that is opened from a disk or out of MLflow.
+# The service sends the same header; this one is for a page opened from a disk or in MLflow.
 POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 STYLE = """
 :root {
@@ -53,7 +53,7 @@ th, td { padding: 7px 18px 7px 0; text-align: left; vertical-align: top; }
 tr { border-bottom: 1px solid var(--line); }
 th { color: var(--soft); font-size: 14px; font-weight: 600; }
 th:last-child, td:last-child { padding-right: 0; }
-/* two columns are read as text and wrap; more are compared down a column, so their rows stay rows */
+/* tables of two columns are read as text and wrap; wider ones are compared by column, and scroll instead */
 :is(th, td):first-child:nth-last-child(n + 3), :is(th, td):first-child:nth-last-child(n + 3) ~ * {
   white-space: nowrap;
 }
@@ -67,14 +67,14 @@ th:last-child, td:last-child { padding-right: 0; }
 
 
 def card_page(markdown: str, *, folder: Path, title: str) -> str:
-    """Return a card in Markdown (GitHub's flavour of tables) as one HTML file.
+    """Return Markdown (GitHub's flavour of tables), such as a model card, as one HTML file.
 
-    HTML in the Markdown is shown as text, and there is no script. Each heading gets the id that
+    HTML in the Markdown is shown as text, and the page has no script. Each heading gets the id that
     GitHub would give it.
 
     Args:
-        markdown: as `darkroom.card.model_card` returns.
-        folder: where the images lie that the Markdown links; they are put into the page.
+        markdown: as `darkroom.reporting.model_card.card.model_card` returns.
+        folder: of the images that the Markdown links; they are embedded in the page.
         title: of the page, plain text.
 
     Raises:
@@ -95,13 +95,13 @@ def card_page(markdown: str, *, folder: Path, title: str) -> str:
         '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         '<meta name="color-scheme" content="light dark">\n'
         f"<title>{html.escape(title)}</title>\n"
-        '<link rel="icon" href="data:,">\n'  # without one a browser asks for /favicon.ico
+        '<link rel="icon" href="data:,">\n'  # without it a browser requests /favicon.ico
         f"<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
     )
 
 
 def _name_headings(tokens: list[Token]) -> None:
-    """Give each heading an id of its own, made of its text."""
+    """Give each heading a unique id, made of its text."""
     taken: set[str] = set()
     for number, token in enumerate(tokens):
         if token.type == "heading_open":
@@ -116,7 +116,7 @@ def _name_headings(tokens: list[Token]) -> None:
 
 
 def _with_wide_tables(tokens: list[Token]) -> Iterator[Token]:
-    """Yield the tokens with each table in a box that scrolls, which the keyboard reaches."""
+    """Yield the tokens with each table in a box that scrolls and can be reached by keyboard."""
     heading = "Table"
     for number, token in enumerate(tokens):
         if token.type == "heading_open":

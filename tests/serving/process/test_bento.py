@@ -144,8 +144,9 @@ def test_the_package_stage_builds_a_bento_that_serving_finds(tmp_path: Path) -> 
     assert done.returncode == 0, done.stderr
     report = json.loads((tmp_path / "reports/bento.json").read_text())
     assert report["tag"] in done.stdout
-    assert report["model_version"] == "3"
-    assert report["bytes"] == (tmp_path / "models/darkroom.bento").stat().st_size
+    # no size: equal builds differ in it
+    assert report == {"tag": report["tag"], "model_version": "3"}
+    assert (tmp_path / "models/darkroom.bento").stat().st_size > 0
     assert (tmp_path / ".bentoml/bentos/darkroom-digits").is_dir()
     with closing(socket.create_server(("127.0.0.1", 0))) as taken:
         busy = module("darkroom.serving", "--port", str(taken.getsockname()[1]))

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from darkroom.reporting.figures.style import BLUES, FAINT, INK, SOFT, WIDTH, open_png, percent_tick, shortened
 
-MOST_WITH_NUMBERS = 20  # classes; above, numbers in the cells of the matrix are too small to read
+MOST_WITH_NUMBERS = 20  # classes; with more, the numbers in the cells are too small to read
 
 
 def confusion_figure(
@@ -18,17 +18,17 @@ def confusion_figure(
 ) -> None:
     """Draw the confusion matrix: the actual class a row, the predicted one a column.
 
-    The shade is the share of the row; up to 20 classes each cell also tells its images and, on the
-    diagonal and where it is 1 % or more, the share. The commonest confusions stand below.
+    The shade is the share of the row. With up to 20 classes each cell also shows its number of images and,
+    on the diagonal and from 1 % on, the share. The most frequent confusions are listed below.
 
     Args:
-        path: where the PNG goes.
+        path: of the PNG.
         labels: integers [N] within 0..K-1.
         predictions: integers [N] within 0..K-1.
         classes: the K names.
 
     Raises:
-        ValueError: the arrays differ in shape, are empty, or hold a number that is no class.
+        ValueError: the arrays differ in shape, are empty, or hold a number that is not a class.
     """
     labels, predictions = np.asarray(labels), np.asarray(predictions)
     size = len(classes)
@@ -67,8 +67,7 @@ def confusion_figure(
         axes.tick_params(which="minor", length=0)
         axes.set_ylabel("actual")
         axes.set_xlabel("predicted")
-        right = int(np.trace(counts))
-        axes.set_title(f"{right:,} of {labels.size:,} images right")
+        axes.set_title(f"{int(np.trace(counts)):,} of {labels.size:,} images correct")
         if numbers:
             for row, column in zip(*np.nonzero(counts), strict=True):
                 _cell_numbers(axes, int(row), int(column), counts, share)
@@ -77,13 +76,13 @@ def confusion_figure(
             bar.set_ticks([0, 0.01, 0.1, 0.3, 0.6, 1])
             bar.set_label("share of the actual class")
             bar.outline.set_visible(False)
-        figure.supxlabel(_commonest_confusions(counts, classes), fontsize=9, color=SOFT)
+        figure.supxlabel(_most_frequent_confusions(counts, classes), fontsize=9, color=SOFT)
 
 
 def _cell_numbers(
     axes: Axes, row: int, column: int, counts: NDArray[np.int64], share: NDArray[np.float64]
 ) -> None:
-    """Write a cell's images and, where it says something and fits, its share of the row."""
+    """Write a cell's number of images and, where it fits and is not nearly 0, its share of the row."""
     size = len(counts)
     part = float(share[row, column])
     colour = "white" if part > 0.25 else INK
@@ -97,16 +96,16 @@ def _cell_numbers(
         axes.text(column, row + 0.24, text, ha="center", va="center", color=colour, fontsize=big * 0.72)
 
 
-def _commonest_confusions(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
-    """Return the commonest confusions in words, at most three and one line of them."""
+def _most_frequent_confusions(counts: NDArray[np.int64], classes: Sequence[str]) -> str:
+    """Return up to three of the most frequent confusions in words, in one line."""
     wrong = counts.copy()
     np.fill_diagonal(wrong, 0)
-    told = ""
+    line = ""
     for place in np.argsort(-wrong, axis=None, kind="stable")[:3]:
         row, column = divmod(int(place), len(classes))
         actual, predicted = shortened(classes[row], 18), shortened(classes[column], 18)
-        pair = f"{actual} taken for {predicted} ({wrong[row, column]:,})"
-        if wrong[row, column] == 0 or len(told) + len(pair) > 98:
+        pair = f"{actual} predicted as {predicted} ({wrong[row, column]:,})"
+        if wrong[row, column] == 0 or len(line) + len(pair) > 98:
             break
-        told += (" · " if told else "most often: ") + pair
-    return told
+        line += (" · " if line else "most frequent: ") + pair
+    return line

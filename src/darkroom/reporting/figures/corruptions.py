@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from darkroom.reporting.figures.checks import refuse_share, refuse_shares, refuse_table
+from darkroom.reporting.figures.checks import require_share, require_shares, require_table
 from darkroom.reporting.figures.style import (
     BLUE,
     SOFT,
@@ -20,13 +20,13 @@ from darkroom.reporting.figures.style import (
 
 
 def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None:
-    """Draw a panel a corruption, the accuracy against its strength; the order is the table's.
+    """Draw a panel a corruption, in the table's order: the accuracy against its strength.
 
-    The title tells the mean corruption accuracy: the mean over the corruptions of their mean over the
+    The title has the mean corruption accuracy: the mean over the corruptions of their mean over the
     strengths.
 
     Args:
-        path: where the PNG goes.
+        path: of the PNG.
         table: one row a corruption and strength: `corruption`, `strength` (whole numbers), `images`,
             `accuracy`, `accuracy_low` and `accuracy_high` (its 95 % interval); shares within 0..1.
         clean: the accuracy on the same images as they are, 0..1.
@@ -36,9 +36,9 @@ def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None
     """
     shares = ["accuracy", "accuracy_low", "accuracy_high"]
     needed = ["corruption", "strength", "images", *shares]
-    refuse_table(table, needed, "table", "there is no corruption to draw")
-    refuse_shares(table, shares)
-    refuse_share("clean", clean)
+    require_table(table, needed, "table", "there is no corruption to draw")
+    require_shares(table, shares)
+    require_share("clean", clean)
     names = list(dict.fromkeys(table["corruption"]))
     columns = len(names) if len(names) <= 4 else 3 if len(names) in (5, 6, 9) else 4
     lines = math.ceil(len(names) / columns)
@@ -80,5 +80,5 @@ def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None
         first.yaxis.set_major_formatter(percent_tick)
         figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=3)
         mean = format_share(float(np.mean(means)))
-        told = f"accuracy by strength of corruption; mean corruption accuracy {mean}"
-        figure.suptitle(told, x=0.01, ha="left", fontsize=11)
+        title = f"accuracy by strength of corruption; mean corruption accuracy {mean}"
+        figure.suptitle(title, x=0.01, ha="left", fontsize=11)

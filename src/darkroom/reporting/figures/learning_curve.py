@@ -5,7 +5,7 @@ from pathlib import Path
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from darkroom.reporting.figures.checks import refuse_table
+from darkroom.reporting.figures.checks import require_table
 from darkroom.reporting.figures.style import BLUE, ORANGE, SOFT, WIDTH, open_png, percent_tick
 
 
@@ -13,17 +13,17 @@ def learning_curve_figure(path: Path, curve: pd.DataFrame, best_epoch: int) -> N
     """Draw loss and accuracy of the training and validation images, epoch by epoch.
 
     Args:
-        path: where the PNG goes.
+        path: of the PNG.
         curve: one row an epoch: `epoch`, `train_loss`, `train_accuracy`, `validation_loss` and
             `validation_accuracy` (shares within 0..1; both empty where training had no validation
-            images); other columns are not looked at.
-        best_epoch: the epoch whose weights were kept; it is marked.
+            images); other columns are ignored.
+        best_epoch: the epoch whose weights were kept; a line marks it.
 
     Raises:
-        ValueError: a column is missing, there is no row, or `best_epoch` is none of the epochs.
+        ValueError: a column is missing, there is no row, or `best_epoch` is not one of the epochs.
     """
     needed = ["epoch", "train_loss", "train_accuracy", "validation_loss", "validation_accuracy"]
-    refuse_table(curve, needed, "curve", "no epoch was trained")
+    require_table(curve, needed, "curve", "no epoch was trained")
     epochs = curve["epoch"].to_numpy()
     if best_epoch not in epochs:
         raise ValueError(f"best_epoch is {best_epoch}, the curve has {epochs.min()} to {epochs.max()}")
@@ -34,7 +34,7 @@ def learning_curve_figure(path: Path, curve: pd.DataFrame, best_epoch: int) -> N
         parts.append(("validation", BLUE, "-", "o"))
         kept = (
             f"kept: epoch {best_epoch}, with {best['validation_accuracy']:.2%} of the validation images"
-            f" right (loss {best['validation_loss']:.3f})"
+            f" correct (loss {best['validation_loss']:.3f})"
         )
     with open_png(path, WIDTH, 3.9) as figure:
         left, right = figure.subplots(1, 2)

@@ -5,22 +5,22 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from darkroom.reporting.figures.checks import refuse_table
+from darkroom.reporting.figures.checks import require_table
 from darkroom.reporting.figures.style import DEEP, ORANGE, PALE, WIDTH, open_png, percent_tick, shortened
 
 
 def per_class_figure(path: Path, table: pd.DataFrame) -> None:
-    """Draw a bar a class, its recall with the 95 % interval, and a mark at its precision; best on top.
+    """Draw each class: a bar for its recall with the 95 % interval, a mark for its precision; best on top.
 
     Args:
-        path: where the PNG goes.
-        table: one row a class, as `darkroom.metrics.per_class_table` gives it.
+        path: of the PNG.
+        table: one row a class, as `darkroom.evaluation.per_class.per_class_table` returns.
 
     Raises:
         ValueError: a column is missing or there is no row.
     """
     needed = ["class", "precision", "recall", "support", "recall_low", "recall_high"]
-    refuse_table(table, needed, "table", "there is no class to draw")
+    require_table(table, needed, "table", "there is no class to draw")
     rows = table.sort_values(["recall", "f1"] if "f1" in table else ["recall"], kind="stable")
     recall = rows["recall"].to_numpy(float)
     below = np.clip(recall - rows["recall_low"].to_numpy(float), 0, None)
@@ -62,4 +62,4 @@ def per_class_figure(path: Path, table: pd.DataFrame) -> None:
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_formatter(percent_tick)
         figure.legend(loc="outside lower center", ncols=3)
-        axes.set_title("recall of each class: how many of its images were recognised")
+        axes.set_title("recall of each class: the share of its images that were recognised")

@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
-from darkroom.reporting.figures.checks import refuse_share, refuse_shares, refuse_table
+from darkroom.reporting.figures.checks import require_share, require_shares, require_table
 from darkroom.reporting.figures.style import (
     BLUE,
     ORANGE,
@@ -23,26 +23,26 @@ from darkroom.reporting.figures.style import (
 
 
 def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, temperature: float | None) -> None:
-    """Draw the reliability diagram: how often the model is right when it is so confident, bin by bin.
+    """Draw the reliability diagram: the accuracy of each bin of confidence against its mean confidence.
 
-    A bin is marked where its interval does not hold its mean confidence. Below stands how many images
-    each bin has.
+    A bin is marked where the interval of its accuracy does not contain its mean confidence. The lower
+    panel shows how many images each bin has.
 
     Args:
-        path: where the PNG goes.
+        path: of the PNG.
         table: one row a bin of confidence that has images: `low` and `high` (its edges), `images`,
             `confidence` (the mean), `accuracy`, `accuracy_low` and `accuracy_high` (its 95 % interval);
             shares within 0..1.
         error: the expected calibration error, 0..1.
-        temperature: what the logits were divided by; 1 changes nothing, None says that none was fitted.
+        temperature: the divisor of the logits; 1 changes nothing. None: no temperature was fitted.
 
     Raises:
-        ValueError: a column is missing, there is no row, or a number is not as said.
+        ValueError: a column is missing, there is no row, or a number is outside its range.
     """
     shares = ["low", "high", "confidence", "accuracy", "accuracy_low", "accuracy_high"]
-    refuse_table(table, [*shares, "images"], "table", "no image has a confidence")
-    refuse_shares(table, shares)
-    refuse_share("error", error)
+    require_table(table, [*shares, "images"], "table", "no image has a confidence")
+    require_shares(table, shares)
+    require_share("error", error)
     if temperature is not None and not 0 < temperature < math.inf:
         raise ValueError(f"temperature must be above 0, got {temperature}")
     low, wide = table["low"].to_numpy(float), (table["high"] - table["low"]).to_numpy(float)
@@ -51,7 +51,7 @@ def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, tempera
     off = (confidence < accuracy - reach[0]) | (confidence > accuracy + reach[1])
     with open_png(path, WIDTH, 6.4) as figure:
         upper, lower = figure.subplots(2, 1, sharex=True, height_ratios=[3.4, 1])
-        upper.plot([0, 1], [0, 1], "--", color=SOFT, linewidth=1.2, label="as confident as right")
+        upper.plot([0, 1], [0, 1], "--", color=SOFT, linewidth=1.2, label="perfectly calibrated")
         for rows, colour, mark, name in (
             (~off, BLUE, "o", "accuracy, 95 % interval"),
             (off, ORANGE, "D", "interval off the line"),
@@ -77,7 +77,7 @@ def reliability_figure(path: Path, table: pd.DataFrame, *, error: float, tempera
         upper.yaxis.set_major_formatter(percent_tick)
         lower.bar(low, table["images"], width=wide, align="edge", color=PALE, edgecolor="white")
         numbers = [f"{images:,}" for images in table["images"]]
-        # An axis of some 500 points, and digits 0.64 as wide as their size.
+        # The axis is some 500 points wide, and a digit 0.64 times as wide as its font size.
         small = min(9.0, 480 * float(wide.min()) / (0.64 * max(map(len, numbers))))
         if small >= 6:
             for place, images, number in zip(low + wide / 2, table["images"], numbers, strict=True):

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from darkroom.reporting.figures.checks import refuse_shares, refuse_table
+from darkroom.reporting.figures.checks import require_shares, require_table
 from darkroom.reporting.figures.style import (
     BLUE,
     ORANGE,
@@ -21,28 +21,28 @@ from darkroom.reporting.figures.style import (
 
 
 def slices_figure(path: Path, table: pd.DataFrame) -> None:
-    """Draw the accuracy of each group of images with its interval, slice below slice.
+    """Draw the accuracy of each group of images with its interval, one slice below the other.
 
-    The line is the accuracy of all images, those of the first slice together; a group is marked where
-    its whole interval is below it.
+    The line is the accuracy of all images, computed from the first slice; a group is marked where its
+    whole interval is below that line.
 
     Args:
-        path: where the PNG goes.
+        path: of the PNG.
         table: one row a group: `slice` (what the images are cut by), `group`, `images`, `accuracy`,
-            `accuracy_low` and `accuracy_high` (its 95 % interval); shares within 0..1, not looked at
-            where a group has no images.
+            `accuracy_low` and `accuracy_high` (its 95 % interval); shares within 0..1, ignored where a
+            group has no images.
 
     Raises:
         ValueError: a column is missing, there is no row, a share is not 0..1, or the first slice has no
             images.
     """
     shares = ["accuracy", "accuracy_low", "accuracy_high"]
-    refuse_table(table, ["slice", "group", "images", *shares], "table", "there is no slice to draw")
-    refuse_shares(table[table["images"] > 0], shares)
+    require_table(table, ["slice", "group", "images", *shares], "table", "there is no slice to draw")
+    require_shares(table[table["images"] > 0], shares)
     first = table[(table["slice"] == table["slice"].iloc[0]) & (table["images"] > 0)]
     if first.empty:
         raise ValueError(
-            f"the slice {table['slice'].iloc[0]!r} has no images, so there is no accuracy of all"
+            f"the slice {table['slice'].iloc[0]!r} has no images, so the accuracy of all images is unknown"
         )
     overall = float((first["accuracy"] * first["images"]).sum() / first["images"].sum())
     heads, parts, place = [], [], 0.0
@@ -84,16 +84,16 @@ def slices_figure(path: Path, table: pd.DataFrame) -> None:
         for heading in axes.get_yticklabels()[: len(heads)]:
             heading.set_fontweight("bold")
         axes.tick_params(axis="y", length=0)
-        # The last slice left 0.6 of a row below it; the paper ends at the same distance above.
+        # The last slice leaves 0.6 of a row below it; the first gets the same distance above.
         axes.set_ylim(place - 0.8, -0.6)
         leftmost = math.floor(10 * min(float(known["accuracy_low"].min()), overall) + 1e-9) / 10
         leftmost = min(max(leftmost, 0.0), 0.9)
-        room = 0.015 * (1 - leftmost)  # for a whole point at 100 %
+        room = 0.015 * (1 - leftmost)  # so that a point at 100 % is not cut
         axes.set_xlim(leftmost - room, 1 + room)
         axes.grid(False, axis="y")
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_formatter(percent_tick)
-        if not few:  # the axis at the bottom is pages away
+        if not few:  # the axis at the bottom is far away
             axes.tick_params(axis="x", top=True, labeltop=True)
         figure.legend(loc="outside lower center", ncols=3)
         axes.set_title(f"accuracy of each slice of the images; all together: {format_share(overall, 2)}")

@@ -1,7 +1,7 @@
-"""One calm style for all figures, legible at the width of a README.
+"""The style of all figures, legible at the width of a README.
 
-Blue is what is right or shown, orange what is wrong or marked; both stay apart for colour-blind eyes,
-and no figure tells anything by colour alone. Figures are drawn without pyplot, so there is no global
+Blue is what is correct or shown, orange what is wrong or marked. The two differ for colour-blind readers,
+and no figure shows anything by colour alone. Figures are drawn without pyplot, so there is no global
 state and no window system; a file appears whole or not at all, and no file holds a date, so the same
 numbers give the same bytes.
 """
@@ -29,7 +29,7 @@ STYLE: dict[str, Any] = {
     "figure.dpi": 160,
     "savefig.dpi": 160,
     "figure.facecolor": "white",
-    "font.family": "DejaVu Sans",  # comes with matplotlib: the same everywhere
+    "font.family": "DejaVu Sans",  # comes with matplotlib, so it is the same everywhere
     "font.size": 10,
     "text.color": INK,
     "text.parse_math": False,  # a class may be called "$"
@@ -64,8 +64,8 @@ def open_png(
     height: float,
     layout: Literal["constrained", "compressed"] | None = "constrained",
 ) -> Iterator[Figure]:
-    """Give a figure of so many inches in the common style; at the end it becomes the PNG at `path`."""
-    # From matplotlib's defaults, so that a person's own settings change nothing.
+    """Yield a figure of `width` by `height` inches in the common style; at the end write it to `path`."""
+    # Starts from matplotlib's defaults, so that a user's own settings change nothing.
     with style.context(STYLE, after_reset=True):
         figure = Figure(figsize=(width, height), layout=layout)
         yield figure
@@ -75,28 +75,44 @@ def open_png(
 
 
 def interval_reach(rows: pd.DataFrame) -> NDArray[np.float64]:
-    """Return how far the interval reaches below and above each accuracy, [2, rows]."""
+    """Return the distances from each accuracy to the ends of its interval, [2, rows]: matplotlib's errors."""
     low, middle, high = (rows[name].to_numpy(float) for name in ("accuracy_low", "accuracy", "accuracy_high"))
     reach: NDArray[np.float64] = np.clip(np.stack([middle - low, high - middle]), 0, None)
     return reach
 
 
 def format_share(share: float, digits: int = 1) -> str:
-    """Return a share 0..1 in words, with so many digits after the point."""
+    """Return a share 0..1 in per cent with `digits` decimals.
+
+    >>> format_share(0.93674, 2)
+    '93.67 %'
+    """
     return f"{share:.{digits}%}".replace("%", " %")
 
 
 def thousands(value: float, _place: float) -> str:
-    """Return a number of images as a tick's text."""
+    """Return a number of images as the label of a tick.
+
+    >>> thousands(45000, 0)
+    '45,000'
+    """
     return f"{value:,.0f}"
 
 
 def percent_tick(value: float, _place: float) -> str:
-    """Return a share 0..1 as a tick's text."""
+    """Return a share 0..1 as the label of a tick.
+
+    >>> percent_tick(0.995, 0)
+    '99.5 %'
+    """
     return f"{100 * value:g} %"
 
 
 def shortened(name: str, most: int) -> str:
-    """Return `name` in one line, cut where it is longer than `most` characters."""
+    """Return `name` in one line, cut where it is longer than `most` characters.
+
+    >>> shortened("a name that is too long", 8)
+    'a name …'
+    """
     name = " ".join(str(name).split())
     return name if len(name) <= most else name[: most - 1] + "…"

@@ -1,0 +1,82 @@
+"""What a model card is written from, and how it is read from the outputs of the stages."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from darkroom.config.model import Model
+from darkroom.files import read_json
+from darkroom.reporting.evaluation_report.outputs import CHARTS
+
+
+@dataclass(frozen=True, kw_only=True)
+class CardInputs:
+    """What a model card is written from.
+
+    Nothing here changes between two runs with the same results, so that the card does not either: the
+    commit, the environment and the times are in the lineage of a version and in its MLflow run.
+
+    Attributes:
+        meta: as in data/meta.json: `name`, `classes`, `height`, `width`, `channels`, and the counts
+            `train`, `validation` and `test`; `corrections`, `test_sha256` and further hashes where present.
+        metrics: as `darkroom.evaluation.headline.classification_metrics` returns.
+        per_class: as `darkroom.evaluation.per_class.per_class_table` returns.
+        calibration, corrupted, duplicates, label_issues: the branches of reports/metrics.json.
+        architecture: the description of the network, as in models/model_config.json.
+        parameters: the number of weights of the network.
+        source: as in data/source.json: where the data came from. `official: false` is pointed out.
+        training: the parameters the model was trained with; may be nested.
+        tuned: those of them that the tuner found; may be nested.
+        images: caption to relative link of each figure, in the order to show them.
+        command: the command that reproduces the model.
+        intended_use: a paragraph of Markdown instead of the general one.
+        limits: further limits, one sentence of Markdown each.
+    """
+
+    meta: Mapping[str, Any]
+    metrics: Mapping[str, Any]
+    per_class: pd.DataFrame
+    calibration: Mapping[str, Any] | None = None
+    corrupted: Mapping[str, Any] | None = None
+    duplicates: Mapping[str, Any] | None = None
+    label_issues: Mapping[str, int] | None = None
+    architecture: Mapping[str, Any] | None = None
+    parameters: int | None = None
+    source: Mapping[str, Any] | None = None
+    training: Mapping[str, Any] | None = None
+    tuned: Mapping[str, Any] | None = None
+    images: Mapping[str, str] = field(default_factory=dict)
+    command: str | None = None
+    intended_use: str | None = None
+    limits: Sequence[str] = ()
+
+
+def read_card_inputs(*, data: Path, models: Path, reports: Path, training: Mapping[str, Any]) -> CardInputs:
+    """Return the inputs of the card of the model that the stages up to `evaluate` built.
+
+    Args:
+        data: the folder with meta.json and source.json.
+        models: the folder with model_config.json and tuned.json.
+        reports: the folder with metrics.json, per_class.csv, train.json and the figures.
+        training: the parameters the model was trained with; may be nested.
+    """
+    metrics, config = read_json(reports / "metrics.json"), read_json(models / "model_config.json")
+    return CardInputs(
+        meta=read_json(data / "meta.json"),
+        metrics=metrics["test"],
+        per_class=pd.read_csv(reports / "per_class.csv", keep_default_na=False, dtype={"class": str}),
+        calibration=metrics["calibration"],
+        corrupted=metrics["corrupted"],
+        duplicates=metrics["duplicates"],
+        label_issues=metrics["label_issues"],
+        architecture={key: value for key, value in config.items() if key in Model.model_fields},
+        parameters=read_json(reports / "train.json")["parameters"],
+        source=read_json(data / "source.json"),
+        training=training,
+        tuned=read_json(models / "tuned.json"),
+        images=CHARTS,
+        command="dvc repro",
+    )

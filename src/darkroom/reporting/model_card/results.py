@@ -1,0 +1,79 @@
+"""The results on the test set: every headline metric, and each class."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import pandas as pd
+
+from darkroom.reporting.markdown import percent, percent_interval, table, text
+
+AVERAGES = {"macro": "every class alike", "weighted": "by its images"}
+AVERAGED = ("precision", "recall", "f1")
+
+
+def results_table(metrics: Mapping[str, Any]) -> str:
+    """Return a row a metric, and a table of what is averaged over the classes."""
+    rows = [
+        (
+            "accuracy",
+            f"{percent(metrics['accuracy'])} "
+            f"({percent_interval(metrics['accuracy_low'], metrics['accuracy_high'])}, 95 % Wilson)",
+        )
+    ]
+    for name in metrics:
+        if name.startswith("top_") and name.endswith("_accuracy"):
+            interval = percent_interval(metrics[f"{name}_low"], metrics[f"{name}_high"])
+            value = f"{percent(metrics[name])} ({interval}, 95 % Wilson)"
+            rows.append((f"class among the first {name[4:-9]}", value))
+    rows.append(("loss (cross-entropy)", _number(metrics, "loss", "95 % bootstrap")))
+    rows += _other_metrics(metrics)
+    rows.append(("images", f"{metrics['images']:,}"))
+    averages = [
+        [
+            name,
+            *(percent(metrics[average][key]) for key in ("precision", "recall")),
+            f"{percent(metrics[average]['f1'])} "
+            f"({percent_interval(metrics[average]['f1_low'], metrics[average]['f1_high'])})",
+        ]
+        for average, name in AVERAGES.items()
+        if average in metrics
+    ]
+    results = table(("", "value"), rows)
+    if averages:
+        heads = ("average over the classes", "precision", "recall", "F1 (95 % bootstrap)")
+        results += "\n\n" + table(heads, averages)
+    return results
+
+
+def class_table(per_class: pd.DataFrame) -> str:
+    """Return a row a class."""
+    rows = [
+        (
+            text(row["class"]),
+            percent(row["precision"]),
+            f"{percent(row['recall'])} ({percent_interval(row['recall_low'], row['recall_high'])})"
+            if row["support"]
+            else "no images",
+            percent(row["f1"]),
+            f"{row['support']:,}",
+        )
+        for row in per_class.to_dict("records")
+    ]
+    return table(("class", "precision", "recall (95 % interval)", "F1", "images"), rows)
+
+
+def _other_metrics(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
+    """Yield a row a metric that the tables have no place of its own for: what somebody added."""
+    for name, value in metrics.items():
+        known = name in AVERAGED if prefix else name in ("accuracy", "loss", "images") or name[:4] == "top_"
+        if isinstance(value, Mapping):
+            yield from _other_metrics(value, f"{prefix}{name}.")
+        elif not known and not name.endswith(("_low", "_high")):
+            yield text(f"{prefix}{name}".replace("_", " ")), _number(metrics, name, "95 % interval")
+
+
+def _number(metrics: Mapping[str, Any], name: str, interval: str) -> str:
+    if f"{name}_low" not in metrics:
+        return f"{metrics[name]:.4f}"
+    low, high = metrics[f"{name}_low"], metrics[f"{name}_high"]
+    return f"{metrics[name]:.4f} ({low:.4f} to {high:.4f}, {interval})"
