@@ -18,7 +18,7 @@ from pathlib import Path
 from mlflow.tracking import MlflowClient
 
 from darkroom.registry.champion import promote, rollback
-from darkroom.registry.stores import open_store
+from darkroom.registry.sqlite_store import open_store
 from darkroom.registry.versions import MlflowStore
 
 ROOT = Path(__file__).resolve().parent.parent

@@ -15,7 +15,7 @@ from darkroom.files import write_json, write_text
 from darkroom.registry import versions
 from darkroom.registry.champion import Store
 from darkroom.registry.comparison import Registered, register
-from darkroom.registry.stores import open_store
+from darkroom.registry.sqlite_store import open_store
 from darkroom.tracking import lineage
 from darkroom.tracking.runs import open_run
 from tests.helpers.serving import DIGITS, linear_graph

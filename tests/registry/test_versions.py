@@ -24,7 +24,7 @@ from darkroom.registry import versions
 from darkroom.registry.champion import RegistryError, Store, history, promote, registered_name, rollback
 from darkroom.registry.comparison import read_candidate, read_verdict
 from darkroom.registry.gate import judge
-from darkroom.registry.stores import open_store
+from darkroom.registry.sqlite_store import open_store
 from darkroom.registry.versions import write_champion
 from tests.helpers.checkouts import PROJECT
 from tests.helpers.registry import RULES, by_mlflow, enter, quick, right_but

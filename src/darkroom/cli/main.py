@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> None:
         print(_drift(asked))
         return
     from darkroom.registry.champion import RegistryError, registered_name
-    from darkroom.registry.stores import open_store
+    from darkroom.registry.sqlite_store import open_store
 
     uri = asked.uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{ROOT / 'mlflow.db'}"
     try:
@@ -254,18 +254,18 @@ def _history(store: "Store", name: str, asked: argparse.Namespace) -> str:
 
 
 def _lineage(uri: str, name: str, asked: argparse.Namespace) -> str:
-    from darkroom.registry import provenance, versions
+    from darkroom.registry import reproduction, versions
 
-    return provenance.tell(uri, versions.get_version(versions.MlflowClient(uri), name, asked.version)).rstrip(
-        "\n"
-    )
+    return reproduction.tell(
+        uri, versions.get_version(versions.MlflowClient(uri), name, asked.version)
+    ).rstrip("\n")
 
 
 def _reproduce(uri: str, name: str, asked: argparse.Namespace) -> str:
-    from darkroom.registry import provenance, versions
+    from darkroom.registry import reproduction, versions
 
     version = versions.get_version(versions.MlflowClient(uri), name, asked.version)
-    found = provenance.reproduce(uri, version, root=ROOT, into=asked.into.resolve())
+    found = reproduction.reproduce(uri, version, root=ROOT, into=asked.into.resolve())
     lines = [f"version {version.version} was made again in {asked.into}"]
     for name_, (before, here) in found.other_environment.items():
         lines.append(f"  other environment: {name_} {here} here, {before} then")

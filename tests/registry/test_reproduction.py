@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from darkroom.files import read_json
-from darkroom.registry import provenance
+from darkroom.registry import reproduction
 from darkroom.registry.champion import RegistryError
 from tests.helpers.checkouts import Checkout, Quickstart, commit
 
@@ -67,12 +67,12 @@ def test_what_cannot_be_checked_out_is_said_and_leaves_nothing(
     diff = tmp_path / "the.diff"
     diff.write_bytes(b"")
     with pytest.raises(RegistryError, match="outside git"):
-        provenance.check_out(root, None, diff, into)
+        reproduction.check_out(root, None, diff, into)
     with pytest.raises(RegistryError, match=rf"commit {'0' * 40} is not in .*git fetch origin"):
-        provenance.check_out(root, "0" * 40, diff, into)
+        reproduction.check_out(root, "0" * 40, diff, into)
     diff.write_text("--- a/none\n+++ b/none\n@@ -1 +1 @@\n-a\n+b\n", encoding="utf-8")
     with pytest.raises(RegistryError, match="changes do not apply"):
-        provenance.check_out(root, "HEAD", diff, into)
+        reproduction.check_out(root, "HEAD", diff, into)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["the.diff"]
 
 
@@ -87,7 +87,7 @@ def test_other_data_than_the_version_s_is_said(quickstart: Quickstart, tmp_path:
         shutil.copyfile(checkout.root / name, into / name)
     hashes = dict.fromkeys(("train", "validation", "test"), "0" * 64)
     with pytest.raises(RegistryError, match=r"dvc checkout: other data.*preprocess: other data"):
-        provenance.fetch_data(checkout.root, checkout.root / "dvc.lock", hashes, into)
+        reproduction.fetch_data(checkout.root, checkout.root / "dvc.lock", hashes, into)
 
 
 @pytest.mark.slow
