@@ -1,124 +1,144 @@
-"""`python -m darkroom feedback`: the review of feedback by command; what it does is in `review`."""
+"""`feedback list`, `feedback review`, `feedback export`: the review of what users said of images."""
 
-import argparse
-import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from darkroom.text import columns  # the rest is imported where it is used: pandas takes a second
+import click
+
+from darkroom.cli.context import ROOT
+from darkroom.text import columns
+
+PATH = click.Path(path_type=Path)
 
 
-def add_to(parser: argparse.ArgumentParser, root: Path) -> None:
-    """Give a command its options and steps; `root` is the checkout."""
-    folder = argparse.ArgumentParser(add_help=False)
-    folder.add_argument(
+def folder_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option for the folder that the service keeps feedback in."""
+    return click.option(
         "--folder",
-        type=Path,
-        default=os.environ.get("DARKROOM_FEEDBACK"),
-        help="that the service keeps feedback in (default: DARKROOM_FEEDBACK)",
-    )
-    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
-    to_list = steps.add_parser("list", parents=[folder], help="a row an image: said, predicted, decided")
-    to_list.add_argument("--table", type=Path, help="write it as CSV, for a spreadsheet, and to decide in")
-    to_list.add_argument("--gallery", type=Path, help="write it as a page with the images, to decide in")
-    to_list.add_argument("--open", action="store_true", help="only what is not decided yet")
-    to_review = steps.add_parser("review", parents=[folder], help="decide: in a table, or on images")
-    to_review.add_argument("--table", type=Path, help="with the decisions, as list wrote it")
-    to_review.add_argument("images", nargs="*", metavar="SHA256", help="of an image, or how it begins")
-    to_review.add_argument(
-        "--confirm", action="store_const", dest="action", const="confirm", help="what was said is right"
-    )
-    to_review.add_argument("--reject", action="store_const", dest="action", const="reject", help="of no use")
-    to_review.add_argument(
-        "--class", dest="label", help="that is right: corrects, or confirms one of several"
-    )
-    to_review.add_argument("--by", help="who decides (default: the user)")
-    to_export = steps.add_parser(
-        "export", parents=[folder], help="write what is confirmed to where dvc repro takes it in"
-    )
-    to_export.add_argument("--into", type=Path, default=root / "corrections", help="(default: corrections/)")
+        type=PATH,
+        envvar="DARKROOM_FEEDBACK",
+        help="Folder that the service keeps feedback in; default: DARKROOM_FEEDBACK.",
+    )(command)
 
 
-def run(root: Path, asked: argparse.Namespace) -> str:
-    """Do what was asked, and return what to print; errors end the program with a message."""
-    from darkroom.feedback.store import ReviewError
-
-    if asked.folder is None:
-        raise SystemExit("name the folder that the service keeps feedback in: --folder, or DARKROOM_FEEDBACK")
-    steps = {"list": _list, "review": _review, "export": _export}
-    try:
-        return steps[asked.step](root, asked)
-    except (ReviewError, OSError) as error:
-        raise SystemExit(str(error)) from error
+@click.group()
+def feedback() -> None:
+    """Review what users said of images."""
 
 
-def _list(root: Path, asked: argparse.Namespace) -> str:
-    from darkroom.feedback import decisions, gallery, store
-    from darkroom.files import write_table, write_text
+@feedback.command("list")
+@folder_option
+@click.option("--table", type=PATH, help="Write a CSV table, to decide in with a spreadsheet.")
+@click.option("--gallery", type=PATH, help="Write a page with the images, to decide in with a browser.")
+@click.option("--open", "only_open", is_flag=True, help="Only what is not decided yet.")
+def list_(folder: Path | None, table: Path | None, gallery: Path | None, *, only_open: bool) -> None:
+    """List the images: what was said, predicted and decided."""
+    with _reviewed(folder) as kept:
+        from darkroom.feedback import decisions, store
+        from darkroom.feedback import gallery as page
+        from darkroom.files import write_table, write_text
 
-    every = store.read_items(asked.folder)
-    items = [item for item in every if not (asked.open and item.decision)]
-    undecided = sum(item.decision is None for item in every)
-    lines = [f"{len(every)} images, {undecided} not decided yet"]
-    if asked.table:
-        write_table(asked.table, store.table(items))
-        lines.append(
-            f"{asked.table}: fill in decision and class, then `feedback review --table {asked.table}`"
-        )
-    if asked.gallery:
-        classes = decisions.known_classes(every, root / "data" / "meta.json")
-        write_text(asked.gallery, gallery.gallery(items, classes))
-        lines.append(f"{asked.gallery}: open it in a browser; it saves a table for `feedback review --table`")
-    if not (asked.table or asked.gallery) and items:
-        rows = [
-            (
-                item.sha256[:12],
-                store.told(item),
-                f"{item.predicted} ({item.probability:.0%})",
-                f"{item.model} {item.version}",
-                " ".join(filter(None, (item.decision.action, item.decision.label))) if item.decision else "",
-            )
-            for item in items
-        ]
-        lines.append(columns([("image", "said", "predicted", "model", "decision"), *rows]))
-    return "\n".join(lines)
-
-
-def _review(root: Path, asked: argparse.Namespace) -> str:
-    from darkroom.feedback import decisions, store
-
-    if bool(asked.table) == bool(asked.images):
-        raise SystemExit("give either --table, or the images with --confirm, --reject or --class")
-    items = store.read_items(asked.folder)
-    classes, who = (
-        decisions.known_classes(items, root / "data" / "meta.json"),
-        asked.by or decisions.reviewer(),
-    )
-    if asked.table:
-        decided = decisions.read_table(asked.table, items, classes=classes, who=who)
-    else:
-        action = asked.action or ("correct" if asked.label else None)
-        if action is None:
-            raise SystemExit("say what is decided: --confirm, --reject or --class")
-        decided = [
-            decisions.decide(items, image, action, asked.label, classes=classes, who=who)
-            for image in asked.images
-        ]
-    kept = store.keep(asked.folder, decided)
-    return f"{kept} decisions kept, {len(decided) - kept} stood already; next: `feedback export`"
+        every = store.read_items(kept)
+        items = [item for item in every if not (only_open and item.decision)]
+        undecided = sum(item.decision is None for item in every)
+        lines = [f"{len(every)} images, {undecided} not decided yet"]
+        if table:
+            write_table(table, store.table(items))
+            lines.append(f"{table}: fill in decision and class, then `feedback review --table {table}`")
+        if gallery:
+            classes = decisions.known_classes(every, ROOT / "data" / "meta.json")
+            write_text(gallery, page.gallery(items, classes))
+            lines.append(f"{gallery}: open it in a browser; it saves a table for `feedback review --table`")
+        if not (table or gallery) and items:
+            rows = [
+                (
+                    item.sha256[:12],
+                    store.told(item),
+                    f"{item.predicted} ({item.probability:.0%})",
+                    f"{item.model} {item.version}",
+                    " ".join(filter(None, (item.decision.action, item.decision.label)))
+                    if item.decision
+                    else "",
+                )
+                for item in items
+            ]
+            lines.append(columns([("image", "said", "predicted", "model", "decision"), *rows]))
+    click.echo("\n".join(lines))
 
 
-def _export(_: Path, asked: argparse.Namespace) -> str:
-    from darkroom.feedback import corrections
+@feedback.command()
+@folder_option
+@click.option("--table", type=PATH, help="Table with the decisions, as `list` wrote it.")
+@click.argument("images", nargs=-1, metavar="[SHA256]...")
+@click.option("--confirm", "action", flag_value="confirm", help="What was said is correct.")
+@click.option("--reject", "action", flag_value="reject", help="The image is of no use.")
+@click.option("--class", "label", help="The correct class: corrects, or confirms one of several.")
+@click.option("--by", help="Who decides; default: the user.")
+def review(
+    folder: Path | None,
+    table: Path | None,
+    images: tuple[str, ...],
+    action: str | None,
+    label: str | None,
+    by: str | None,
+) -> None:
+    """Decide, in a table or on single images.
 
-    done = corrections.export(asked.folder, asked.into)
-    said = (
-        f"{asked.into}: {done.new} new, {done.moved} moved to another class, {done.withdrawn} withdrawn, "
+    SHA256 is the hash of an image or its beginning.
+    """
+    with _reviewed(folder) as kept:
+        from darkroom.feedback import decisions, store
+
+        if bool(table) == bool(images):
+            raise SystemExit("give either --table, or the images with --confirm, --reject or --class")
+        items = store.read_items(kept)
+        classes = decisions.known_classes(items, ROOT / "data" / "meta.json")
+        who = by or decisions.reviewer()
+        if table:
+            decided = decisions.read_table(table, items, classes=classes, who=who)
+        else:
+            chosen = action or ("correct" if label else None)
+            if chosen is None:
+                raise SystemExit("say what is decided: --confirm, --reject or --class")
+            decided = [
+                decisions.decide(items, image, chosen, label, classes=classes, who=who) for image in images
+            ]
+        new = store.keep(kept, decided)
+    click.echo(f"{new} decisions kept, {len(decided) - new} stood already; next: `feedback export`")
+
+
+@feedback.command()
+@folder_option
+@click.option("--into", type=PATH, default=ROOT / "corrections", help="Folder; default: corrections/.")
+def export(folder: Path | None, into: Path) -> None:
+    """Write what is confirmed where `dvc repro` takes it."""
+    with _reviewed(folder) as kept:
+        from darkroom.feedback import corrections
+
+        done = corrections.export(kept, into)
+    summary = (
+        f"{into}: {done.new} new, {done.moved} moved to another class, {done.withdrawn} withdrawn, "
         f"{done.unchanged} as they were; next: `dvc repro`"
     )
     if done.missing:
         names = ", ".join(sha256[:12] for sha256 in done.missing)
         raise SystemExit(
-            f"{said}\n{len(done.missing)} confirmed images are gone from {asked.folder}, or not what they "
+            f"{summary}\n{len(done.missing)} confirmed images are gone from {kept}, or not what they "
             f"were: {names}. Bring the files back, or reject them."
         )
-    return said
+    click.echo(summary)
+
+
+@contextmanager
+def _reviewed(folder: Path | None) -> Iterator[Path]:
+    """Give the folder with the feedback; an error in the block ends the program with its message."""
+    from darkroom.feedback.store import ReviewError  # imports pandas, which takes a second
+
+    if folder is None:
+        raise SystemExit("name the folder that the service keeps feedback in: --folder, or DARKROOM_FEEDBACK")
+    try:
+        yield folder
+    except (ReviewError, OSError) as error:
+        raise SystemExit(str(error)) from error

@@ -16,8 +16,8 @@ import psutil
 import pytest
 import requests
 
-from darkroom.registry.champion import Model, RegistryError, Store, registered_name
 from darkroom.registry.deploy import deploy, find_bento
+from darkroom.registry.store import RegisteredModel, RegistryError, Store, registered_name
 from darkroom.serving.process.bento import bento_version, build_bento
 from darkroom.serving.process.supervisor import SupervisorError, ask, served
 from tests.helpers.checkouts import PROJECT
@@ -143,12 +143,12 @@ def test_the_bento_changes_back_and_forth_and_no_request_fails(store: Path, tmp_
 
 @dataclass
 class Registry:
-    """A registry whose model has a champion; no more of `champion.Store` is needed to deploy."""
+    """A registry whose model has a champion; no more of `registry.store.Store` is needed to deploy."""
 
     champion: str | None
 
-    def read(self, name: str) -> Model | None:
-        return Model(tags={}, champion=self.champion) if name == NAME else None
+    def read(self, name: str) -> RegisteredModel | None:
+        return RegisteredModel(tags={}, champion=self.champion) if name == NAME else None
 
 
 def test_the_champion_is_deployed_and_what_cannot_be_is_said(
