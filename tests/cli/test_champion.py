@@ -11,14 +11,14 @@ from darkroom.registry.champion import history
 from darkroom.registry.store import registered_name
 from tests.helpers.checkouts import PROJECT
 from tests.helpers.gate import correct_but
-from tests.helpers.registry import by_mlflow, champion_of, darkroom, enter
+from tests.helpers.registry import by_mlflow, champion_of, darkroom, register_model
 
 NAME = registered_name("digits")
 
 
 def test_promote_rollback_and_history(uri: str, tmp_path: Path) -> None:
     for name, wrong in (("a", 100), ("b", 120), ("c", 140)):
-        enter(uri, NAME, tmp_path / name, correct_but(0, wrong))
+        register_model(uri, NAME, tmp_path / name, correct_but(0, wrong))
     assert "version 3 is champion, it was 1" in darkroom(
         uri, NAME, "promote", "3", "--why", "smaller, for the phone"
     )
@@ -38,8 +38,8 @@ def test_promote_rollback_and_history(uri: str, tmp_path: Path) -> None:
 
 
 def test_a_rollback_imports_neither_mlflow_nor_pandas_nor_torch(uri: str, tmp_path: Path) -> None:
-    enter(uri, NAME, tmp_path / "a", correct_but(0, 100))
-    enter(uri, NAME, tmp_path / "b", correct_but(0, 50))
+    register_model(uri, NAME, tmp_path / "a", correct_but(0, 100))
+    register_model(uri, NAME, tmp_path / "b", correct_but(0, 50))
     script = (
         "import sys; from darkroom.__main__ import main; main(sys.argv[1:]); "
         "print([name for name in ('mlflow', 'pandas', 'torch') if name in sys.modules])"
@@ -69,6 +69,6 @@ def test_a_rollback_imports_neither_mlflow_nor_pandas_nor_torch(uri: str, tmp_pa
 def test_an_impossible_command_states_why(
     uri: str, tmp_path: Path, arguments: tuple[str, ...], printed: str
 ) -> None:
-    enter(uri, NAME, tmp_path / "a", correct_but(0, 100))
+    register_model(uri, NAME, tmp_path / "a", correct_but(0, 100))
     assert printed in darkroom(uri, NAME, *arguments, check=False)
     assert len(history(by_mlflow(uri), NAME)) == 1

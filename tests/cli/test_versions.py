@@ -6,15 +6,15 @@ import pytest
 
 from darkroom.registry.store import registered_name
 from tests.helpers.gate import correct_but
-from tests.helpers.registry import darkroom, enter
+from tests.helpers.registry import darkroom, register_model
 
 NAME = registered_name("digits")
 
 
 @pytest.mark.slow
 def test_list_show_and_compare(uri: str, tmp_path: Path) -> None:
-    enter(uri, NAME, tmp_path / "a", correct_but(0, 100))
-    enter(uri, NAME, tmp_path / "b", correct_but(50, 150))
+    register_model(uri, NAME, tmp_path / "a", correct_but(0, 100))
+    register_model(uri, NAME, tmp_path / "b", correct_but(50, 150))
     listed = darkroom(uri, NAME, "list").splitlines()
     assert listed[0].split() == ["version", "test", "accuracy", "commit", "verdict"]
     accuracy = "90.00% (88.00% to 91.00%)"

@@ -175,7 +175,7 @@ def _predictions(correct: NDArray[np.bool_], classes: Sequence[str]) -> pd.DataF
     return pd.DataFrame({"label": labels, "predicted": predicted, **columns})
 
 
-def enter(
+def register_model(
     uri: str,
     name: str,
     folder: Path,

@@ -16,7 +16,7 @@ from darkroom.registry.champion import history, promote, rollback
 from darkroom.registry.champion_lock import exclusive
 from darkroom.registry.store import RegistryError, Store, registered_name
 from tests.helpers.gate import correct_but
-from tests.helpers.registry import by_mlflow, champion_of, direct, enter
+from tests.helpers.registry import by_mlflow, champion_of, direct, register_model
 
 NAME = registered_name("digits")
 
@@ -24,7 +24,7 @@ NAME = registered_name("digits")
 @pytest.mark.parametrize("store", [by_mlflow, direct])
 def test_a_rollback_skips_deleted_versions(uri: str, tmp_path: Path, store: Callable[[str], Store]) -> None:
     for name, wrong in (("a", 100), ("b", 60), ("c", 20)):
-        enter(uri, NAME, tmp_path / name, correct_but(0, wrong))
+        register_model(uri, NAME, tmp_path / name, correct_but(0, wrong))
     assert champion_of(uri, NAME) == "3"
     MlflowClient(uri).delete_model_version(NAME, "2")
     assert rollback(store(uri), NAME, why="x").after == "1"
@@ -36,7 +36,7 @@ def test_after_the_champion_was_deleted_a_rollback_goes_to_the_one_before(
     uri: str, tmp_path: Path, store: Callable[[str], Store]
 ) -> None:
     for name, wrong in (("a", 100), ("b", 60)):
-        enter(uri, NAME, tmp_path / name, correct_but(0, wrong))
+        register_model(uri, NAME, tmp_path / name, correct_but(0, wrong))
     MlflowClient(uri).delete_model_version(NAME, "2")
     assert rollback(store(uri), NAME, why="x").after == "1"
     assert champion_of(uri, NAME) == "1"
@@ -65,8 +65,8 @@ def _change_often(uri: str, number: int) -> None:
 
 @pytest.mark.slow
 def test_many_processes_at_once_leave_an_unbroken_history(uri: str, tmp_path: Path) -> None:
-    enter(uri, NAME, tmp_path / "a", correct_but(0, 100))
-    enter(uri, NAME, tmp_path / "b", correct_but(0, 120))
+    register_model(uri, NAME, tmp_path / "a", correct_but(0, 100))
+    register_model(uri, NAME, tmp_path / "b", correct_but(0, 120))
     spawn = multiprocessing.get_context("spawn")
     processes = [spawn.Process(target=_change_often, args=(uri, number)) for number in range(4)]
     for process in processes:
@@ -89,8 +89,8 @@ def _hold_and_die(uri: str) -> None:
 def test_the_lock_of_a_process_that_died_is_taken_over(
     uri: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    enter(uri, NAME, tmp_path / "a", correct_but(0, 100))
-    enter(uri, NAME, tmp_path / "b", correct_but(0, 120))
+    register_model(uri, NAME, tmp_path / "a", correct_but(0, 100))
+    register_model(uri, NAME, tmp_path / "b", correct_but(0, 120))
     process = multiprocessing.get_context("spawn").Process(target=_hold_and_die, args=(uri,))
     process.start()
     process.join()

@@ -28,7 +28,7 @@ from darkroom.registry.store import RegistryError, registered_name
 from darkroom.registry.verdicts import read_verdict
 from tests.helpers.checkouts import PROJECT, new_checkout
 from tests.helpers.gate import correct_but
-from tests.helpers.registry import by_mlflow, champion_of, darkroom, direct, enter
+from tests.helpers.registry import by_mlflow, champion_of, darkroom, direct, register_model
 from tests.helpers.servers import Servers
 from tests.helpers.servers import servers as start_servers
 from tests.helpers.serving import free_port
@@ -83,7 +83,7 @@ def test_verdicts_and_commands_are_the_same_as_on_sqlite(servers: Servers, name:
     stores = (servers.uri, f"sqlite:///{tmp_path / 'mlflow.db'}")
     on_servers, on_sqlite = (
         [
-            enter(uri, name, tmp_path / place / graph, correct_but(0, wrong))
+            register_model(uri, name, tmp_path / place / graph, correct_but(0, wrong))
             for graph, wrong in (("first", 100), ("better", 50), ("equal", 50))
         ]
         for uri, place in zip(stores, ("servers", "sqlite"), strict=True)
@@ -107,8 +107,8 @@ def test_verdicts_and_commands_are_the_same_as_on_sqlite(servers: Servers, name:
 def test_champion_and_history_survive_a_restart_of_the_server(
     servers: Servers, name: str, tmp_path: Path
 ) -> None:
-    enter(servers.uri, name, tmp_path / "a", correct_but(0, 50))
-    enter(servers.uri, name, tmp_path / "b", correct_but(0, 60))
+    register_model(servers.uri, name, tmp_path / "a", correct_but(0, 50))
+    register_model(servers.uri, name, tmp_path / "b", correct_but(0, 60))
     assert "version 2 is champion, it was 1" in darkroom(
         servers.uri, name, "promote", "2", "--why", "smaller, for the phone"
     )
@@ -132,7 +132,7 @@ from pathlib import Path
 from darkroom.registry.champion import promote, rollback
 from darkroom.registry.store import RegistryError
 from tests.helpers.gate import correct_but
-from tests.helpers.registry import by_mlflow, direct, enter
+from tests.helpers.registry import by_mlflow, direct, register_model
 
 uri, name, folder, number = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
 store = direct(uri) if number % 2 else by_mlflow(uri)
@@ -142,7 +142,7 @@ done, refused = [], []
 for turn in range(5):
     try:
         if (number + turn) % 5 == 0:
-            entered = enter(uri, name, folder / f"by-{number}", correct_but(0, 40 - 10 * number))
+            entered = register_model(uri, name, folder / f"by-{number}", correct_but(0, 40 - 10 * number))
             if entered.verdict.promoted:
                 done.append(["register", entered.verdict.champion, entered.version])
             continue
@@ -159,7 +159,7 @@ print(json.dumps({"done": done, "refused": refused}))
 
 def test_processes_that_change_at_the_same_time_leave_one_chain(uri: str, name: str, tmp_path: Path) -> None:
     for graph, wrong in (("a", 100), ("b", 110), ("c", 120)):
-        enter(uri, name, tmp_path / graph, correct_but(0, wrong))
+        register_model(uri, name, tmp_path / graph, correct_but(0, wrong))
     workers = [start(WORK, uri, name, str(tmp_path), str(number), cwd=tmp_path) for number in range(4)]
     for worker in workers:
         assert worker.stdout is not None
@@ -205,7 +205,7 @@ def test_after_the_holder_of_the_lock_was_killed_others_can_change_the_champion(
     uri: str, name: str, tmp_path: Path
 ) -> None:
     for graph in ("a", "b"):
-        enter(uri, name, tmp_path / graph, correct_but(0, 100))
+        register_model(uri, name, tmp_path / graph, correct_but(0, 100))
     holder = start(HOLD, uri, name, cwd=tmp_path)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
@@ -221,7 +221,7 @@ def test_after_the_holder_of_the_lock_was_killed_others_can_change_the_champion(
 
 
 def test_the_server_store_works_as_mlflow_s_client(servers: Servers, name: str, tmp_path: Path) -> None:
-    enter(servers.uri, name, tmp_path / "a", correct_but(0, 100))
+    register_model(servers.uri, name, tmp_path / "a", correct_but(0, 100))
     one, other = direct(servers.uri), by_mlflow(servers.uri)
     assert one.read(name) == other.read(name)
     assert one.read(f"{name}.none") is None
@@ -243,7 +243,7 @@ def test_the_server_store_works_as_mlflow_s_client(servers: Servers, name: str, 
 
 
 def test_the_evidence_is_kept_in_the_artifact_store(servers: Servers, name: str, tmp_path: Path) -> None:
-    enter(servers.uri, name, tmp_path / "a", correct_but(0, 50))
+    register_model(servers.uri, name, tmp_path / "a", correct_but(0, 50))
     version = versions.get_version(MlflowClient(servers.uri), name, "champion")
     folder = versions.evidence_folder(version.tags["sha256"])
     kept = servers.fetch(version.tags["run_id"], folder, tmp_path / "kept")
@@ -258,8 +258,8 @@ def test_the_evidence_is_kept_in_the_artifact_store(servers: Servers, name: str,
 
 def test_long_and_odd_texts_are_kept_readable(uri: str, name: str, tmp_path: Path) -> None:
     one, other = ([f"{kind} {number:03} {'ü' * 100}" for number in range(100)] for kind in ("old", "new"))
-    enter(uri, name, tmp_path / "a", correct_but(0, 50), classes=one)
-    refused = enter(uri, name, tmp_path / "b", correct_but(0, 50), classes=other)
+    register_model(uri, name, tmp_path / "a", correct_but(0, 50), classes=one)
+    refused = register_model(uri, name, tmp_path / "b", correct_but(0, 50), classes=other)
     assert refused.verdict.outcome == "not comparable"
     assert "it has other classes (new: new 000 ü" in refused.verdict.words
     assert "promote it manually if that is intended" in refused.verdict.words
@@ -286,7 +286,7 @@ def test_the_order_of_the_history_does_not_depend_on_clocks(
             return super().now(tz) - timedelta(hours=1)
 
     for graph, wrong in (("a", 100), ("b", 60), ("c", 20)):
-        enter(uri, name, tmp_path / graph, correct_but(0, wrong))
+        register_model(uri, name, tmp_path / graph, correct_but(0, wrong))
     monkeypatch.setattr(champion, "datetime", Slow)
     assert rollback(direct(uri), name, why="by another machine").after == "2"
     changes = history(by_mlflow(uri), name)
@@ -298,7 +298,7 @@ def test_an_outage_of_the_artifact_store_is_not_missing_evidence(
     servers: Servers, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    enter(servers.uri, name, tmp_path / "a", correct_but(0, 50))
+    register_model(servers.uri, name, tmp_path / "a", correct_but(0, 50))
     version = versions.get_version(MlflowClient(servers.uri), name, "1")
     servers.stop()
     servers.start(s3=f"http://127.0.0.1:{free_port()}")
@@ -312,13 +312,13 @@ def test_an_outage_of_the_artifact_store_is_not_missing_evidence(
 
 
 def test_a_champion_whose_files_are_gone_is_not_replaced(servers: Servers, name: str, tmp_path: Path) -> None:
-    enter(servers.uri, name, tmp_path / "a", correct_but(0, 100))
+    register_model(servers.uri, name, tmp_path / "a", correct_but(0, 100))
     version = versions.get_version(MlflowClient(servers.uri), name, "1")
     run = MlflowClient(servers.uri).get_run(version.tags["run_id"])
     folder = versions.evidence_folder(version.tags["sha256"])
     files = get_artifact_repository(run.info.artifact_uri, tracking_uri=servers.uri)
     files.delete_artifacts(folder)  # type: ignore[no-untyped-call]
-    better = enter(servers.uri, name, tmp_path / "b", correct_but(0, 50))
+    better = register_model(servers.uri, name, tmp_path / "b", correct_but(0, 50))
     assert (better.champion, better.verdict.outcome) == ("1", "not comparable")
     assert "version 1 are not in the artifacts of run" in better.verdict.words
 

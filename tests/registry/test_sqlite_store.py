@@ -13,14 +13,14 @@ from darkroom.registry.mlflow_store import MlflowStore
 from darkroom.registry.sqlite_store import SqliteStore
 from darkroom.registry.store import RegistryError, Store, open_store, registered_name
 from tests.helpers.gate import correct_but
-from tests.helpers.registry import by_mlflow, darkroom, direct, enter, new_store
+from tests.helpers.registry import by_mlflow, darkroom, direct, new_store, register_model
 from tests.helpers.revisions import OTHER_REVISIONS, install_revision, rows, set_revision
 
 NAME = registered_name("digits")
 
 
 def test_the_results_are_those_of_mlflow_s_client(uri: str, tmp_path: Path) -> None:
-    enter(uri, NAME, tmp_path / "a", correct_but(0, 100))
+    register_model(uri, NAME, tmp_path / "a", correct_but(0, 100))
     for one, other in ((direct(uri), by_mlflow(uri)), (by_mlflow(uri), direct(uri))):
         assert one.read(NAME) == other.read(NAME)
         assert one.read("none") is other.read("none") is None
@@ -117,7 +117,7 @@ def test_a_revision_that_the_installed_mlflow_refuses_is_reported_and_nothing_is
     uri: str, tmp_path: Path, revision: str
 ) -> None:
     for name, wrong in (("a", 100), ("b", 50)):
-        enter(uri, NAME, tmp_path / name, correct_but(0, wrong))
+        register_model(uri, NAME, tmp_path / name, correct_but(0, wrong))
     copy = f"sqlite:///{tmp_path / 'copy.db'}"  # which this process has not opened: MLflow checks once
     shutil.copyfile(tmp_path / "mlflow.db", tmp_path / "copy.db")
     set_revision(copy, revision)

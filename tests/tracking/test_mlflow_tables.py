@@ -11,7 +11,7 @@ from darkroom.registry.store import registered_name
 from darkroom.tracking import mlflow_tables
 from darkroom.tracking.mlflow_tables import UnknownRevisionError, relocate_artifacts
 from tests.helpers.gate import correct_but
-from tests.helpers.registry import darkroom, enter
+from tests.helpers.registry import darkroom, register_model
 from tests.helpers.revisions import OTHER_REVISIONS, database, install_revision, rows, set_revision
 
 NAME = registered_name("digits")
@@ -20,13 +20,13 @@ NAME = registered_name("digits")
 def test_a_moved_store_finds_its_files(tmp_path: Path) -> None:
     old, new = tmp_path / "old place", tmp_path / "new place"
     old.mkdir()
-    enter(f"sqlite:///{old / 'mlflow.db'}", NAME, tmp_path / "a", correct_but(0, 100))
+    register_model(f"sqlite:///{old / 'mlflow.db'}", NAME, tmp_path / "a", correct_but(0, 100))
     old.rename(new)
     uri = f"sqlite:///{new / 'mlflow.db'}"
     assert "no version" not in darkroom(uri, NAME, "lineage", "champion")
     info = write_champion(uri, NAME, tmp_path / "champion")
     assert info["version"] == "1"
-    better = enter(uri, NAME, tmp_path / "b", correct_but(0, 50))
+    better = register_model(uri, NAME, tmp_path / "b", correct_but(0, 50))
     assert better.verdict.outcome == "better"
     assert not old.exists()
 
@@ -34,7 +34,7 @@ def test_a_moved_store_finds_its_files(tmp_path: Path) -> None:
 def test_a_copied_store_still_uses_the_files_of_the_original(tmp_path: Path) -> None:
     old = tmp_path / "old"
     old.mkdir()
-    enter(f"sqlite:///{old / 'mlflow.db'}", NAME, tmp_path / "a", correct_but(0, 100))
+    register_model(f"sqlite:///{old / 'mlflow.db'}", NAME, tmp_path / "a", correct_but(0, 100))
     copy = tmp_path / "copy"
     copy.mkdir()
     (copy / "mlflow.db").write_bytes((old / "mlflow.db").read_bytes())
@@ -79,7 +79,7 @@ def test_a_moved_store_of_another_revision_finds_its_files(
 ) -> None:
     old, new = tmp_path / "old", tmp_path / "new"
     old.mkdir()
-    enter(f"sqlite:///{old / 'mlflow.db'}", NAME, tmp_path / "a", correct_but(0, 100))
+    register_model(f"sqlite:///{old / 'mlflow.db'}", NAME, tmp_path / "a", correct_but(0, 100))
     before = rows(f"sqlite:///{old / 'mlflow.db'}")
     old.rename(new)
     uri = f"sqlite:///{new / 'mlflow.db'}"

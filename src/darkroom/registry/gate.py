@@ -42,8 +42,8 @@ def judge(challenger: Candidate, champion: Candidate | None, gate: Gate) -> Verd
         return Verdict(promoted=False, outcome="below a minimum", words=words, champion=version)
     if champion is None:
         words = (
-            f"promoted: there was no champion, and test accuracy {challenger.accuracy:.4f} "
-            "and everything else meet the gate's minimums"
+            f"promoted: there was no champion, and it meets the gate's minimums "
+            f"(test accuracy {challenger.accuracy:.4f})"
         )
         return Verdict(promoted=True, outcome="first", words=words, champion=None)
     reason = not_comparable(challenger, champion)
