@@ -26,7 +26,7 @@ def test_list_show_and_compare(uri: str, tmp_path: Path) -> None:
     compared = darkroom(uri, NAME, "compare", "2", "1")
     assert "90.00% (87.98% to 91.71%)" in compared
     assert "+0.00 points" in compared
-    assert "50 were right here alone and 50 there alone, p = 1" in compared
+    assert "only this version is correct on 50 and only version 1 on 50, p = 1" in compared
     assert "train.learning_rate" in compared
 
 
