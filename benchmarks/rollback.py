@@ -1,8 +1,8 @@
 """How long a rollback takes: `python -m benchmarks.rollback`.
 
-It rolls back in a registry of its own: a sqlite file, and with --servers (in the environment of `make
-test-servers`) MLflow's server before PostgreSQL, on this machine. Timed are the whole command as it is
-typed, from the start of Python to its end, and what the rollback itself takes in it.
+It measures in registries of its own: a sqlite file, and with --servers (in the environment of `make
+test-servers`) MLflow's server before PostgreSQL, on this machine. It times the whole command, from the
+start of Python to its end, and the rollback alone.
 """
 
 import argparse
@@ -18,8 +18,8 @@ from pathlib import Path
 from mlflow.tracking import MlflowClient
 
 from darkroom.registry.champion import promote, rollback
-from darkroom.registry.stores import open_store
-from darkroom.registry.versions import MlflowStore
+from darkroom.registry.mlflow_store import MlflowStore
+from darkroom.registry.store import open_store
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -30,37 +30,37 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.rollback", description=__doc__)
     parser.add_argument("--times", type=int, default=10, help="rollbacks of each kind (default 10)")
     parser.add_argument("--servers", action="store_true", help="on MLflow's server too")
-    asked = parser.parse_args()
-    print(f"{os.cpu_count()} cores; seconds, median and worst of {asked.times}")
-    print(f"{'registry':<12}{'whole command':>20}{'the rollback itself':>22}")
+    arguments = parser.parse_args()
+    print(f"{os.cpu_count()} cores; seconds, median and worst of {arguments.times}")
+    print(f"{'registry':<12}{'whole command':>20}{'the rollback alone':>22}")
     with tempfile.TemporaryDirectory() as folder:
-        tell("sqlite", f"sqlite:///{Path(folder) / 'mlflow.db'}", asked.times)
-    if asked.servers:
+        measure("sqlite", f"sqlite:///{Path(folder) / 'mlflow.db'}", arguments.times)
+    if arguments.servers:
         from tests.helpers.servers import servers
 
         with servers() as running:
-            tell("the server", running.uri, asked.times)
+            measure("the server", running.uri, arguments.times)
 
 
-def tell(what: str, uri: str, times: int) -> None:
+def measure(what: str, uri: str, times: int) -> None:
     """Print how long rollbacks take in the registry at `uri`."""
     whole, own = commands(uri, champions(uri, times + 1), times), calls(uri, champions(uri, times), times)
-    print(f"{what:<12}{said(whole):>20}{said(own):>22}", flush=True)
+    print(f"{what:<12}{median_and_worst(whole):>20}{median_and_worst(own):>22}", flush=True)
 
 
 def champions(uri: str, changes: int) -> str:
-    """Register two versions of a new model that were champion in turn, `changes` times after the first."""
+    """Register a model whose two versions were champion in turn, `changes` times; return its name."""
     client, name = MlflowClient(uri), f"rollback-{uuid.uuid4().hex[:8]}"
     client.create_registered_model(name)
     for _ in range(2):
         client.create_model_version(name, source="s3://nowhere/model")
     for change in range(changes + 1):
-        promote(MlflowStore(client), name, str(change % 2 + 1), why="to be rolled back")
+        promote(MlflowStore(uri), name, str(change % 2 + 1), why="to be rolled back")
     return name
 
 
 def commands(uri: str, name: str, times: int) -> list[float]:
-    """Return the seconds of each `python -m darkroom rollback`; the first, which compiles, is left out."""
+    """Return the seconds of each `python -m darkroom rollback` but the first, which compiles bytecode."""
     took = []
     command = [sys.executable, "-m", "darkroom", "--uri", uri, "--name", name, "rollback"]
     for _ in range(times + 1):
@@ -72,7 +72,7 @@ def commands(uri: str, name: str, times: int) -> list[float]:
 
 def calls(uri: str, name: str, times: int) -> list[float]:
     """Return the seconds of each rollback in this process."""
-    store = open_store(uri) or MlflowStore(MlflowClient(uri))
+    store = open_store(uri)
     took = []
     for _ in range(times):
         started = time.perf_counter()
@@ -81,7 +81,7 @@ def calls(uri: str, name: str, times: int) -> list[float]:
     return took
 
 
-def said(took: list[float]) -> str:
+def median_and_worst(took: list[float]) -> str:
     """Return the median and the worst of some seconds."""
     return f"{statistics.median(took):.3f}, {max(took):.3f}"
 

@@ -1,17 +1,17 @@
-"""Package: the champion and the service in one Bento."""
+"""Build the Bento that holds the champion and the service."""
 
 import os
 from pathlib import Path
 
 from darkroom.files import read_json, write_json
-from darkroom.registry.champion import registered_name
-from darkroom.registry.versions import note_bento
+from darkroom.registry.store import registered_name
+from darkroom.registry.versions import record_bento
 from darkroom.serving.process.bento import bento_version, build_bento
 from pipeline import MODELS, REPORTS, ROOT, tracking_uri
 
 
 def main() -> None:
-    """Build the Bento of models/champion and say its tag."""
+    """Run the stage."""
     home = Path(os.environ.get("BENTOML_HOME", ROOT / ".bentoml"))
     champion = read_json(MODELS / "champion" / "model.json")
     version = str(champion["version"])
@@ -23,7 +23,7 @@ def main() -> None:
         home=home,
     )
     write_json(REPORTS / "bento.json", {"tag": built["tag"], "model_version": version})
-    note_bento(tracking_uri(), registered_name(champion["name"]), version, built["tag"])
+    record_bento(tracking_uri(), registered_name(champion["name"]), version, built["tag"])
     print(f"package: {built['tag']} ({built['bytes'] / 1e6:.1f} MB in models/darkroom.bento)")
 
 

@@ -1,4 +1,4 @@
-"""`python -m darkroom`: the command line, which is in `cli`."""
+"""`python -m darkroom`: the command line of `darkroom.cli`."""
 
 from darkroom.cli.main import main
 

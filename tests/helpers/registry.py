@@ -1,53 +1,95 @@
-"""For tests of the registry: models and their evidence that need no training, entered by the real gate."""
+"""For tests of the registry: models and evidence that need no training, registered through the real gate."""
 
+import atexit
 import hashlib
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
 import zlib
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 import yaml
+from mlflow.tracking import MlflowClient
 from numpy.typing import NDArray
 
 from darkroom.config.gate import Gate
 from darkroom.files import write_json, write_text
 from darkroom.registry import versions
-from darkroom.registry.champion import Store
-from darkroom.registry.comparison import Registered, register
-from darkroom.registry.stores import open_store
-from darkroom.tracking import lineage
+from darkroom.registry.mlflow_store import MlflowStore
+from darkroom.registry.registration import Registered, register
+from darkroom.registry.sqlite_store import SqliteStore
+from darkroom.registry.store import Store, open_store
+from darkroom.tracking import lineage, mlflow_tables
 from darkroom.tracking.runs import open_run
+from tests.helpers.checkouts import PROJECT
+from tests.helpers.gate import GATE
 from tests.helpers.serving import DIGITS, linear_graph
 
-RULES = Gate(
-    significance=0.05, min_accuracy=0.5, min_class_recall=0.2, max_calibration_error=0.1, max_milliseconds=50
-)
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
 TEST_SHA256 = "7e57" * 16
 
 
+def new_store(file: Path) -> str:
+    """Create an empty sqlite store; return its URI.
+
+    MLflow takes seconds to create its tables, so they are copied.
+    """
+    shutil.copyfile(_empty_store(), file)
+    return f"sqlite:///{file}"
+
+
+@cache
+def _empty_store() -> Path:
+    folder = Path(tempfile.mkdtemp(prefix="darkroom-store-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    MlflowClient(f"sqlite:///{folder / 'mlflow.db'}").search_experiments()
+    return folder / "mlflow.db"
+
+
+def champion_of(uri: str, name: str) -> str | None:
+    """Return the number of the champion's version, through MLflow's client."""
+    version = versions.find_champion(MlflowClient(uri), name)
+    return None if version is None else str(version.version)
+
+
+def darkroom(uri: str, name: str, *arguments: str, check: bool = True) -> str:
+    """Run `python -m darkroom` on a registry; return what it printed."""
+    done = subprocess.run(
+        [sys.executable, "-m", "darkroom", "--uri", uri, "--name", name, *arguments],
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONPATH": "src"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "Traceback" not in done.stderr, done.stderr
+    assert (done.returncode == 0) == check, done.stdout + done.stderr
+    return done.stdout + done.stderr
+
+
 def by_mlflow(uri: str) -> Store:
-    """Return the store at `uri` as MLflow's client sees it."""
-    return versions.MlflowStore(versions.MlflowClient(uri))
+    """Return the store at `uri` through MLflow's client."""
+    return MlflowStore(uri)
 
 
-def quick(uri: str) -> Store:
-    """Return the store at `uri` as the commands that are fast see it."""
+def direct(uri: str) -> Store:
+    """Return the store at `uri` without MLflow's client, as the fast commands use it."""
     store = open_store(uri)
-    assert store is not None, "stores.SCHEMAS lacks the schema of the installed MLflow"
+    assert not isinstance(store, MlflowStore)
+    if isinstance(store, SqliteStore):
+        revision = mlflow_tables.schema_revision(Path(uri.removeprefix("sqlite:///")))
+        assert revision in mlflow_tables.REVISIONS, "REVISIONS lacks that of the installed MLflow"
     return store
 
 
-def right_but(start: int = 0, stop: int = 0, *, images: int = 1000) -> NDArray[np.bool_]:
-    """Return the answers to `images` test images, all right but those from `start` to `stop`."""
-    answers = np.ones(images, dtype=bool)
-    answers[start:stop] = False
-    return answers
-
-
 def exported(folder: Path, seed: int, classes: Sequence[str] = DIGITS, *, accuracy: float = 0.9) -> Path:
-    """Write to `folder` what the export stage does: another graph for every seed."""
+    """Write to `folder` what the export stage writes: another graph for every seed."""
     content = linear_graph(8, 8, 1, len(classes), seed=seed).SerializeToString()
     folder.mkdir(parents=True, exist_ok=True)
     (folder / "model.onnx").write_bytes(content)
@@ -72,7 +114,7 @@ def exported(folder: Path, seed: int, classes: Sequence[str] = DIGITS, *, accura
 
 def evidence(
     folder: Path,
-    right: NDArray[np.bool_],
+    correct: NDArray[np.bool_],
     classes: Sequence[str] = DIGITS,
     *,
     run_id: str = "0" * 32,
@@ -80,14 +122,14 @@ def evidence(
 ) -> list[Path]:
     """Write to `folder` what the register stage adds to the exported model; return the files.
 
-    The labels go through the classes in turn; the answer is the label where `right`, else the class after
-    it. Every answer is as confident as `right` is right, so the calibration error is 0 from an accuracy of
+    The labels go through the classes in turn; the prediction is the label where `correct`, otherwise the
+    class after it. Every confidence equals the accuracy, so the calibration error is 0 from an accuracy of
     0.5 on.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    accuracy, data = float(right.mean()), _data(classes)
-    _predictions(right, classes).to_parquet(folder / "predictions.parquet", index=False)
-    write_json(folder / "metrics.json", {"test": {"accuracy": accuracy, "images": len(right)}})
+    accuracy, data = float(correct.mean()), _data(classes)
+    _predictions(correct, classes).to_parquet(folder / "predictions.parquet", index=False)
+    write_json(folder / "metrics.json", {"test": {"accuracy": accuracy, "images": len(correct)}})
     write_json(folder / "data.json", data)
     write_json(folder / "tuned.json", {"train": {"learning_rate": learning_rate}})
     write_text(folder / "model_card.md", f"# Model card: digits\n\nTest accuracy {accuracy:.2%}.\n")
@@ -120,44 +162,44 @@ def _data(classes: Sequence[str]) -> dict[str, object]:
     }
 
 
-def _predictions(right: NDArray[np.bool_], classes: Sequence[str]) -> pd.DataFrame:
+def _predictions(correct: NDArray[np.bool_], classes: Sequence[str]) -> pd.DataFrame:
     """Return the table that the evaluate stage writes."""
-    labels = np.arange(len(right), dtype=np.int64) % len(classes)
-    predicted = np.where(right, labels, (labels + 1) % len(classes))
-    confident = np.clip(right.mean(), 0.5, 1.0)
+    labels = np.arange(len(correct), dtype=np.int64) % len(classes)
+    predicted = np.where(correct, labels, (labels + 1) % len(classes))
+    confident = np.clip(correct.mean(), 0.5, 1.0)
     probabilities = np.full(
-        (len(right), len(classes)), (1 - confident) / (len(classes) - 1), dtype=np.float32
+        (len(correct), len(classes)), (1 - confident) / (len(classes) - 1), dtype=np.float32
     )
-    probabilities[np.arange(len(right)), predicted] = confident
+    probabilities[np.arange(len(correct)), predicted] = confident
     columns = {f"p_{name}": probabilities[:, number] for number, name in enumerate(classes)}
     return pd.DataFrame({"label": labels, "predicted": predicted, **columns})
 
 
-def enter(
+def register_model(
     uri: str,
     name: str,
     folder: Path,
-    right: NDArray[np.bool_],
+    correct: NDArray[np.bool_],
     *,
     seed: int | None = None,
     classes: Sequence[str] = DIGITS,
     test_sha256: str = TEST_SHA256,
     milliseconds: float = 3.0,
-    rules: Gate = RULES,
+    gate: Gate = GATE,
 ) -> Registered:
     """Register a model as the register stage does, its files in `folder`, in a new run.
 
-    Without `seed` the folder's name decides on the graph: another folder, another graph.
+    Without `seed` the name of the folder determines the graph: another folder, another graph.
     """
     seed = zlib.crc32(folder.name.encode()) if seed is None else seed
-    accuracy = float(right.mean())
+    accuracy = float(correct.mean())
     with open_run(uri, "digits", name="train") as run:
         return register(
             uri,
             name,
             exported=exported(folder / "exported", seed, classes, accuracy=accuracy),
             evidence=evidence(
-                folder / "evidence", right, classes, run_id=run, learning_rate=0.1 + seed % 1000 / 1000
+                folder / "evidence", correct, classes, run_id=run, learning_rate=0.1 + seed % 1000 / 1000
             ),
             run_id=run,
             tags={
@@ -173,5 +215,5 @@ def enter(
                 "trained_run": run,
                 "milliseconds": milliseconds,
             },
-            rules=rules,
+            gate=gate,
         )

@@ -18,7 +18,7 @@ import requests
 from tests.helpers.serving import free_port
 from tests.helpers.waiting import answers, eventually
 
-PYTHON = Path(sys.prefix) / "servers/bin/python"  # the environment that `make test-servers` makes
+PYTHON = Path(sys.prefix) / "servers/bin/python"  # the environment that `make test-servers` creates
 BUCKET = "darkroom"
 FETCH = """
 import sys, boto3
@@ -29,7 +29,7 @@ for item in bucket.objects.all():
     if found:
         bucket.download_file(item.key, f"{into}/{name}")
 """
-WAIT = 120.0  # seconds until a server must answer
+WAIT_SECONDS = 120.0  # within which a server must respond
 SECRETS = {
     "AWS_ACCESS_KEY_ID": "emulated",
     "AWS_SECRET_ACCESS_KEY": "emulated",
@@ -63,13 +63,13 @@ class Servers:
         self._stop = _started(command, self._folder, lambda: answers(ready), environment=environment)
 
     def stop(self) -> None:
-        """Stop MLflow's server; what it keeps is in the other two."""
+        """Stop MLflow's server; its data stays in the other two."""
         if self._stop is not None:
             self._stop()
         self._stop = None
 
     def fetch(self, run_id: str, folder: str, into: Path) -> set[str]:
-        """Copy from the emulator's bucket what lies in a folder of a run's artifacts; return the names."""
+        """Copy a folder of a run's artifacts from the emulator's bucket; return the names of the files."""
         into.mkdir()
         fetched = subprocess.run(
             [PYTHON, "-c", FETCH, self.s3, BUCKET, run_id, folder, into],
@@ -84,15 +84,15 @@ class Servers:
 
 @contextmanager
 def servers() -> Iterator[Servers]:
-    """Start all three on free ports of the loopback address, stop them at the end.
+    """Start all three on free ports of the loopback address; stop them at the end.
 
-    Where one is not installed the test is skipped, with what to do.
+    Where one is not installed the test is skipped, and the reason states how to install it.
     """
     binaries = _postgres_binaries()
     if binaries is None:
         pytest.skip("PostgreSQL's programs are not installed: `apt-get install postgresql`")
     if not PYTHON.exists():
-        pytest.skip(f"{PYTHON} is not there: `make test-servers` makes it from requirements/servers.lock")
+        pytest.skip(f"{PYTHON} is not there: `make test-servers` creates it from requirements/servers.lock")
     folder = Path(tempfile.mkdtemp(prefix="darkroom-servers-"))
     stops: list[Callable[[], None]] = []
     try:
@@ -133,7 +133,7 @@ def postgres() -> Iterator[str]:
 
 
 def _postgres_binaries() -> Path | None:
-    """Return the folder of PostgreSQL's programs; Debian's packages keep them out of PATH."""
+    """Return the folder of PostgreSQL's programs, which Debian's packages do not put on PATH."""
     found = shutil.which("initdb")
     places = [Path(found).resolve().parent] if found else []
     debian = Path("/usr/lib/postgresql").glob("*/bin")
@@ -142,16 +142,16 @@ def _postgres_binaries() -> Path | None:
 
 
 def _start_postgres(binaries: Path, folder: Path) -> tuple[str, Callable[[], None]]:
-    """Start a new cluster in `folder`; return its address and how to stop it."""
+    """Start a new cluster in `folder`; return its address and a function that stops it."""
     folder.mkdir()
-    who: dict[str, Any] = {}
+    user: dict[str, Any] = {}
     if os.geteuid() == 0:  # PostgreSQL refuses to run as root
         owner = pwd.getpwnam("nobody")
         folder.parent.chmod(0o755)
         os.chown(folder, owner.pw_uid, owner.pw_gid)
-        who = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
+        user = {"user": owner.pw_uid, "group": owner.pw_gid, "extra_groups": []}
     data, port = folder / "data", free_port()
-    made = subprocess.run(
+    created = subprocess.run(
         [
             binaries / "initdb",
             "-D",
@@ -169,9 +169,9 @@ def _start_postgres(binaries: Path, folder: Path) -> tuple[str, Callable[[], Non
         capture_output=True,
         text=True,
         check=False,
-        **who,
+        **user,
     )
-    assert made.returncode == 0, made.stdout + made.stderr
+    assert created.returncode == 0, created.stdout + created.stderr
     settings = {
         "listen_addresses": "127.0.0.1",
         "port": port,
@@ -182,10 +182,10 @@ def _start_postgres(binaries: Path, folder: Path) -> tuple[str, Callable[[], Non
     for name, value in settings.items():
         command += ["-c", f"{name}={value}"]
     address = f"postgresql://darkroom@127.0.0.1:{port}/postgres"
-    asked = [str(binaries / "pg_isready"), "-q", "-d", address]
-    # SIGINT: stop without waiting for those who are connected
+    check = [str(binaries / "pg_isready"), "-q", "-d", address]
+    # SIGINT: stop without waiting for connected clients
     return address, _started(
-        command, folder, lambda: not subprocess.call(asked, cwd=folder), end=signal.SIGINT, **who
+        command, folder, lambda: not subprocess.call(check, cwd=folder), end=signal.SIGINT, **user
     )
 
 
@@ -196,9 +196,9 @@ def _started(
     *,
     environment: Mapping[str, str] | None = None,
     end: signal.Signals = signal.SIGTERM,
-    **who: Any,
+    **user: Any,
 ) -> Callable[[], None]:
-    """Start a server and wait until it is ready; return how to stop it and all that it started."""
+    """Start a server and wait until it is ready; return a function that stops it and all that it started."""
     keep = {
         name: value for name, value in os.environ.items() if not name.startswith(("MLFLOW", "AWS", "PYTEST"))
     }
@@ -212,7 +212,7 @@ def _started(
             stdout=file,
             stderr=subprocess.STDOUT,
             start_new_session=True,
-            **who,
+            **user,
         )
 
     def stop() -> None:
@@ -229,7 +229,7 @@ def _started(
         eventually(
             ready,
             lambda: f"{command[:4]} is not ready:\n{log.read_text(errors='replace')[-6000:]}",
-            seconds=WAIT,
+            seconds=WAIT_SECONDS,
             process=server,
         )
     except AssertionError:

@@ -1,6 +1,6 @@
 """The registry on real servers: MLflow's before PostgreSQL and an S3 emulator; `make test-servers` runs this.
 
-What is asked of the servers is asked of a sqlite file too: both must answer the same.
+The same calls on a sqlite file must give the same results.
 """
 
 import json
@@ -21,12 +21,14 @@ from mlflow.store.artifact.artifact_repository_registry import get_artifact_repo
 from mlflow.tracking import MlflowClient
 
 from darkroom.files import read_json
-from darkroom.registry import champion as champions
-from darkroom.registry import versions
-from darkroom.registry.champion import Change, RegistryError, history, promote, registered_name, rollback
-from darkroom.registry.comparison import read_verdict
+from darkroom.registry import champion, versions
+from darkroom.registry.champion import Change, history, promote, rollback
+from darkroom.registry.evidence import EvidenceGoneError, evidence_of
+from darkroom.registry.store import RegistryError, registered_name
+from darkroom.registry.verdicts import read_verdict
 from tests.helpers.checkouts import PROJECT, new_checkout
-from tests.helpers.registry import by_mlflow, enter, quick, right_but
+from tests.helpers.gate import correct_but
+from tests.helpers.registry import by_mlflow, champion_of, darkroom, direct, register_model
 from tests.helpers.servers import Servers
 from tests.helpers.servers import servers as start_servers
 from tests.helpers.serving import free_port
@@ -54,20 +56,6 @@ def name(request: pytest.FixtureRequest) -> str:
     return registered_name(re.sub(r"\W+", "-", request.node.name).strip("-"))
 
 
-def darkroom(uri: str, name: str, *arguments: str) -> str:
-    """Run `python -m darkroom`; return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "darkroom", "--uri", uri, "--name", name, *arguments],
-        cwd=PROJECT,
-        env=os.environ | {"PYTHONPATH": "src"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done.stdout
-
-
 def start(script: str, *arguments: str, cwd: Path) -> subprocess.Popen[str]:
     """Start a Python process that can import the library and the tests."""
     return subprocess.Popen(
@@ -86,13 +74,8 @@ def models(uri: str, name: str) -> list[str]:
     return sorted(str(model.name) for model in found)
 
 
-def champion(uri: str, name: str) -> str | None:
-    version = versions.find_champion(MlflowClient(uri), name)
-    return None if version is None else str(version.version)
-
-
 def is_chain(changes: list[Change]) -> bool:
-    """Say whether each change begins where the one before it ended."""
+    """Return whether each change begins where the one before it ended."""
     return [change.before for change in changes] == [None, *(change.after for change in changes)][:-1]
 
 
@@ -100,7 +83,7 @@ def test_verdicts_and_commands_are_the_same_as_on_sqlite(servers: Servers, name:
     stores = (servers.uri, f"sqlite:///{tmp_path / 'mlflow.db'}")
     on_servers, on_sqlite = (
         [
-            enter(uri, name, tmp_path / place / graph, right_but(0, wrong))
+            register_model(uri, name, tmp_path / place / graph, correct_but(0, wrong))
             for graph, wrong in (("first", 100), ("better", 50), ("equal", 50))
         ]
         for uri, place in zip(stores, ("servers", "sqlite"), strict=True)
@@ -124,8 +107,8 @@ def test_verdicts_and_commands_are_the_same_as_on_sqlite(servers: Servers, name:
 def test_champion_and_history_survive_a_restart_of_the_server(
     servers: Servers, name: str, tmp_path: Path
 ) -> None:
-    enter(servers.uri, name, tmp_path / "a", right_but(0, 50))
-    enter(servers.uri, name, tmp_path / "b", right_but(0, 60))
+    register_model(servers.uri, name, tmp_path / "a", correct_but(0, 50))
+    register_model(servers.uri, name, tmp_path / "b", correct_but(0, 60))
     assert "version 2 is champion, it was 1" in darkroom(
         servers.uri, name, "promote", "2", "--why", "smaller, for the phone"
     )
@@ -140,24 +123,26 @@ def test_champion_and_history_survive_a_restart_of_the_server(
         ("promote", "2", "smaller, for the phone"),
         ("rollback", "1", "worse at night"),
     ]
-    assert champion(servers.uri, name) == "1"
+    assert champion_of(servers.uri, name) == "1"
 
 
 WORK = """
 import json, sys
 from pathlib import Path
-from darkroom.champion import RegistryError, promote, rollback
-from tests.registry_helpers import by_mlflow, enter, quick, right_but
+from darkroom.registry.champion import promote, rollback
+from darkroom.registry.store import RegistryError
+from tests.helpers.gate import correct_but
+from tests.helpers.registry import by_mlflow, direct, register_model
 
 uri, name, folder, number = sys.argv[1], sys.argv[2], Path(sys.argv[3]), int(sys.argv[4])
-store = quick(uri) if number % 2 else by_mlflow(uri)
+store = direct(uri) if number % 2 else by_mlflow(uri)
 print("ready", flush=True)
 sys.stdin.readline()
 done, refused = [], []
 for turn in range(5):
     try:
         if (number + turn) % 5 == 0:
-            entered = enter(uri, name, folder / f"by-{number}", right_but(0, 40 - 10 * number))
+            entered = register_model(uri, name, folder / f"by-{number}", correct_but(0, 40 - 10 * number))
             if entered.verdict.promoted:
                 done.append(["register", entered.verdict.champion, entered.version])
             continue
@@ -174,7 +159,7 @@ print(json.dumps({"done": done, "refused": refused}))
 
 def test_processes_that_change_at_the_same_time_leave_one_chain(uri: str, name: str, tmp_path: Path) -> None:
     for graph, wrong in (("a", 100), ("b", 110), ("c", 120)):
-        enter(uri, name, tmp_path / graph, right_but(0, wrong))
+        register_model(uri, name, tmp_path / graph, correct_but(0, wrong))
     workers = [start(WORK, uri, name, str(tmp_path), str(number), cwd=tmp_path) for number in range(4)]
     for worker in workers:
         assert worker.stdout is not None
@@ -183,44 +168,44 @@ def test_processes_that_change_at_the_same_time_leave_one_chain(uri: str, name: 
         assert worker.stdin is not None
         worker.stdin.write("go\n")
         worker.stdin.flush()
-    told: list[dict[str, Any]] = []
+    results: list[dict[str, Any]] = []
     for worker in workers:
         printed, _ = worker.communicate()
         assert worker.returncode == 0, printed
-        told.append(json.loads(printed.splitlines()[-1]))
-    for refused in (words for worker in told for words in worker["refused"]):
+        results.append(json.loads(printed.splitlines()[-1]))
+    for refused in (words for worker in results for words in worker["refused"]):
         assert "champion already" in refused or "no earlier champion" in refused
     changes = history(by_mlflow(uri), name)
     assert is_chain(changes)
-    made = Counter((change.action, change.before, change.after) for change in changes[1:])
-    assert made == Counter(tuple(change) for worker in told for change in worker["done"])
-    assert champion(uri, name) == changes[-1].after
-    assert len(versions.versions(MlflowClient(uri), name)) == 7
+    recorded = Counter((change.action, change.before, change.after) for change in changes[1:])
+    assert recorded == Counter(tuple(change) for worker in results for change in worker["done"])
+    assert champion_of(uri, name) == changes[-1].after
+    assert len(versions.list_versions(MlflowClient(uri), name)) == 7
     assert models(uri, name) == [name], "a lock is left"
 
 
 HOLD = """
 import sys, time
-from darkroom import champion
-from tests.registry_helpers import by_mlflow
-with champion.exclusive(by_mlflow(sys.argv[1]), sys.argv[2]):
+from darkroom.registry.champion_lock import exclusive
+from tests.helpers.registry import by_mlflow
+with exclusive(by_mlflow(sys.argv[1]), sys.argv[2]):
     print("held", flush=True)
     time.sleep(600)
 """
 IMPATIENT = """
 import sys
-from darkroom import champion
-from tests.registry_helpers import quick
-champion.LOCK_SECONDS = 1.0
-print(champion.promote(quick(sys.argv[1]), sys.argv[2], "2", why="the lock's holder died").before)
+from darkroom.registry import champion, champion_lock
+from tests.helpers.registry import direct
+champion_lock.LOCK_SECONDS = 1.0
+print(champion.promote(direct(sys.argv[1]), sys.argv[2], "2", why="the lock's holder died").before)
 """
 
 
-def test_after_a_process_was_killed_with_the_lock_the_next_ones_get_through(
+def test_after_the_holder_of_the_lock_was_killed_others_can_change_the_champion(
     uri: str, name: str, tmp_path: Path
 ) -> None:
     for graph in ("a", "b"):
-        enter(uri, name, tmp_path / graph, right_but(0, 100))
+        register_model(uri, name, tmp_path / graph, correct_but(0, 100))
     holder = start(HOLD, uri, name, cwd=tmp_path)
     assert holder.stdout is not None
     assert holder.stdout.readline() == "held\n"
@@ -230,14 +215,14 @@ def test_after_a_process_was_killed_with_the_lock_the_next_ones_get_through(
     following = start(IMPATIENT, uri, name, cwd=tmp_path)
     assert following.communicate()[0] == "1\n"
     assert following.returncode == 0
-    assert rollback(quick(uri), name, why="and the one after it").after == "1"
+    assert rollback(direct(uri), name, why="and the one after it").after == "1"
     assert is_chain(history(by_mlflow(uri), name))
     assert models(uri, name) == [name]
 
 
-def test_the_server_is_asked_as_mlflow_s_client_asks_it(servers: Servers, name: str, tmp_path: Path) -> None:
-    enter(servers.uri, name, tmp_path / "a", right_but(0, 100))
-    one, other = quick(servers.uri), by_mlflow(servers.uri)
+def test_the_server_store_works_as_mlflow_s_client(servers: Servers, name: str, tmp_path: Path) -> None:
+    register_model(servers.uri, name, tmp_path / "a", correct_but(0, 100))
+    one, other = direct(servers.uri), by_mlflow(servers.uri)
     assert one.read(name) == other.read(name)
     assert one.read(f"{name}.none") is None
     assert one.versions(name) == other.versions(name) == ["1"]
@@ -245,7 +230,7 @@ def test_the_server_is_asked_as_mlflow_s_client_asks_it(servers: Servers, name: 
     assert one.create(lock, {"owner": "ü"})
     assert not one.create(lock, {"owner": "me"})
     assert not other.create(lock, {"owner": "me"})
-    one.tag(lock, "key", "1")
+    one.set_tag(lock, "key", "1")
     held = other.read(lock)
     assert held == one.read(lock)
     assert held is not None
@@ -253,12 +238,12 @@ def test_the_server_is_asked_as_mlflow_s_client_asks_it(servers: Servers, name: 
     one.delete(lock)
     one.delete(lock)
     assert other.read(lock) is None
-    with pytest.raises(RegistryError, match=r"refused: .*not found"):
-        one.point(name, "7")
+    with pytest.raises(RegistryError, match=r"refused the request: .*not found"):
+        one.set_champion(name, "7")
 
 
-def test_the_evidence_lies_in_the_artifact_store(servers: Servers, name: str, tmp_path: Path) -> None:
-    enter(servers.uri, name, tmp_path / "a", right_but(0, 50))
+def test_the_evidence_is_kept_in_the_artifact_store(servers: Servers, name: str, tmp_path: Path) -> None:
+    register_model(servers.uri, name, tmp_path / "a", correct_but(0, 50))
     version = versions.get_version(MlflowClient(servers.uri), name, "champion")
     folder = versions.evidence_folder(version.tags["sha256"])
     kept = servers.fetch(version.tags["run_id"], folder, tmp_path / "kept")
@@ -271,26 +256,26 @@ def test_the_evidence_lies_in_the_artifact_store(servers: Servers, name: str, tm
             assert (tmp_path / "kept" / path.name).read_bytes() == path.read_bytes()
 
 
-def test_what_is_long_or_odd_is_kept_so_that_it_can_be_read(uri: str, name: str, tmp_path: Path) -> None:
+def test_long_and_odd_texts_are_kept_readable(uri: str, name: str, tmp_path: Path) -> None:
     one, other = ([f"{kind} {number:03} {'ü' * 100}" for number in range(100)] for kind in ("old", "new"))
-    enter(uri, name, tmp_path / "a", right_but(0, 50), classes=one)
-    refused = enter(uri, name, tmp_path / "b", right_but(0, 50), classes=other)
+    register_model(uri, name, tmp_path / "a", correct_but(0, 50), classes=one)
+    refused = register_model(uri, name, tmp_path / "b", correct_but(0, 50), classes=other)
     assert refused.verdict.outcome == "not comparable"
-    assert "it knows other classes (new: new 000 ü" in refused.verdict.words
-    assert "promote it by hand if you mean to" in refused.verdict.words
+    assert "it has other classes (new: new 000 ü" in refused.verdict.words
+    assert "promote it manually if that is intended" in refused.verdict.words
     version = versions.get_version(MlflowClient(uri), name, "2")
     assert read_verdict(version) == refused.verdict
     assert refused.verdict.words in str(version.description)
-    long = "🦊" * (champions.MOST_WHY // 2) + '"' * (champions.MOST_WHY // 2)
-    promote(quick(uri), name, "2", why=long)
-    rollback(quick(uri), name, why="two\nlines, not UTF-8: \udcff, null: \0, " + "\x1b" * 900)
+    long = "🦊" * (champion.MAX_REASON // 2) + '"' * (champion.MAX_REASON // 2)
+    promote(direct(uri), name, "2", why=long)
+    rollback(direct(uri), name, why="two\nlines, not UTF-8: \udcff, null: \0, " + "\x1b" * 900)
     assert [change.why for change in history(by_mlflow(uri), name)][1:] == [
         long,
         "two lines, not UTF-8: \ufffd, null: \ufffd, " + "\ufffd" * 900,
     ]
 
 
-def test_the_history_s_order_does_not_hang_on_the_clocks(
+def test_the_order_of_the_history_does_not_depend_on_clocks(
     uri: str, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Slow(datetime):
@@ -301,41 +286,39 @@ def test_the_history_s_order_does_not_hang_on_the_clocks(
             return super().now(tz) - timedelta(hours=1)
 
     for graph, wrong in (("a", 100), ("b", 60), ("c", 20)):
-        enter(uri, name, tmp_path / graph, right_but(0, wrong))
-    monkeypatch.setattr(champions, "datetime", Slow)
-    assert rollback(quick(uri), name, why="by another machine").after == "2"
+        register_model(uri, name, tmp_path / graph, correct_but(0, wrong))
+    monkeypatch.setattr(champion, "datetime", Slow)
+    assert rollback(direct(uri), name, why="by another machine").after == "2"
     changes = history(by_mlflow(uri), name)
     assert is_chain(changes)
-    assert rollback(quick(uri), name, why="by another machine").after == "1"
+    assert rollback(direct(uri), name, why="by another machine").after == "1"
 
 
-def test_an_outage_of_the_artifact_store_is_no_verdict(
+def test_an_outage_of_the_artifact_store_is_not_missing_evidence(
     servers: Servers, name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-    enter(servers.uri, name, tmp_path / "a", right_but(0, 50))
+    register_model(servers.uri, name, tmp_path / "a", correct_but(0, 50))
     version = versions.get_version(MlflowClient(servers.uri), name, "1")
     servers.stop()
     servers.start(s3=f"http://127.0.0.1:{free_port()}")
     try:
-        with pytest.raises(RegistryError) as told, versions.evidence_of(servers.uri, version):
+        with pytest.raises(RegistryError) as raised, evidence_of(servers.uri, version):
             pass
     finally:
         servers.stop()
         servers.start()
-    assert not isinstance(told.value, versions.EvidenceGoneError)
+    assert not isinstance(raised.value, EvidenceGoneError)
 
 
-def test_a_champion_whose_files_are_gone_is_not_replaced_unseen(
-    servers: Servers, name: str, tmp_path: Path
-) -> None:
-    enter(servers.uri, name, tmp_path / "a", right_but(0, 100))
+def test_a_champion_whose_files_are_gone_is_not_replaced(servers: Servers, name: str, tmp_path: Path) -> None:
+    register_model(servers.uri, name, tmp_path / "a", correct_but(0, 100))
     version = versions.get_version(MlflowClient(servers.uri), name, "1")
     run = MlflowClient(servers.uri).get_run(version.tags["run_id"])
     folder = versions.evidence_folder(version.tags["sha256"])
     files = get_artifact_repository(run.info.artifact_uri, tracking_uri=servers.uri)
     files.delete_artifacts(folder)  # type: ignore[no-untyped-call]
-    better = enter(servers.uri, name, tmp_path / "b", right_but(0, 50))
+    better = register_model(servers.uri, name, tmp_path / "b", correct_but(0, 50))
     assert (better.champion, better.verdict.outcome) == ("1", "not comparable")
     assert "version 1 are not in the artifacts of run" in better.verdict.words
 
@@ -349,7 +332,7 @@ def test_every_stage_runs_against_the_servers(servers: Servers, tmp_path: Path) 
     experiment = next(word for word in printed.split() if word.startswith("quickstart-")).rstrip(";")
     checkout.run("dvc", "exp", "apply", experiment)
     assert not (checkout.root / "mlflow.db").exists()
-    assert champion(servers.uri, "darkroom-digits") == "1"
+    assert champion_of(servers.uri, "darkroom-digits") == "1"
     version = versions.get_version(MlflowClient(servers.uri), "darkroom-digits", "champion")
     assert version.tags["bento"] == read_json(checkout.root / "reports/bento.json")["tag"]
     folder = versions.evidence_folder(version.tags["sha256"])
@@ -358,10 +341,10 @@ def test_every_stage_runs_against_the_servers(servers: Servers, tmp_path: Path) 
     for name in ("model.onnx", "card.html"):
         served = checkout.root / "models/champion" / name
         assert (tmp_path / "kept" / name).read_bytes() == served.read_bytes()
-    told = checkout.run(
+    printed = checkout.run(
         *(sys.executable, "-m", "darkroom", "--name", "darkroom-digits", "lineage", "champion"),
         MLFLOW_TRACKING_URI=servers.uri,
     ).stdout
-    assert checkout.run("git", "rev-parse", "HEAD").stdout.strip() in told
+    assert checkout.run("git", "rev-parse", "HEAD").stdout.strip() in printed
     for digest in read_json(checkout.root / "reports/data.json")["sha256"].values():
-        assert digest in told
+        assert digest in printed

@@ -1,4 +1,4 @@
-"""What is said of a checkout is what git would apply to get it back."""
+"""The diff of a checkout is what git applies to restore it."""
 
 import os
 import subprocess
@@ -57,7 +57,7 @@ def test_the_diff_holds_changes_new_files_and_bytes_and_applies(repository: Path
         assert (copy / name).read_bytes() == (repository / name).read_bytes()
 
 
-def test_outside_git_there_is_nothing_to_say(tmp_path: Path) -> None:
+def test_outside_git_there_is_no_commit_and_no_diff(tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text("a = 1\n", encoding="utf-8")
     assert lineage.commit(tmp_path) is None
     assert lineage.uncommitted_diff(tmp_path) == b""

@@ -1,132 +1,147 @@
-"""`python -m darkroom feedback`: review feedback on the command line."""
+"""`feedback list`, `feedback review`, `feedback export`: review feedback on the command line."""
 
-import argparse
-import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
-from darkroom.text import columns  # the rest is imported where it is used: pandas takes a second
+import click
+
+from darkroom.cli.context import ROOT
+from darkroom.text import columns
+
+PATH = click.Path(path_type=Path)
 
 
-def add_to(parser: argparse.ArgumentParser, root: Path) -> None:
-    """Give a command its options and steps; `root` is the checkout."""
-    folder = argparse.ArgumentParser(add_help=False)
-    folder.add_argument(
+def folder_option(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the option for the folder that the service keeps feedback in."""
+    return click.option(
         "--folder",
-        type=Path,
-        default=os.environ.get("DARKROOM_FEEDBACK"),
-        help="in which the service keeps feedback (default: DARKROOM_FEEDBACK)",
-    )
-    steps = parser.add_subparsers(dest="step", required=True, metavar="STEP")
-    to_list = steps.add_parser("list", parents=[folder], help="list the reported images")
-    to_list.add_argument("--table", type=Path, help="write it as CSV, for a spreadsheet, and to decide in")
-    to_list.add_argument("--gallery", type=Path, help="write it as a page with the images, to decide in")
-    to_list.add_argument("--open", action="store_true", help="only undecided images")
-    to_review = steps.add_parser("review", parents=[folder], help="decide: in a table, or on images")
-    to_review.add_argument("--table", type=Path, help="with the decisions, as list wrote it")
-    to_review.add_argument("images", nargs="*", metavar="SHA256", help="of an image, or how it begins")
-    to_review.add_argument(
-        "--confirm",
-        action="store_const",
-        dest="action",
-        const="confirm",
-        help="keep the reported class",
-    )
-    to_review.add_argument("--reject", action="store_const", dest="action", const="reject", help="of no use")
-    to_review.add_argument(
-        "--class", dest="label", help="that is right: corrects, or confirms one of several"
-    )
-    to_review.add_argument("--by", help="who decides (default: the user)")
-    to_export = steps.add_parser(
-        "export", parents=[folder], help="write confirmed images to the folder that dvc repro trains on"
-    )
-    to_export.add_argument("--into", type=Path, default=root / "corrections", help="(default: corrections/)")
+        type=PATH,
+        envvar="DARKROOM_FEEDBACK",
+        help="Folder in which the service keeps feedback; default: DARKROOM_FEEDBACK.",
+    )(command)
 
 
-def run(root: Path, asked: argparse.Namespace) -> str:
-    """Do what was asked, and return what to print; errors end the program with a message."""
-    from darkroom.feedback.store import ReviewError
-
-    if asked.folder is None:
-        raise SystemExit("name the folder in which the service keeps feedback: --folder or DARKROOM_FEEDBACK")
-    steps = {"list": _list, "review": _review, "export": _export}
-    try:
-        return steps[asked.step](root, asked)
-    except (ReviewError, OSError) as error:
-        raise SystemExit(str(error)) from error
+@click.group()
+def feedback() -> None:
+    """Review what users reported of images."""
 
 
-def _list(root: Path, asked: argparse.Namespace) -> str:
-    from darkroom.feedback import decisions, store
-    from darkroom.files import write_table, write_text
-
-    every = store.read_items(asked.folder)
-    items = [item for item in every if not (asked.open and item.decision)]
-    undecided = sum(item.decision is None for item in every)
-    lines = [f"{len(every)} images, {undecided} undecided"]
-    if asked.table:
-        from darkroom.feedback.tables import to_table
-
-        write_table(asked.table, to_table(items))
-        lines.append(
-            f"{asked.table}: fill in decision and class, then `feedback review --table {asked.table}`"
-        )
-    if asked.gallery:
+@feedback.command("list")
+@folder_option
+@click.option("--table", type=PATH, help="Write a CSV table, to decide in with a spreadsheet.")
+@click.option("--gallery", type=PATH, help="Write a page with the images, to decide in with a browser.")
+@click.option("--open", "only_open", is_flag=True, help="Only undecided images.")
+def list_(folder: Path | None, table: Path | None, gallery: Path | None, *, only_open: bool) -> None:
+    """List the reported images."""
+    with _reviewed(folder) as kept:
+        from darkroom.feedback import decisions, store
         from darkroom.feedback.gallery import gallery_page
+        from darkroom.feedback.tables import to_table
+        from darkroom.files import write_table, write_text
 
-        classes = decisions.known_classes(every, root / "data" / "meta.json")
-        write_text(asked.gallery, gallery_page(items, classes))
-        lines.append(f"{asked.gallery}: open it in a browser; it saves a table for `feedback review --table`")
-    if not (asked.table or asked.gallery) and items:
-        rows = [
-            (
-                item.sha256[:12],
-                item.reported_text(),
-                f"{item.predicted} ({item.probability:.0%})",
-                f"{item.model} {item.version}",
-                " ".join(filter(None, (item.decision.action, item.decision.label))) if item.decision else "",
-            )
-            for item in items
-        ]
-        lines.append(columns([("image", "reported", "predicted", "model", "decision"), *rows]))
-    return "\n".join(lines)
+        every = store.read_items(kept)
+        items = [item for item in every if not (only_open and item.decision)]
+        undecided = sum(item.decision is None for item in every)
+        lines = [f"{len(every)} images, {undecided} undecided"]
+        if table:
+            write_table(table, to_table(items))
+            lines.append(f"{table}: fill in decision and class, then `feedback review --table {table}`")
+        if gallery:
+            classes = decisions.known_classes(every, ROOT / "data" / "meta.json")
+            write_text(gallery, gallery_page(items, classes))
+            lines.append(f"{gallery}: open it in a browser; it saves a table for `feedback review --table`")
+        if not (table or gallery) and items:
+            rows = [
+                (
+                    item.sha256[:12],
+                    item.reported_text(),
+                    f"{item.predicted} ({item.probability:.0%})",
+                    f"{item.model} {item.version}",
+                    " ".join(filter(None, (item.decision.action, item.decision.label)))
+                    if item.decision
+                    else "",
+                )
+                for item in items
+            ]
+            lines.append(columns([("image", "reported", "predicted", "model", "decision"), *rows]))
+    click.echo("\n".join(lines))
 
 
-def _review(root: Path, asked: argparse.Namespace) -> str:
-    from darkroom.feedback import decisions, store
+@feedback.command()
+@folder_option
+@click.option("--table", type=PATH, help="Table with the decisions, as `list` wrote it.")
+@click.argument("images", nargs=-1, metavar="[SHA256]...")
+@click.option("--confirm", "action", flag_value="confirm", help="Keep the reported class.")
+@click.option("--reject", "action", flag_value="reject", help="The image is of no use.")
+@click.option("--class", "label", help="The correct class: corrects, or confirms one of several.")
+@click.option("--by", help="Who decides; default: the user.")
+def review(
+    folder: Path | None,
+    table: Path | None,
+    images: tuple[str, ...],
+    action: str | None,
+    label: str | None,
+    by: str | None,
+) -> None:
+    """Decide, in a table or on single images.
 
-    if bool(asked.table) == bool(asked.images):
-        raise SystemExit("give either --table, or the images with --confirm, --reject or --class")
-    items = store.read_items(asked.folder)
-    review = decisions.Review(
-        items=items,
-        classes=decisions.known_classes(items, root / "data" / "meta.json"),
-        reviewer=asked.by or decisions.current_user(),
-    )
-    if asked.table:
+    SHA256 is the hash of an image or its beginning.
+    """
+    with _reviewed(folder) as kept:
+        from darkroom.feedback import decisions, store
         from darkroom.feedback.tables import read_table
 
-        decided = read_table(asked.table, review)
-    else:
-        action = asked.action or ("correct" if asked.label else None)
-        if action is None:
-            raise SystemExit("give the decision: --confirm, --reject or --class")
-        decided = [decisions.decide(review, image, action, asked.label) for image in asked.images]
-    saved = store.save_decisions(asked.folder, decided)
-    return f"{saved} decisions saved, {len(decided) - saved} unchanged; next: `feedback export`"
+        if bool(table) == bool(images):
+            raise SystemExit("give either --table, or the images with --confirm, --reject or --class")
+        items = store.read_items(kept)
+        context = decisions.Review(
+            items=items,
+            classes=decisions.known_classes(items, ROOT / "data" / "meta.json"),
+            reviewer=by or decisions.current_user(),
+        )
+        if table:
+            decided = read_table(table, context)
+        else:
+            chosen = action or ("correct" if label else None)
+            if chosen is None:
+                raise SystemExit("give the decision: --confirm, --reject or --class")
+            decided = [decisions.decide(context, image, chosen, label) for image in images]
+        saved = store.save_decisions(kept, decided)
+    click.echo(f"{saved} decisions saved, {len(decided) - saved} unchanged; next: `feedback export`")
 
 
-def _export(_: Path, asked: argparse.Namespace) -> str:
-    from darkroom.feedback import corrections
+@feedback.command()
+@folder_option
+@click.option("--into", type=PATH, default=ROOT / "corrections", help="Folder; default: corrections/.")
+def export(folder: Path | None, into: Path) -> None:
+    """Write confirmed images to the folder that `dvc repro` trains on."""
+    with _reviewed(folder) as kept:
+        from darkroom.feedback import corrections
 
-    done = corrections.export(asked.folder, asked.into)
+        done = corrections.export(kept, into)
     summary = (
-        f"{asked.into}: {done.new} new, {done.moved} moved to another class, {done.withdrawn} withdrawn, "
+        f"{into}: {done.new} new, {done.moved} moved to another class, {done.withdrawn} withdrawn, "
         f"{done.unchanged} unchanged; next: `dvc repro`"
     )
     if done.missing:
         names = ", ".join(sha256[:12] for sha256 in done.missing)
         raise SystemExit(
-            f"{summary}\n{len(done.missing)} confirmed images in {asked.folder} are missing or damaged: "
+            f"{summary}\n{len(done.missing)} confirmed images in {kept} are missing or damaged: "
             f"{names}. Restore the files, or reject them."
         )
-    return summary
+    click.echo(summary)
+
+
+@contextmanager
+def _reviewed(folder: Path | None) -> Iterator[Path]:
+    """Give the folder with the feedback; an error in the block ends the program with its message."""
+    from darkroom.feedback.store import ReviewError  # imports pandas, which takes a second
+
+    if folder is None:
+        raise SystemExit("name the folder in which the service keeps feedback: --folder or DARKROOM_FEEDBACK")
+    try:
+        yield folder
+    except (ReviewError, OSError) as error:
+        raise SystemExit(str(error)) from error

@@ -1,7 +1,7 @@
-"""The first look: every stage on scikit-learn's digits, in a scratch copy, in a few minutes.
+"""`quickstart`: every stage on scikit-learn's digits, in a scratch copy, in a few minutes.
 
-Run by `make quickstart`. The checkout stays as it is; MLflow's database and the Bento are kept, in
-their git-ignored places, so that `make ui` and `make serve` show what was made.
+The checkout is not changed. MLflow's database and the Bento are kept in their places, which git ignores,
+so that `make ui` and `make serve` show the result.
 """
 
 import json
@@ -11,6 +11,10 @@ import sys
 import time
 from pathlib import Path
 from typing import Any
+
+import click
+
+from darkroom.cli.context import ROOT
 
 SMALL = (
     "data.name=digits",
@@ -34,19 +38,22 @@ SMALL = (
 )
 
 
-def main() -> None:
-    """Run the pipeline as a temporary experiment and say what was made."""
-    root = Path(__file__).resolve().parents[3]
+@click.command()
+def quickstart() -> None:
+    """Run every stage on the digits.
+
+    They run in a scratch copy of the checkout and take a few minutes.
+    """
     name = f"quickstart-{time.strftime('%Y%m%d-%H%M%S')}"
-    environment = scratch_environment(root, dict(os.environ))
+    environment = scratch_environment(ROOT, dict(os.environ))
     changes = [word for change in SMALL for word in ("-S", change)]
     print(f"Running every stage on the digits as experiment {name}; about two minutes.\n", flush=True)
     started = time.perf_counter()
     # --force: each stage really runs, also where DVC remembers its outputs from the last quickstart
     command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--force", "--name", name, *changes]
-    if subprocess.run(command, cwd=root, env=environment, check=False).returncode:
-        raise SystemExit("\nA stage failed: its message is above. The checkout is as it was.")
-    print(summary(root, name, seconds=time.perf_counter() - started))
+    if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
+        raise SystemExit("\nA stage failed: its message is above. The checkout was not changed.")
+    print(summary(ROOT, name, seconds=time.perf_counter() - started))
 
 
 def scratch_environment(root: Path, environment: dict[str, str]) -> dict[str, str]:
@@ -63,7 +70,7 @@ def scratch_environment(root: Path, environment: dict[str, str]) -> dict[str, st
 
 
 def summary(root: Path, experiment: str, *, seconds: float) -> str:
-    """Say what the experiment made, from its committed reports."""
+    """Return what the experiment made, from the reports it committed."""
     test = read_report(root, experiment, "metrics.json")["test"]
     model = read_report(root, experiment, "registered.json")
     bento = read_report(root, experiment, "bento.json")

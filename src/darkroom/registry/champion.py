@@ -1,8 +1,7 @@
-"""Who is champion: the rules of changing it and the history of the changes, on whatever keeps the registry.
+"""The champion: how it changes and the history of its changes, on any store of the registry.
 
-Who became champion when, by whom and why is kept as tags of the registered model, one a change, which are
-added and never written again. Nothing here imports MLflow, which takes seconds: `registry` has a store by
-its client, `stores` the two that `python -m darkroom rollback` is fast with.
+Each change is kept as a tag of the registered model: who made which version champion, when, and why. Tags
+are only added, never rewritten. Nothing here imports MLflow, which takes seconds.
 """
 
 import getpass
@@ -10,26 +9,20 @@ import json
 import os
 import platform
 import re
-import time
 import uuid
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
-from typing import Protocol
 
-CHAMPION = "champion"
-LOCK_SECONDS = 60.0  # a lock as old as this was left by a process that died: every use takes a second or so
-MOST_WHY = 1000  # characters of a reason: it is kept in a tag, which MLflow limits to 5,000
+from darkroom.registry.champion_lock import exclusive
+from darkroom.registry.store import RegisteredModel, RegistryError, Store
 
-
-class RegistryError(ValueError):
-    """What was asked of the registry cannot be done; the message says why and what to do."""
+MAX_REASON = 1000  # characters of a reason: it is kept in a tag, which MLflow limits to 5,000
 
 
 @dataclass(frozen=True, kw_only=True)
 class Change:
-    """A champion's coming: `before` and `after` are versions, `action` is register, promote or rollback."""
+    """A change of champion: `before` and `after` are versions, `action` is register, promote or rollback."""
 
     when: str  # UTC, ISO 8601
     who: str
@@ -39,61 +32,27 @@ class Change:
     why: str
 
 
-@dataclass(frozen=True, kw_only=True)
-class Model:
-    """A registered model's `tags`, and the version that the alias points to."""
+def promote(store: Store, name: str, version: str, *, why: str) -> Change:
+    """Make a version champion on a person's decision.
 
-    tags: dict[str, str]
-    champion: str | None
-
-
-class Store(Protocol):
-    """What keeps a registry. Each method raises RegistryError where the store does not answer."""
-
-    def read(self, name: str) -> Model | None:
-        """Return a registered model; None where there is none of this name."""
-
-    def versions(self, name: str) -> list[str]:
-        """Return the numbers of a model's versions that are not deleted, in any order."""
-
-    def tag(self, name: str, key: str, value: str) -> None:
-        """Give a registered model a tag."""
-
-    def point(self, name: str, version: str) -> None:
-        """Point the alias to a version."""
-
-    def create(self, name: str, tags: dict[str, str]) -> bool:
-        """Make a registered model; return whether it was made: not where there is one of this name."""
-
-    def delete(self, name: str) -> None:
-        """Delete a registered model without versions, if it is there."""
-
-
-def registered_name(data_name: str) -> str:
-    """Return the name of a data set's registered model."""
-    return f"darkroom-{data_name}"
-
-
-def promote(store: Store, name: str, which: str, *, why: str) -> Change:
-    """Make a version champion by hand.
-
-    Raises RegistryError when there is no such version, it is champion already, or `why` says nothing.
+    Raises RegistryError when there is no such version, when it is the champion already, or when `why` is
+    empty.
     """
     with exclusive(store, name):
-        there = sorted(store.versions(name), key=int, reverse=True)
-        if which not in there:
-            raise RegistryError(no_version(name, which, there))
-        return make_champion(store, name, which, action="promote", why=why)
+        existing = sorted(store.versions(name), key=int, reverse=True)
+        if version not in existing:
+            raise RegistryError(no_version(name, version, existing))
+        return make_champion(store, name, version, action="promote", why=why)
 
 
 def rollback(store: Store, name: str, *, why: str) -> Change:
-    """Make the champion before this one champion again; a second rollback goes one further back.
+    """Make the previous champion champion again; a second rollback goes back one more.
 
-    Versions that were deleted meanwhile are passed over. Raises RegistryError when none is left.
+    Versions that were deleted in the meantime are skipped. Raises RegistryError when none is left.
     """
     with exclusive(store, name):
-        model, there = store.read(name), store.versions(name)
-        earlier = [number for number in _succession(_changes(model)) if number in there]
+        model, existing = store.read(name), store.versions(name)
+        earlier = [version for version in succession(_changes(model)) if version in existing]
         if model is not None and earlier and earlier[-1] == model.champion:
             earlier.pop()
         if not earlier:
@@ -109,23 +68,16 @@ def history(store: Store, name: str) -> list[Change]:
     return _changes(store.read(name))
 
 
-def without_secrets(text: str) -> str:
-    """Return a text without the users and passwords of the addresses in it."""
-    return re.sub(r"(?<=://)[^/@]*@", "", text)
-
-
-def no_version(name: str, which: str, there: Sequence[str]) -> str:
-    """Say that a version is not among those that are `there`."""
-    return f"{name} has no version {which!a}; there are: {', '.join(there) or 'none: run `dvc repro` first'}"
-
-
 def make_champion(store: Store, name: str, version: str, *, action: str, why: str) -> Change:
-    """Move the alias to `version` and write down who did it and why; the caller holds `exclusive`."""
-    # a line that a database takes: no line breaks, no control characters, no halves of characters
+    """Set the alias to `version` and record who did it and why; the caller holds `exclusive`.
+
+    Raises RegistryError when `version` is the champion already, or `why` has not 1 to 1000 characters.
+    """
+    # a line that every database takes: no line breaks, control characters or lone surrogates
     why = re.sub(r"[\x00-\x1f\x7f\ud800-\udfff]", "\ufffd", " ".join(why.split()))
-    if not why or len(why) > MOST_WHY:
+    if not why or len(why) > MAX_REASON:
         raise RegistryError(
-            f"the reason must have 1 to {MOST_WHY} characters, got {len(why)}: it is kept for others"
+            f"the reason must have 1 to {MAX_REASON} characters, got {len(why)}: the history shows it"
         )
     model = store.read(name)
     before = None if model is None else model.champion
@@ -139,25 +91,38 @@ def make_champion(store: Store, name: str, version: str, *, action: str, why: st
         after=version,
         why=why,
     )
-    # the history first: killed between the two, it tells of a change that can be made again; none is untold
+    # The history is written first: a process killed between the two leaves a recorded change that did not
+    # happen and can be repeated, but never a change without a record.
     stamp = change.when.replace("+00:00", "Z").replace(":", "-")
-    number = len(_changes(model)) + 1  # the order: those who share a server need not share a clock
-    store.tag(
+    number = len(_changes(model)) + 1  # gives the order, because the clocks of several machines differ
+    store.set_tag(
         name,
         f"history.{number:06}.{stamp}.{uuid.uuid4().hex[:8]}",
-        json.dumps(asdict(change), ensure_ascii=False),  # escaped, a reason could outgrow the tag
+        json.dumps(asdict(change), ensure_ascii=False),  # escaped, a reason could exceed the limit of a tag
     )
-    store.point(name, version)
+    store.set_champion(name, version)
     return change
 
 
-def _changes(model: Model | None) -> list[Change]:
-    tags = {} if model is None else model.tags
-    return [Change(**json.loads(tags[key])) for key in sorted(tags) if key.startswith("history.")]
+def no_version(name: str, version: str, existing: Sequence[str]) -> str:
+    """Return the message that a version is not among the `existing` ones.
+
+    >>> no_version("darkroom-digits", "7", ["2", "1"])
+    "darkroom-digits has no version '7'; there are: 2, 1"
+    """
+    listed = ", ".join(existing) or "none: run `dvc repro` first"
+    return f"{name} has no version {version!a}; there are: {listed}"
 
 
-def _succession(changes: Sequence[Change]) -> list[str]:
-    """Return the champions that a rollback goes back through, the current one last."""
+def succession(changes: Sequence[Change]) -> list[str]:
+    """Return the versions that a rollback goes back through, the current champion last.
+
+    >>> changes = [("register", "1"), ("promote", "2"), ("promote", "3"), ("rollback", "2")]
+    >>> succession(
+    ...     [Change(when="", who="", action=a, before=None, after=v, why="") for a, v in changes]
+    ... )
+    ['1', '2']
+    """
     line: list[str] = []
     for change in changes:
         if change.action == "rollback" and change.after in line:
@@ -167,46 +132,14 @@ def _succession(changes: Sequence[Change]) -> list[str]:
     return line
 
 
-@contextmanager
-def exclusive(store: Store, name: str) -> Iterator[None]:
-    """Hold the right to change the champion, against every process that uses the same store.
-
-    MLflow has no locks; what every store of it refuses is a second registered model of the same name.
-    """
-    lock, own = f"{name}.lock", uuid.uuid4().hex
-    seen: str | None = None
-    since = time.monotonic()
-    patience = LOCK_SECONDS * (1 + int(own[:4], 16) / 2**16)  # that of two who wait one is first
-    while not store.create(lock, {"owner": own}):
-        owner = _owner(store, lock)
-        if owner == own:  # made by a request whose answer was lost, and which was repeated
-            break
-        if owner != seen:
-            seen, since = owner, time.monotonic()
-        elif time.monotonic() - since > patience:
-            _release(store, lock, seen)
-        time.sleep(0.05)
-    try:
-        yield
-    finally:
-        _release(store, lock, own)
-
-
-def _owner(store: Store, lock: str) -> str | None:
-    """Return whose the lock is; None where nobody holds it."""
-    held = store.read(lock)
-    return None if held is None else held.tags.get("owner", "")
-
-
-def _release(store: Store, lock: str, owner: str | None) -> None:
-    """Delete the lock where it is still `owner`'s."""
-    if owner is not None and _owner(store, lock) == owner:
-        store.delete(lock)
+def _changes(model: RegisteredModel | None) -> list[Change]:
+    tags = {} if model is None else model.tags
+    return [Change(**json.loads(tags[key])) for key in sorted(tags) if key.startswith("history.")]
 
 
 def _who() -> str:
     try:
         user = os.environ.get("MLFLOW_TRACKING_USERNAME") or getpass.getuser()
-    except (KeyError, OSError):  # a container's user need not have a name
+    except (KeyError, OSError):  # the user of a container may have no name
         user = f"user {os.getuid()}"
     return f"{user}@{platform.node()}"

@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from darkroom.registry.champion import RegistryError, Store
+from darkroom.registry.store import RegistryError, Store
 from darkroom.serving.process.control import (
     SupervisorError as SupervisorError,  # re-exported for callers of `deploy`
 )

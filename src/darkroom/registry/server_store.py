@@ -1,4 +1,4 @@
-"""The registry behind MLflow's server, by its documented REST API and without MLflow's client."""
+"""The registry behind MLflow's server, through its documented REST API and without MLflow's client."""
 
 import os
 from typing import Any
@@ -6,29 +6,32 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter, Retry
 
-from darkroom.registry.champion import CHAMPION, Model, RegistryError, without_secrets
+from darkroom.registry.store import CHAMPION, RegisteredModel, RegistryError, without_secrets
 
-SECONDS = 30.0  # that a server may take for an answer
-GONE = "RESOURCE_DOES_NOT_EXIST"
-AGAIN = (408, 429, 500, 502, 503, 504)  # answers after which a request is repeated, as by MLflow's client
+TIMEOUT_SECONDS = 30.0  # for a response
+NOT_FOUND = "RESOURCE_DOES_NOT_EXIST"
+RETRIED = (408, 429, 500, 502, 503, 504)  # statuses after which a request is repeated, as by MLflow's client
 
 
 class ServerStore:
-    """A registry behind MLflow's server, asked as MLflow's client asks it: same variables, same repeats."""
+    """A registry behind MLflow's server.
+
+    It takes the same environment variables as MLflow's client and repeats requests as the client does.
+    """
 
     def __init__(self, uri: str) -> None:
         self._uri = uri.rstrip("/")
-        self._said = without_secrets(self._uri)
+        self._shown_uri = without_secrets(self._uri)
         self._session = requests.Session()
-        tries = Retry(
+        retries = Retry(
             int(os.environ.get("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "7")),
             backoff_factor=0.5,
-            status_forcelist=AGAIN,
+            status_forcelist=RETRIED,
             allowed_methods=None,
             raise_on_status=False,
         )
         for scheme in ("http://", "https://"):
-            self._session.mount(scheme, HTTPAdapter(max_retries=tries))
+            self._session.mount(scheme, HTTPAdapter(max_retries=retries))
         user, password = (os.environ.get(f"MLFLOW_TRACKING_{name}") for name in ("USERNAME", "PASSWORD"))
         if user and password:
             self._session.auth = (user, password)
@@ -38,79 +41,79 @@ class ServerStore:
             self._session.verify = False
         elif certificates := os.environ.get("MLFLOW_TRACKING_SERVER_CERT_PATH"):
             self._session.verify = certificates
-        if own := os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH"):
-            self._session.cert = own
+        if client_certificate := os.environ.get("MLFLOW_TRACKING_CLIENT_CERT_PATH"):
+            self._session.cert = client_certificate
 
-    def read(self, name: str) -> Model | None:
-        """Return a registered model; None where there is none of this name."""
-        answer = self._ask("GET", "registered-models/get", {"name": name}, unless=(GONE,))
-        if answer is None:
+    def read(self, name: str) -> RegisteredModel | None:
+        """Return a registered model; None where none has this name."""
+        response = self._request("GET", "registered-models/get", {"name": name}, accept=(NOT_FOUND,))
+        if response is None:
             return None
-        model = answer["registered_model"]
+        model = response["registered_model"]
         aliases = {alias["alias"]: str(alias["version"]) for alias in model.get("aliases", [])}
         tags = {tag["key"]: str(tag.get("value", "")) for tag in model.get("tags", [])}
-        return Model(tags=tags, champion=aliases.get(CHAMPION))
+        return RegisteredModel(tags=tags, champion=aliases.get(CHAMPION))
 
     def versions(self, name: str) -> list[str]:
         """Return the numbers of a model's versions that are not deleted."""
         found: list[str] = []
         page = ""
         while True:
-            asked: dict[str, Any] = {"filter": f"name='{name}'", "max_results": 1000}
-            answer = self._ask("GET", "model-versions/search", asked | ({"page_token": page} if page else {}))
-            answer = answer or {}
-            found += [str(version["version"]) for version in answer.get("model_versions", [])]
-            page = answer.get("next_page_token", "")
+            query = {"filter": f"name='{name}'", "max_results": 1000} | ({"page_token": page} if page else {})
+            response = self._request("GET", "model-versions/search", query) or {}
+            found += [str(version["version"]) for version in response.get("model_versions", [])]
+            page = response.get("next_page_token", "")
             if not page:
                 return found
 
-    def tag(self, name: str, key: str, value: str) -> None:
-        """Give a registered model a tag."""
-        self._ask("POST", "registered-models/set-tag", {"name": name, "key": key, "value": value})
+    def set_tag(self, name: str, key: str, value: str) -> None:
+        """Set a tag of a registered model."""
+        self._request("POST", "registered-models/set-tag", {"name": name, "key": key, "value": value})
 
-    def point(self, name: str, version: str) -> None:
-        """Point the alias to a version."""
-        self._ask("POST", "registered-models/alias", {"name": name, "alias": CHAMPION, "version": version})
+    def set_champion(self, name: str, version: str) -> None:
+        """Let the alias `champion` name a version."""
+        self._request(
+            "POST", "registered-models/alias", {"name": name, "alias": CHAMPION, "version": version}
+        )
 
     def create(self, name: str, tags: dict[str, str]) -> bool:
-        """Make a registered model; return whether it was made."""
+        """Create a registered model; return False where one has this name already."""
         pairs = [{"key": key, "value": value} for key, value in tags.items()]
-        answer = self._ask(
+        response = self._request(
             "POST",
             "registered-models/create",
             {"name": name, "tags": pairs},
-            unless=("RESOURCE_ALREADY_EXISTS", GONE),  # gone: deleted while the server looked at it
+            accept=("RESOURCE_ALREADY_EXISTS", NOT_FOUND),  # not found: deleted while the server looked it up
         )
-        return answer is not None
+        return response is not None
 
     def delete(self, name: str) -> None:
-        """Delete a registered model without versions, if it is there."""
-        self._ask("DELETE", "registered-models/delete", {"name": name}, unless=(GONE,))
+        """Delete a registered model without versions, if it exists."""
+        self._request("DELETE", "registered-models/delete", {"name": name}, accept=(NOT_FOUND,))
 
-    def _ask(
-        self, method: str, what: str, asked: dict[str, Any], *, unless: tuple[str, ...] = ()
+    def _request(
+        self, method: str, path: str, arguments: dict[str, Any], *, accept: tuple[str, ...] = ()
     ) -> dict[str, Any] | None:
-        """Return what the server answers; None where it is one of the errors in `unless`."""
+        """Return the server's response; None where it is an error whose code is in `accept`."""
         try:
-            answer = self._session.request(
+            response = self._session.request(
                 method,
-                f"{self._uri}/api/2.0/mlflow/{what}",
-                params=asked if method == "GET" else None,
-                json=None if method == "GET" else asked,
-                timeout=SECONDS,
+                f"{self._uri}/api/2.0/mlflow/{path}",
+                params=arguments if method == "GET" else None,
+                json=None if method == "GET" else arguments,
+                timeout=TIMEOUT_SECONDS,
             )
         except requests.RequestException as error:
-            raise RegistryError(f"the registry at {self._said} does not answer: {error}") from error
+            raise RegistryError(f"the registry at {self._shown_uri} cannot be used: {error}") from error
         try:
-            told: dict[str, Any] = answer.json()
+            content: dict[str, Any] = response.json()
         except requests.JSONDecodeError as error:
             raise RegistryError(
-                f"{self._said} does not answer as MLflow's server does: status {answer.status_code}"
+                f"{self._shown_uri} does not respond as MLflow's server does: status {response.status_code}"
             ) from error
-        if answer.ok:
-            return told
-        if told.get("error_code") in unless:
+        if response.ok:
+            return content
+        if content.get("error_code") in accept:
             return None
-        raise RegistryError(
-            f"the registry at {self._said} refused: {told.get('message') or answer.status_code}"
-        )
+        message = content.get("message") or response.status_code
+        raise RegistryError(f"the registry at {self._shown_uri} refused the request: {message}")

@@ -1,4 +1,4 @@
-"""Where a result comes from: the commit, what was not committed, and the environment."""
+"""The code and environment of a result: the commit, the uncommitted changes, the package versions."""
 
 import os
 import platform
@@ -23,18 +23,19 @@ PACKAGES = (
 
 def commit(root: Path) -> str | None:
     """Return the commit that is checked out in `root`; None outside git or before the first commit."""
-    said = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
-    return said.decode().strip() if said else None
+    printed = _git(root, "rev-parse", "--verify", "--quiet", "HEAD")
+    return printed.decode().strip() if printed else None
 
 
 def uncommitted_diff(root: Path) -> bytes:
-    """Return what no commit has, new files too, as a diff that `git apply` takes; empty for nothing.
+    """Return the uncommitted changes, new files included, as a diff for `git apply`; empty where none are.
 
-    What git ignores is left out, and what the pipeline writes itself: reports/ and dvc.lock. The bytes
-    are those of the files, in whatever encoding each has.
+    Files that git ignores are left out, and so are those that the pipeline writes itself: reports/ and
+    dvc.lock. The diff holds the bytes of the files, in whatever encoding each has. Outside git it is empty.
     """
     with tempfile.TemporaryDirectory() as scratch:
-        index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}  # our own: the user's stays as it is
+        # a temporary index, so that the user's stays as it is
+        index = {"GIT_INDEX_FILE": str(Path(scratch) / "index")}
         if _git(root, "read-tree", "HEAD", **index) is None:
             return b""
         _git(root, "add", "--all", "--", ".", **index)
@@ -43,7 +44,7 @@ def uncommitted_diff(root: Path) -> bytes:
 
 
 def environment() -> dict[str, str]:
-    """Return the versions of Python, the platform and the packages results depend on."""
+    """Return the versions of Python, the platform and the packages that results depend on, by name."""
     return {
         "python": platform.python_version(),
         "platform": platform.platform(),
@@ -52,7 +53,7 @@ def environment() -> dict[str, str]:
 
 
 def _git(root: Path, *arguments: str, **environment: str) -> bytes | None:
-    """Return what git says; None where it fails or there is none."""
+    """Return what git prints; None where it fails or is not installed."""
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *arguments],
@@ -61,5 +62,5 @@ def _git(root: Path, *arguments: str, **environment: str) -> bytes | None:
             env=os.environ | environment,
         )
     except FileNotFoundError:
-        return None  # no git: an archive of the sources runs too
+        return None  # an archive of the sources runs without git too
     return done.stdout if done.returncode == 0 else None

@@ -1,22 +1,17 @@
-"""The door to MLflow's runs: each stage shows there what it did. The registry is in `registry`."""
+"""The interface to MLflow's runs: what each stage logs there."""
 
-import logging
 import os
-import sqlite3
 from collections.abc import Iterator, Mapping
-from contextlib import closing, contextmanager, suppress
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
 
 import mlflow
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from darkroom.config.trees import flatten
-
-log = logging.getLogger(__name__)
+from darkroom.tracking.mlflow_tables import relocate_artifacts, sqlite_file
 
 
 @contextmanager
@@ -29,13 +24,20 @@ def open_run(
     parent: str | None = None,
     tags: Mapping[str, str] | None = None,
 ) -> Iterator[str]:
-    """Open a run and yield its id: run `run_id` again where the store at `uri` has it, else a new one.
+    """Open a run for the time of the block and yield its id.
 
-    A new one is shown below the run `parent`, where the store has that. The run ends as FINISHED, as
-    FAILED when the block raises.
+    The run ends as FINISHED, or as FAILED when the block raises.
+
+    Args:
+        uri: of the tracking store.
+        experiment: its name; it is created where the store has none of this name.
+        name: of a new run.
+        run_id: the run to continue, where the store has it; otherwise a new one is created.
+        parent: the run below which MLflow shows a new one, where the store has it.
+        tags: set on the run, as text.
     """
     _create_database(uri)
-    follow_move(uri)
+    relocate_artifacts(uri)
     mlflow.set_tracking_uri(uri)
     mlflow.set_experiment(experiment_id=_experiment_id(uri, experiment))
     known = run_id if run_id and has_run(uri, run_id) else None
@@ -50,66 +52,30 @@ def open_run(
 def _create_database(uri: str) -> None:
     """Create the sqlite file of `uri`, with all its tables or not at all.
 
-    MLflow makes the tables in many steps; killed between them, it cannot open the file ever again.
+    MLflow creates the tables in many steps and cannot open a file in which it was killed between them.
     """
-    database = _sqlite_file(uri)
+    database = sqlite_file(uri)
     if database is None or database.exists():
         return
-    aside = Path(f"{database}.{os.getpid()}.new")
+    temporary = Path(f"{database}.{os.getpid()}.new")
     try:
-        MlflowClient(f"sqlite:///{aside}").search_experiments()
+        MlflowClient(f"sqlite:///{temporary}").search_experiments()
         with suppress(FileExistsError):  # another process was first
-            os.link(aside, database)
+            os.link(temporary, database)
     finally:
-        aside.unlink(missing_ok=True)
-
-
-def follow_move(uri: str) -> None:
-    """Where the sqlite file of `uri` was moved together with its artifacts, set the paths in it right.
-
-    MLflow keeps absolute paths and has no command to change them (github.com/mlflow/mlflow/issues/3144),
-    so a moved checkout would lose every model. Only paths that lead nowhere are changed, and only to
-    folders that are there.
-    """
-    database = _sqlite_file(uri)
-    if database is None or not database.is_file():
-        return
-    places = (
-        ("experiments", "artifact_location"),
-        ("runs", "artifact_uri"),
-        ("logged_models", "artifact_location"),
-        ("model_versions", "storage_location"),
-        ("model_versions", "source"),
-    )
-    with closing(sqlite3.connect(database, timeout=60)) as store, store:
-        for name, old in store.execute("SELECT name, artifact_location FROM experiments").fetchall():
-            here = database.resolve().parent / "mlruns" / name
-            new = here.as_uri()
-            if not old.startswith("file://") or old == new or not here.is_dir() or _path_of(old).exists():
-                continue
-            log.info("%s was moved: the artifacts of %s are at %s now", database.name, name, here)
-            for table, column in places:
-                store.execute(
-                    f"UPDATE {table} SET {column} = ? || substr({column}, ?) "  # noqa: S608  names from above
-                    f"WHERE {column} = ? OR substr({column}, 1, ?) = ?",
-                    (new, len(old) + 1, old, len(old) + 1, f"{old}/"),
-                )
-
-
-def _path_of(file_uri: str) -> Path:
-    return Path(url2pathname(urlsplit(file_uri).path))
+        temporary.unlink(missing_ok=True)
 
 
 def _experiment_id(uri: str, name: str) -> str:
-    """Return the experiment's id; a new one in a sqlite file keeps its artifacts beside that file.
+    """Return an experiment's id; a new one in a sqlite file keeps its artifacts beside that file.
 
-    MLflow's default is below the current folder, which for a scratch copy goes with the copy.
+    MLflow's default is below the current folder, which is deleted with a scratch copy of the checkout.
     """
     client = MlflowClient(uri)
     known = client.get_experiment_by_name(name)
     if known is not None:
         return str(known.experiment_id)
-    database = _sqlite_file(uri)
+    database = sqlite_file(uri)
     location = (database.resolve().parent / "mlruns" / name).as_uri() if database else None
     try:
         return str(client.create_experiment(name, artifact_location=location))
@@ -120,14 +86,8 @@ def _experiment_id(uri: str, name: str) -> str:
         return str(known.experiment_id)  # another process was first
 
 
-def _sqlite_file(uri: str) -> Path | None:
-    """Return the file of a sqlite store, None for another store."""
-    path = uri.removeprefix("sqlite:///")
-    return None if path == uri else Path(path)
-
-
 def has_run(uri: str, run_id: str) -> bool:
-    """Say whether the store at `uri` has this run and it is not deleted."""
+    """Return whether the store at `uri` has this run and it is not deleted."""
     try:
         return MlflowClient(uri).get_run(run_id).info.lifecycle_stage == "active"
     except MlflowException as error:
@@ -147,7 +107,7 @@ def log_params(params: Mapping[str, Any]) -> None:
 
 
 def log_metrics(metrics: Mapping[str, Any], *, step: int | None = None, prefix: str = "") -> None:
-    """Log the numbers of a tree of metrics under dotted names; what is no number is passed over."""
+    """Log the numbers of a tree of metrics under dotted names; everything else is skipped."""
     numbers = {
         prefix + key: float(value)
         for key, value in flatten(metrics).items()

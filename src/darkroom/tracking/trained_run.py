@@ -1,19 +1,22 @@
 """The run that trained a model, opened again by the stages that follow training."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
 
 from mlflow.tracking import MlflowClient
 
+from darkroom.files import read_json
 from darkroom.tracking import runs
 
 
 @contextmanager
 def trained_run(uri: str, experiment: str, run_id: str) -> Iterator[str]:
-    """Open again the run that trained a model, and yield its id.
+    """Open the run that trained a model again for the time of the block, and yield its id.
 
-    A store that lacks it (a fresh clone's) gets one run that stands in for it, however often it is
-    asked for.
+    A store that lacks the run, such as that of a fresh clone, gets one run that stands in for it, however
+    many stages need it.
     """
     tags = {}
     known: str | None = run_id
@@ -25,11 +28,32 @@ def trained_run(uri: str, experiment: str, run_id: str) -> Iterator[str]:
 
 
 def lacks_training(uri: str, run_id: str) -> bool:
-    """Say whether a run has no epochs: it stands in for one that another store saw."""
+    """Return whether a run has no epochs: it stands in for a run of another store."""
     return "train_loss" not in MlflowClient(uri).get_run(run_id).data.metrics
 
 
+def restore_training(parameters: Mapping[str, Any], metrics: Mapping[str, Any], *, reports: Path) -> None:
+    """Log to the open run what training logged elsewhere, from the files that the stages wrote.
+
+    Args:
+        parameters: those that training depends on.
+        metrics: the content of metrics.json.
+        reports: folder with curve.csv (a row an epoch), train.json, train_timing.json and metrics.json.
+    """
+    import pandas as pd
+
+    runs.log_params(parameters)
+    timing = pd.DataFrame(read_json(reports / "train_timing.json")["epochs"])
+    for row in pd.read_csv(reports / "curve.csv").merge(timing, on="epoch").to_dict("records"):
+        values = {str(key): value for key, value in row.items() if key != "epoch" and pd.notna(value)}
+        runs.log_metrics(values, step=int(row["epoch"]))
+    runs.log_metrics(metrics)
+    names = ("curve.csv", "train.json", "train_timing.json", "metrics.json")
+    runs.log_files(*[reports / name for name in names])
+
+
 def _stand_in(client: MlflowClient, experiment: str, run_id: str) -> str | None:
+    """Return the run that stands in for another already; None where there is none yet."""
     known = client.get_experiment_by_name(experiment)
     if known is None:
         return None

@@ -13,8 +13,8 @@ from typing import Any, cast
 import pytest
 import requests
 
-from darkroom.registry.champion import Model, RegistryError, Store, registered_name
 from darkroom.registry.deploy import deploy, find_bento
+from darkroom.registry.store import RegisteredModel, RegistryError, Store, registered_name
 from darkroom.serving.process.bento import bento_version, build_bento
 from darkroom.serving.process.control import SupervisorError, change_bento, read_state
 from tests.helpers.checkouts import PROJECT
@@ -100,12 +100,12 @@ def test_the_bento_changes_twice_under_load_and_no_request_fails(store: Path, tm
 
 @dataclass
 class Registry:
-    """A registry whose model has a champion: all of `champion.Store` that `deploy` needs."""
+    """A registry whose model has a champion; no more of `registry.store.Store` is needed to deploy."""
 
     champion: str | None
 
-    def read(self, name: str) -> Model | None:
-        return Model(tags={}, champion=self.champion) if name == NAME else None
+    def read(self, name: str) -> RegisteredModel | None:
+        return RegisteredModel(tags={}, champion=self.champion) if name == NAME else None
 
 
 def test_the_champion_is_deployed_and_errors_name_what_is_missing(

@@ -1,4 +1,4 @@
-"""Where a version comes from is told, and it is made again from that."""
+"""The origin of a version is printed, and the version is reproduced from it."""
 
 import re
 import shutil
@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from darkroom.files import read_json
-from darkroom.registry import provenance
-from darkroom.registry.champion import RegistryError
+from darkroom.registry import reproduction
+from darkroom.registry.store import RegistryError
 from tests.helpers.checkouts import Checkout, Quickstart, commit
 
 
@@ -20,10 +20,10 @@ def darkroom(checkout: Checkout, *arguments: str, check: bool = True, **environm
     return done.stdout + done.stderr
 
 
-def test_the_lineage_of_a_served_version_is_told(quickstart: Quickstart) -> None:
+def test_the_lineage_of_a_served_version_is_printed(quickstart: Quickstart) -> None:
     checkout = quickstart.checkout
     served = read_json(checkout.root / "models/champion/model.json")["version"]
-    told = darkroom(checkout, "lineage", served)
+    printed = darkroom(checkout, "lineage", served)
     data = read_json(checkout.root / "reports/data.json")
     study = read_json(checkout.root / "reports/tune.json")["study"]
     bento = read_json(checkout.root / "reports/bento.json")["tag"]
@@ -37,47 +37,45 @@ def test_the_lineage_of_a_served_version_is_told(quickstart: Quickstart) -> None
         "torch",
         "uncommitted",
     ):
-        assert fact in told
+        assert fact in printed
     tuned = read_json(checkout.root / "models/tuned.json")
-    assert f"{tuned['train']['learning_rate']}" in told
-    assert re.search(r"^\+ *name: digits", told, flags=re.MULTILINE), (
+    assert f"{tuned['train']['learning_rate']}" in printed
+    assert re.search(r"^\+ *name: digits", printed, flags=re.MULTILINE), (
         "what the experiment changed in params.yaml"
     )
-    assert told == darkroom(checkout, "lineage", "champion")
+    assert printed == darkroom(checkout, "lineage", "champion")
 
 
 @pytest.mark.slow
-def test_a_version_is_made_again_to_the_bit(quickstart: Quickstart, tmp_path: Path) -> None:
+def test_a_version_is_reproduced_to_the_bit(quickstart: Quickstart, tmp_path: Path) -> None:
     checkout = quickstart.checkout
     before = checkout.run("git", "status", "--porcelain").stdout
     into = tmp_path / "again"
-    said = darkroom(checkout, "reproduce", "champion", "--into", str(into))
-    assert "weights: the same to the bit" in said
-    assert re.search(r"metrics: all \d+ the same", said)
-    assert "epoch 12/12" in said, "it was really trained"
+    printed = darkroom(checkout, "reproduce", "champion", "--into", str(into))
+    assert "weights: the same to the bit" in printed
+    assert re.search(r"metrics: all \d+ the same", printed)
+    assert "epoch 12/12" in printed, "it was really trained"
     assert checkout.run("git", "status", "--porcelain").stdout == before
-    said = darkroom(checkout, "reproduce", "champion", "--into", str(into), check=False)
-    assert "is there already" in said
+    printed = darkroom(checkout, "reproduce", "champion", "--into", str(into), check=False)
+    assert "exists already" in printed
 
 
-def test_what_cannot_be_checked_out_is_said_and_leaves_nothing(
-    quickstart: Quickstart, tmp_path: Path
-) -> None:
+def test_a_failed_checkout_states_why_and_leaves_nothing(quickstart: Quickstart, tmp_path: Path) -> None:
     root, into = quickstart.checkout.root, tmp_path / "again"
     diff = tmp_path / "the.diff"
     diff.write_bytes(b"")
     with pytest.raises(RegistryError, match="outside git"):
-        provenance.check_out(root, None, diff, into)
+        reproduction.check_out(root, None, diff, into)
     with pytest.raises(RegistryError, match=rf"commit {'0' * 40} is not in .*git fetch origin"):
-        provenance.check_out(root, "0" * 40, diff, into)
+        reproduction.check_out(root, "0" * 40, diff, into)
     diff.write_text("--- a/none\n+++ b/none\n@@ -1 +1 @@\n-a\n+b\n", encoding="utf-8")
     with pytest.raises(RegistryError, match="changes do not apply"):
-        provenance.check_out(root, "HEAD", diff, into)
+        reproduction.check_out(root, "HEAD", diff, into)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["the.diff"]
 
 
 @pytest.mark.slow
-def test_other_data_than_the_version_s_is_said(quickstart: Quickstart, tmp_path: Path) -> None:
+def test_other_data_than_the_version_s_is_refused(quickstart: Quickstart, tmp_path: Path) -> None:
     checkout = quickstart.checkout
     into = tmp_path / "again"
     for name in ("src", "pipeline", ".dvc"):
@@ -87,11 +85,11 @@ def test_other_data_than_the_version_s_is_said(quickstart: Quickstart, tmp_path:
         shutil.copyfile(checkout.root / name, into / name)
     hashes = dict.fromkeys(("train", "validation", "test"), "0" * 64)
     with pytest.raises(RegistryError, match=r"dvc checkout: other data.*preprocess: other data"):
-        provenance.fetch_data(checkout.root, checkout.root / "dvc.lock", hashes, into)
+        reproduction.fetch_data(checkout.root, checkout.root / "dvc.lock", hashes, into)
 
 
 @pytest.mark.slow
-def test_a_clone_with_pulled_files_and_no_database_tells_the_lineage(
+def test_a_clone_with_pulled_files_and_no_database_prints_the_lineage(
     quickstart: Quickstart, tmp_path: Path
 ) -> None:
     checkout = quickstart.checkout
@@ -107,6 +105,6 @@ def test_a_clone_with_pulled_files_and_no_database_tells_the_lineage(
     copy.run("dvc", "remote", "add", "--local", "-d", "store", str(tmp_path / "remote"))
     copy.run("dvc", "pull")
     copy.run("dvc", "repro", "-s", "-f", "register")
-    told = darkroom(copy, "lineage", "champion")
-    assert "stands in for" in told
-    assert read_json(checkout.root / "reports/data.json")["sha256"]["train"] in told
+    printed = darkroom(copy, "lineage", "champion")
+    assert "stands in for" in printed
+    assert read_json(checkout.root / "reports/data.json")["sha256"]["train"] in printed

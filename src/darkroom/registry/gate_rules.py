@@ -1,0 +1,56 @@
+"""The rules of the gate: the minimums that a model must reach whatever the champion is.
+
+A rule is a function of a candidate and of the value of its parameter in section `gate` of params.yaml. It
+returns a sentence that names the failure, or None. To add a rule, write its function, enter it in `RULES`
+under the name of its parameter, and add that parameter to `darkroom.config.gate` and params.yaml.
+"""
+
+from collections.abc import Callable
+
+from darkroom.config.gate import Gate
+from darkroom.registry.candidate import Candidate, class_recalls
+
+
+def min_accuracy(candidate: Candidate, minimum: float) -> str | None:
+    """Require a test accuracy of `minimum`, 0 to 1."""
+    if candidate.accuracy >= minimum:
+        return None
+    return f"test accuracy {candidate.accuracy:.4f} is below gate.min_accuracy {minimum:g}"
+
+
+def min_class_recall(candidate: Candidate, minimum: float) -> str | None:
+    """Require that the recall of every class that has test images is `minimum`, 0 to 1."""
+    weakest, recall = next(iter(class_recalls(candidate).items()))
+    if recall >= minimum:
+        return None
+    return f"recall {recall:.4f} of class {weakest} is below gate.min_class_recall {minimum:g}"
+
+
+def max_calibration_error(candidate: Candidate, maximum: float) -> str | None:
+    """Allow an expected calibration error of `maximum`, 0 to 1; what was not measured passes."""
+    error = candidate.calibration_error
+    if error is None or error <= maximum:
+        return None
+    return f"calibration error {error:.4f} is above gate.max_calibration_error {maximum:g}"
+
+
+def max_milliseconds(candidate: Candidate, maximum: float) -> str | None:
+    """Allow `maximum` milliseconds for an image, 0 for any; what was not measured passes."""
+    milliseconds = candidate.milliseconds
+    if milliseconds is None or not maximum or milliseconds <= maximum:
+        return None
+    return f"{milliseconds:.1f} ms an image is above gate.max_milliseconds {maximum:g}"
+
+
+RULES: dict[str, Callable[[Candidate, float], str | None]] = {
+    "min_accuracy": min_accuracy,
+    "min_class_recall": min_class_recall,
+    "max_calibration_error": max_calibration_error,
+    "max_milliseconds": max_milliseconds,
+}
+
+
+def failures(candidate: Candidate, gate: Gate) -> list[str]:
+    """Return a sentence for each rule that `candidate` breaks, in the order of `RULES`."""
+    found = (rule(candidate, getattr(gate, name)) for name, rule in RULES.items())
+    return [sentence for sentence in found if sentence]

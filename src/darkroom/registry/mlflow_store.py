@@ -1,0 +1,99 @@
+"""The registry through MLflow's client, which serves every kind of store that MLflow knows."""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from mlflow.exceptions import MlflowException
+from mlflow.tracking import MlflowClient
+from sqlalchemy.exc import SQLAlchemyError
+
+from darkroom.registry import versions
+from darkroom.registry.store import CHAMPION, RegisteredModel, RegistryError, without_secrets
+
+MAX_MESSAGE = 1000  # characters kept of an error's message
+
+
+class MlflowStore:
+    """A registry at any URI that MLflow knows."""
+
+    def __init__(self, uri: str) -> None:
+        self._uri = uri
+
+    def read(self, name: str) -> RegisteredModel | None:
+        """Return a registered model; None where none has this name."""
+        with self._client() as client:
+            try:
+                model = client.get_registered_model(name)
+            except MlflowException as error:
+                if error.error_code == "RESOURCE_DOES_NOT_EXIST":
+                    return None
+                raise
+        champion = model.aliases.get(CHAMPION)
+        return RegisteredModel(tags=dict(model.tags), champion=None if champion is None else str(champion))
+
+    def versions(self, name: str) -> list[str]:
+        """Return the numbers of a model's versions that are not deleted."""
+        with self._client() as client:
+            return [str(version.version) for version in versions.list_versions(client, name)]
+
+    def set_tag(self, name: str, key: str, value: str) -> None:
+        """Set a tag of a registered model."""
+        with self._client() as client:
+            client.set_registered_model_tag(name, key, value)
+
+    def set_champion(self, name: str, version: str) -> None:
+        """Let the alias `champion` name a version."""
+        with self._client() as client:
+            client.set_registered_model_alias(name, CHAMPION, version)
+
+    def create(self, name: str, tags: dict[str, str]) -> bool:
+        """Create a registered model; return False where one has this name already."""
+        with self._client() as client:
+            try:
+                client.create_registered_model(name, tags=tags)
+            except MlflowException as error:
+                # "does not exist": another process deleted it while MLflow composed its error message
+                if error.error_code in ("RESOURCE_ALREADY_EXISTS", "RESOURCE_DOES_NOT_EXIST"):
+                    return False
+                raise
+        return True
+
+    def delete(self, name: str) -> None:
+        """Delete a registered model without versions, if it exists."""
+        with self._client() as client:
+            try:
+                client.delete_registered_model(name)
+            except MlflowException as error:
+                # "does not exist": already deleted by a request that MLflow repeated
+                if error.error_code != "RESOURCE_DOES_NOT_EXIST":
+                    raise
+
+    @contextmanager
+    def _client(self) -> Iterator[MlflowClient]:
+        with registry_errors(self._uri):
+            yield MlflowClient(self._uri)
+
+
+@contextmanager
+def registry_errors(uri: str) -> Iterator[None]:
+    """Turn the errors of MLflow about a store that is broken or does not respond into RegistryError."""
+    try:
+        yield
+    except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
+        raise RegistryError(
+            f"the registry at {without_secrets(uri)} cannot be used: {first_line(error)}"
+        ) from error
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's message, without secrets.
+
+    MLflow puts a server's whole response into its messages.
+
+    >>> from os import linesep
+    >>> first_line(ValueError(f"not found{linesep}<html>...</html>"))
+    'not found'
+    """
+    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
+    return without_secrets(line)[:MAX_MESSAGE]

@@ -1,0 +1,96 @@
+"""The paired test: which of two models is better on the same images, and whether chance explains it."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+RESAMPLES = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class Paired:
+    """Two models on the same images.
+
+    Attributes:
+        images: how many.
+        only_first: images that only the first model classifies correctly.
+        only_second: images that only the second model classifies correctly.
+        difference: accuracy of the first less that of the second, -1 to 1.
+        low: lower end of the 95 % interval of `difference`.
+        high: upper end of it.
+        p_value: two-sided.
+    """
+
+    images: int
+    only_first: int
+    only_second: int
+    difference: float
+    low: float
+    high: float
+    p_value: float
+
+
+def paired_test(first: NDArray[np.bool_], second: NDArray[np.bool_], *, seed: int = 0) -> Paired:
+    """Compare two models by which of the same images each classifies correctly, bool [N].
+
+    The p-value is that of McNemar's exact test (Q. McNemar, "Note on the sampling error of the difference
+    between correlated proportions or percentages", Psychometrika 12, 1947): if the models are equally
+    good, an image that only one of them classifies correctly is as likely the first's as the second's. The
+    interval is the percentile interval of a paired bootstrap (B. Efron, "Bootstrap methods", Annals of
+    Statistics 7, 1979). To resample images is to draw how many of each of three kinds come up: correct by
+    the first alone, by the second alone, and the rest.
+
+    Raises:
+        ValueError: the two are not of the same images.
+
+    >>> first = np.array([True] * 9 + [False])
+    >>> second = np.array([True] * 6 + [False] * 4)
+    >>> paired = paired_test(first, second)
+    >>> paired.only_first, paired.only_second, round(paired.difference, 2), paired.p_value
+    (3, 0, 0.3, 0.25)
+    """
+    if first.shape != second.shape or first.ndim != 1 or not len(first):
+        raise ValueError(f"the predictions are of {list(first.shape)} and {list(second.shape)} images")
+    images = len(first)
+    only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
+    differ = only_first + only_second
+    kinds = np.array([only_first, only_second, images - differ])
+    drawn = np.random.default_rng(seed).multinomial(images, kinds / images, size=RESAMPLES)
+    low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / images, [0.025, 0.975])
+    return Paired(
+        images=images,
+        only_first=only_first,
+        only_second=only_second,
+        difference=(only_first - only_second) / images,
+        low=float(low),
+        high=float(high),
+        p_value=float(binomtest(only_first, differ).pvalue) if differ else 1.0,
+    )
+
+
+def describe(paired: Paired, other: str) -> str:
+    """Return in words how the first model did beside the second, which is version `other`.
+
+    >>> same = np.array([True, False])
+    >>> describe(paired_test(same, same), "3")
+    'it is correct on exactly the same of the 2 test images as version 3'
+    """
+    if not paired.only_first and not paired.only_second:
+        return f"it is correct on exactly the same of the {paired.images:,} test images as version {other}"
+    return (
+        f"{100 * paired.difference:+.2f} points of test accuracy against version {other} "
+        f"(95 % interval {100 * paired.low:+.2f} to {100 * paired.high:+.2f}): of {paired.images:,} "
+        f"images only this version is correct on {paired.only_first:,} and only version {other} on "
+        f"{paired.only_second:,}, p {p_text(paired.p_value)}"
+    )
+
+
+def p_text(p_value: float) -> str:
+    """Return a p-value with its sign.
+
+    >>> p_text(0.0312), p_text(0.00001)
+    ('= 0.031', '< 0.0001')
+    """
+    return "< 0.0001" if p_value < 0.0001 else f"= {p_value:.2g}"

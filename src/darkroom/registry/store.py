@@ -1,0 +1,92 @@
+"""The interface to whatever keeps the registry, and the implementation that serves a URI.
+
+`SqliteStore` and `ServerStore` do without MLflow's client, whose import takes 2 to 4 s: a rollback takes
+less than 0.1 s with them. `MlflowStore` uses the client and serves everything else. Nothing here imports
+MLflow before it is needed.
+"""
+
+import os
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+from darkroom.tracking.mlflow_tables import sqlite_file
+
+CHAMPION = "champion"  # MLflow's alias for the version to serve
+CLIENT_ONLY = (  # variables whose effect only MLflow's client implements
+    "MLFLOW_TRACKING_AUTH",
+    "MLFLOW_TRACKING_AWS_SIGV4",
+    "MLFLOW_WORKSPACE",
+    "MLFLOW_ENABLE_WORKSPACES",
+)
+
+
+class RegistryError(ValueError):
+    """The registry cannot do what was requested; the message says why and what to do."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class RegisteredModel:
+    """A registered model's tags, and the version number of its champion; None where it has none."""
+
+    tags: dict[str, str]
+    champion: str | None
+
+
+class Store(Protocol):
+    """What keeps a registry. Each method raises RegistryError where the store cannot be used."""
+
+    def read(self, name: str) -> RegisteredModel | None:
+        """Return a registered model; None where none has this name."""
+
+    def versions(self, name: str) -> list[str]:
+        """Return the numbers of a model's versions that are not deleted, in any order."""
+
+    def set_tag(self, name: str, key: str, value: str) -> None:
+        """Set a tag of a registered model."""
+
+    def set_champion(self, name: str, version: str) -> None:
+        """Let the alias `champion` name a version."""
+
+    def create(self, name: str, tags: dict[str, str]) -> bool:
+        """Create a registered model; return False where one has this name already."""
+
+    def delete(self, name: str) -> None:
+        """Delete a registered model without versions, if it exists."""
+
+
+def open_store(uri: str) -> Store:
+    """Return the store at `uri`; whether it can be used shows only when it is used."""
+    by_client = any(os.environ.get(name) for name in CLIENT_ONLY)
+    database = sqlite_file(uri)
+    if database is not None and not by_client:
+        from darkroom.registry.sqlite_store import SqliteStore
+
+        return SqliteStore(uri, database)
+    is_server = uri.startswith(("http://", "https://"))
+    if is_server and not by_client and not (Path.home() / ".mlflow/credentials").exists():
+        from darkroom.registry.server_store import ServerStore
+
+        return ServerStore(uri)
+    from darkroom.registry.mlflow_store import MlflowStore
+
+    return MlflowStore(uri)
+
+
+def registered_name(data_name: str) -> str:
+    """Return the name of the registered model of a data set.
+
+    >>> registered_name("cifar10")
+    'darkroom-cifar10'
+    """
+    return f"darkroom-{data_name}"
+
+
+def without_secrets(text: str) -> str:
+    """Return a text without the users and passwords of the addresses in it.
+
+    >>> without_secrets("no response from http://me:secret@example.org/mlflow")
+    'no response from http://example.org/mlflow'
+    """
+    return re.sub(r"(?<=://)[^/@]*@", "", text)
