@@ -25,8 +25,7 @@ from tqdm import tqdm
 from benchmarks.recipe import params_of_search
 from benchmarks.training import flops_by_side, planned_flops
 from benchmarks.tuning import about_machine
-from darkroom.config.loading import override
-from darkroom.config.params import Params
+from darkroom.config import Params, override
 from darkroom.config.trees import merge
 from darkroom.data.splits import Meta, Split, open_split, read_meta
 from darkroom.files import write_json

@@ -29,8 +29,7 @@ from scipy import stats
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks.recipe import read_recipe
-from darkroom.config.loading import load_params
-from darkroom.config.params import Params
+from darkroom.config import Params, load_params
 from darkroom.config.trees import merge
 from darkroom.data.splits import join_splits, open_split, read_meta
 from darkroom.files import read_json, write_json

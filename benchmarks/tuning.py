@@ -35,8 +35,7 @@ from numpy.typing import NDArray
 from scipy import stats
 
 from benchmarks.recipe import params_of_search
-from darkroom.config.loading import override
-from darkroom.config.params import Params
+from darkroom.config import Params, override
 from darkroom.config.trees import merge
 from darkroom.data.splits import Meta, Split, open_split, read_meta
 from darkroom.files import atomic_write, read_json, write_json

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.data.splits import Meta, open_split, read_meta
 from darkroom.evaluation.calibration import scale
 from darkroom.evaluation.slices import draw

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.data.corrections import CorrectionError, TakenIn, read_corrections, take_in
 from darkroom.data.report import channel_statistics, data_report
 from darkroom.data.sources import read_raw

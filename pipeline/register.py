@@ -8,7 +8,7 @@ from typing import Any
 
 import pandas as pd
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.data.splits import read_meta
 from darkroom.files import read_json, sha256_file, write_json
 from darkroom.registry.champion import registered_name

@@ -12,7 +12,7 @@ import pandas as pd
 import torch
 from safetensors.torch import save
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.data.splits import join_splits, open_split, read_meta, split_sha256
 from darkroom.files import atomic_write, read_json, write_json, write_table
 from darkroom.models import processes

@@ -18,8 +18,7 @@ from typing import Any
 import torch
 from tqdm import tqdm
 
-from darkroom.config.loading import override
-from darkroom.config.params import Params
+from darkroom.config import Params, override
 from darkroom.data.splits import Meta, Split, open_split, read_meta, split_sha256
 from darkroom.files import atomic_write, write_json, write_table
 from darkroom.models.inference import choose_device, choose_precision, set_threads

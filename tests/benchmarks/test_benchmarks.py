@@ -13,7 +13,7 @@ import yaml
 
 from benchmarks import schedule, training, usual
 from benchmarks.recipe import RECIPES, read_recipe
-from darkroom.config.loading import load_params, override
+from darkroom.config import load_params, override
 from darkroom.config.trees import merge
 from darkroom.data.splits import Meta
 from darkroom.files import read_json

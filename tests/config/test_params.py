@@ -7,8 +7,7 @@ import pytest
 import yaml
 from pydantic import ValidationError
 
-from darkroom.config.loading import load_params, override, parse_params
-from darkroom.config.messages import ParamsError
+from darkroom.config import ParamsError, load_params, override, parse_params
 from darkroom.config.search_space import Choices, walk_space
 from darkroom.config.trees import flatten, merge
 from tests.helpers.training import PARAMS

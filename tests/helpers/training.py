@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import darkroom
-from darkroom.config.loading import load_params
-from darkroom.config.params import Params
+from darkroom.config import Params, load_params
 from darkroom.config.trees import merge
 from darkroom.data.report import channel_statistics
 from darkroom.data.sources import read_raw

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.config.search_space import Choices, Range
 from darkroom.reporting.figures.study import FIGURES, importances_figure
 from darkroom.reporting.study_page import study_page, write_study

@@ -14,8 +14,7 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
-from darkroom.config.loading import load_params
-from darkroom.config.params import Params
+from darkroom.config import Params, load_params
 from darkroom.files import write_text
 from darkroom.training.history import Epoch, TrainingError
 from darkroom.tuning.liveness import release_dead

@@ -119,8 +119,7 @@ def _drift(asked: argparse.Namespace) -> str:
 
 
 def _data_name() -> str:
-    from darkroom.config.loading import load_params
-    from darkroom.config.messages import ParamsError
+    from darkroom.config import ParamsError, load_params
 
     try:
         return load_params(ROOT / "params.yaml").data.name

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.optim import Optimizer
 from tqdm import tqdm
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.config.train import Train
 from darkroom.data.augmentation import augment
 from darkroom.data.flips import mirrored

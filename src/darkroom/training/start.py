@@ -4,7 +4,7 @@ from typing import Any
 
 import torch
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.data.splits import Meta, Split
 from darkroom.models.classifier import Classifier, build_classifier
 from darkroom.models.inference import to_device

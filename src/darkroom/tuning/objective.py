@@ -8,8 +8,7 @@ from typing import Any
 import optuna
 import torch
 
-from darkroom.config.messages import ParamsError
-from darkroom.config.params import Params
+from darkroom.config import Params, ParamsError
 from darkroom.training.history import Epoch, TrainingError
 
 

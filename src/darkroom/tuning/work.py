@@ -9,8 +9,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from darkroom.config.loading import override
-from darkroom.config.params import Params
+from darkroom.config import Params, override
 from darkroom.training.history import Epoch
 from darkroom.tuning.liveness import heartbeat, record_heartbeat, release_dead, worker_lock
 from darkroom.tuning.objective import Attempt, Objective, Pruned, failure
