@@ -18,7 +18,7 @@ from tqdm import tqdm
 from benchmarks.recipe import read_recipe
 from darkroom.models.inference import choose_device, choose_precision, keep_freed_memory
 from darkroom.models.networks import build_net
-from darkroom.training.optimizers import build_optimizers
+from darkroom.training.optimizers import OptimizerSettings, build_optimizers
 from pipeline import ROOT
 
 
@@ -75,14 +75,13 @@ def prepare(variant: Variant, device: torch.device) -> Callable[[], None]:
     named = variant.precision.removesuffix(" weights")
     precision, _ = choose_precision(named, device)
     autocast = precision == torch.bfloat16 and variant.precision == named
-    optimizers = build_optimizers(
-        net,
-        name="muon",
+    settings = OptimizerSettings(
         learning_rate=0.1,
         weight_decay=2e-6,
         batch_size=variant.batch,
         precision=choose_precision(variant.muon, device)[0] if variant.muon else precision,
     )
+    optimizers = build_optimizers(net, "muon", settings)
     x = torch.randn(variant.batch, 3, variant.side, variant.side, device=device).to(memory_format=layout)
     labels = torch.randint(0, 10, (variant.batch,), device=device)
     narrow = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]

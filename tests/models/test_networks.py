@@ -12,7 +12,9 @@ from torch.optim import Optimizer
 
 from darkroom.models.classifier import Classifier, build_classifier, load_classifier
 from darkroom.models.networks.fast import ACTIVATIONS, ConvolutionBlock, FastNet
-from darkroom.training.optimizers import Muon, build_optimizers, orthogonalise, set_rates
+from darkroom.training.optimizers import OptimizerSettings, build_optimizers
+from darkroom.training.optimizers.muon import Muon, orthogonalise
+from darkroom.training.schedule import set_rates
 
 SHAPES = [(32, 32, 3), (8, 8, 1), (12, 9, 3)]
 
@@ -152,7 +154,7 @@ def test_what_is_unknown_is_refused() -> None:
         classifier_of("deep")
     with pytest.raises(ValueError, match="views is 3"):
         classifier_of("fast", views=3)
-    with pytest.raises(ValueError, match="'lion' is unknown: muon, sgd, adam or rmsprop"):
+    with pytest.raises(ValueError, match="'lion' is unknown: muon, sgd, adam, rmsprop"):
         optimizers_of(nn.Linear(2, 2), "lion")
 
 
@@ -164,9 +166,8 @@ def test_a_model_that_is_not_there_names_the_stage(tmp_path: Path) -> None:
 def optimizers_of(
     net: nn.Module, name: str, *, learning_rate: float = 0.01, weight_decay: float = 1e-4
 ) -> list[Optimizer]:
-    return build_optimizers(
-        net, name=name, learning_rate=learning_rate, weight_decay=weight_decay, batch_size=50
-    )
+    settings = OptimizerSettings(learning_rate=learning_rate, weight_decay=weight_decay, batch_size=50)
+    return build_optimizers(net, name, settings)
 
 
 @pytest.mark.parametrize("precision", [torch.float32, torch.bfloat16])
@@ -235,9 +236,8 @@ def test_the_rate_rises_and_falls_in_a_line(warmup: float, done: float, share: f
 def test_the_stem_stops_where_it_is_told_to() -> None:
     net = classifier_of("fast").net
     assert isinstance(net, FastNet)
-    sgd, muon = build_optimizers(
-        net, name="muon", learning_rate=0.01, weight_decay=1e-4, batch_size=50, stem_until=3 / 8
-    )
+    settings = OptimizerSettings(learning_rate=0.01, weight_decay=1e-4, batch_size=50, stem_until=3 / 8)
+    sgd, muon = build_optimizers(net, "muon", settings)
     stem = sgd.param_groups[0]
     assert [id(weight) for weight in stem["params"]] == [id(net.whitening.bias)]
     for done, share in ((0.0, 1.0), (3 / 16, 0.5), (3 / 8, 0.0), (0.9, 0.0)):

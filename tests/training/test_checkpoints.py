@@ -20,7 +20,7 @@ from darkroom.training.checkpoints import (
     optimizer_state,
     save_checkpoint,
 )
-from darkroom.training.optimizers import build_optimizers
+from darkroom.training.optimizers import OptimizerSettings, build_optimizers
 
 FAST = {
     "architecture": "fast",
@@ -41,8 +41,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def start(name: str, seed: int = 0) -> tuple[nn.Module, list[Optimizer]]:
     torch.manual_seed(seed)
     net = build_net(FAST).to(memory_format=torch.channels_last)
-    optimizers = build_optimizers(net, name=name, learning_rate=0.01, weight_decay=1e-5, batch_size=16)
-    return net, optimizers
+    settings = OptimizerSettings(learning_rate=0.01, weight_decay=1e-5, batch_size=16)
+    return net, build_optimizers(net, name, settings)
 
 
 def step(net: nn.Module, optimizers: list[Optimizer], number: int) -> None:

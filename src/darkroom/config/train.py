@@ -16,6 +16,7 @@ class Train(Section):
     learning_rate: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)]
     warmup: Share
+    loss: Literal["cross_entropy"]
     label_smoothing: Share
     stem_until: Annotated[float, Field(gt=0, le=1)]
     first_block_until: Annotated[float, Field(gt=0, le=1)]
