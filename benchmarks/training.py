@@ -37,7 +37,7 @@ from darkroom.models.classifier import Classifier
 from darkroom.models.inference import choose_device, choose_precision, predict, set_threads
 from darkroom.models.networks.fast import FastNet
 from darkroom.tracking import lineage
-from darkroom.training.checkpoints import fingerprint
+from darkroom.training.fingerprint import fingerprint
 from darkroom.training.loop import fit
 from darkroom.training.plan import plan_epochs
 from darkroom.training.resolution import shrink

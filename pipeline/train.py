@@ -18,7 +18,7 @@ from darkroom.files import atomic_write, read_json, write_json, write_table
 from darkroom.models import processes
 from darkroom.models.inference import choose_device, choose_precision, predict, set_threads
 from darkroom.tracking import lineage, runs
-from darkroom.training.checkpoints import fingerprint
+from darkroom.training.fingerprint import fingerprint
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
 from darkroom.training.start import model_config, new_classifier

@@ -23,7 +23,7 @@ from darkroom.data.splits import Meta, Split, open_split, read_meta, split_sha25
 from darkroom.files import atomic_write, write_json, write_table
 from darkroom.models.inference import choose_device, choose_precision, set_threads
 from darkroom.tracking import runs
-from darkroom.training.checkpoints import fingerprint, rests_on
+from darkroom.training.fingerprint import fingerprint, fingerprinted
 from darkroom.training.history import Epoch
 from darkroom.training.loop import fit
 from darkroom.training.resolution import shrink_split
@@ -105,7 +105,7 @@ def prepare(params: Params) -> Search:
     return Search(
         params=params,
         study=f"{params.data.name}-{fingerprint(settings, data)}",
-        about={"data_name": params.data.name, **rests_on(settings, data)},
+        about={"data_name": params.data.name, **fingerprinted(settings, data)},
         settings=settings,
     )
 

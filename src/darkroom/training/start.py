@@ -1,4 +1,4 @@
-"""Where a training starts: the model's configuration, and a classifier with fresh weights."""
+"""The start of a training: the model's configuration, and a classifier with fresh weights."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ from darkroom.models.networks.fast import WHITENING_IMAGES, FastNet
 
 
 def model_config(params: Params, meta: Meta) -> dict[str, Any]:
-    """Return all that `build_classifier` needs: the model's parameters and the data's shape."""
+    """Return what `build_classifier` needs: the model's parameters, and classes and shape of the data."""
     return {
         "name": meta.name,
         "classes": list(meta.classes),
@@ -26,7 +26,10 @@ def model_config(params: Params, meta: Meta) -> dict[str, Any]:
 
 
 def new_classifier(config: dict[str, Any], train: Split, *, seed: int) -> Classifier:
-    """Build a classifier with fresh weights by `seed`; the whitening stem sees training images."""
+    """Build a classifier with fresh weights drawn by `seed`.
+
+    A whitening stem is computed from the first training images. Sets torch's global seed.
+    """
     torch.manual_seed(seed)
     classifier = build_classifier(config)
     if isinstance(classifier.net, FastNet) and config["whitening"]:

@@ -17,11 +17,11 @@ MUON_MOMENTUM = 0.6
 
 
 class Muon(Optimizer):
-    """Momentum whose step is made orthogonal (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon).
+    """Momentum with orthogonalised steps (Jordan et al. 2024, https://kellerjordan.github.io/posts/muon).
 
     For convolution filters, each seen as a matrix [out, in*height*width]; they are kept at a norm of
-    sqrt(out) as in airbench94. torch.optim.Muon takes matrices alone and keeps no norm. `precision` is the
-    dtype of the products that make it orthogonal.
+    sqrt(out) as in airbench94. torch.optim.Muon takes matrices only and keeps no norm. `precision` is the
+    dtype of the products that make a step orthogonal.
     """
 
     def __init__(
@@ -53,10 +53,10 @@ class Muon(Optimizer):
 
 
 def orthogonalise(matrix: Tensor, precision: torch.dtype = torch.float32, *, steps: int = 3) -> Tensor:
-    """Bring the singular values of `matrix` [m,n] near 1 by quintic Newton-Schulz steps.
+    """Return `matrix` [m,n] with its singular values brought near 1 by quintic Newton-Schulz steps.
 
-    The coefficients are those of the Muon page: steep at zero, so that few steps are enough. There it is
-    done in bf16, which is far slower than fp32 where the processor only imitates it (docs/training.md).
+    The coefficients are those of the Muon page: steep at zero, so that few steps are enough. That page
+    computes in bf16, which is far slower than fp32 on a processor that only emulates it (docs/training.md).
     """
     a, b, c = 3.4445, -4.7750, 2.0315
     x: Tensor = matrix.to(precision)
