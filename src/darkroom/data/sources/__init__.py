@@ -20,7 +20,7 @@ class Source(Protocol):
     def obtain(self, *, raw: Path, downloads: Path, mirror: str | None = None) -> dict[str, Any]:
         """Put the raw files into the folder `raw`; return what data/source.json says of them.
 
-        `downloads` keeps archives between calls, `mirror` is as in `fetching.parse_mirror`. Raises
+        `downloads` keeps archives between calls, `mirror` is as in `download.mirrors.parse_mirror`. Raises
         DownloadError.
         """
         ...

@@ -6,10 +6,18 @@ from typing import Any
 
 import numpy as np
 
-from darkroom.data.fetching import BACKOFF_S, RETRIES, Checksum, Source, describe, fetch, parse_mirror
+from darkroom.data.download.fetching import (
+    BACKOFF_S,
+    RETRIES,
+    Checksum,
+    Source,
+    describe,
+    fetch,
+    parse_mirror,
+)
+from darkroom.data.download.unpacking import unpack
 from darkroom.data.sources.raw import Raw
 from darkroom.data.splits import Split
-from darkroom.data.unpacking import unpack
 
 ARCHIVE = "cifar-10-binary.tar.gz"
 MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # https://www.cs.toronto.edu/~kriz/cifar.html

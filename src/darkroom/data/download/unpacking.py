@@ -10,7 +10,7 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from darkroom.data.fetching import DownloadError
+from darkroom.data.download.fetching import DownloadError
 
 IGNORED_MEMBERS = ("readme.html",)
 LONGEST_TEXT = 4096  # bytes of a member without an expected size

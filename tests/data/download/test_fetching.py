@@ -17,14 +17,14 @@ from pathlib import Path
 
 import pytest
 
-from darkroom.data import fetching
-from darkroom.data.fetching import Checksum, DownloadError, Source, fetch, parse_mirror
+from darkroom.data.download import fetching
+from darkroom.data.download.fetching import Checksum, DownloadError, Source, fetch, parse_mirror
+from darkroom.data.download.unpacking import unpack
 from darkroom.data.sources import cifar10
 from darkroom.data.sources.cifar10 import obtain as obtain_cifar10
-from darkroom.data.unpacking import unpack
 from darkroom.files import sha256_file
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 BODY = random.Random(0).randbytes(100_000)
 OTHER = random.Random(1).randbytes(100_000)
 HALF = len(BODY) // 2
@@ -282,7 +282,7 @@ def test_a_busy_server_is_tried_again(server: Server, tmp_path: Path) -> None:
 
 def test_the_waits_double(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     waits: list[float] = []
-    monkeypatch.setattr("darkroom.data.fetching.time.sleep", waits.append)
+    monkeypatch.setattr("darkroom.data.download.fetching.time.sleep", waits.append)
     server.answers = [answer(500)]
     with pytest.raises(DownloadError, match=r"answered 500 Internal Server Error \(4 tries\)"):
         fetch([Source(server.url, md5(BODY))], tmp_path / "x", retries=3, backoff_s=0.5)
