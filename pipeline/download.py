@@ -2,7 +2,7 @@
 
 import os
 
-from darkroom.data.download.fetching import DownloadError
+from darkroom.data.download.errors import DownloadError
 from darkroom.data.sources import obtain
 from darkroom.files import write_json
 from pipeline import DATA, ROOT, read_params
