@@ -30,7 +30,7 @@ from darkroom.config.trees import merge
 from darkroom.data.splits import Meta, Split, open_split, read_meta
 from darkroom.files import write_json
 from darkroom.models.classifier import build_classifier
-from darkroom.models.inference import choose_device, choose_precision, set_threads
+from darkroom.models.hardware import choose_device, choose_precision, set_threads
 from darkroom.training.loop import fit
 from darkroom.training.start import model_config, new_classifier
 from darkroom.training.validation import evaluate

@@ -127,7 +127,7 @@ def random_model(folder: Path) -> tuple[Path, Path]:
     from darkroom.config import load_params
     from darkroom.files import sha256_file
     from darkroom.models.classifier import build_classifier
-    from darkroom.models.exporting import export_onnx
+    from darkroom.models.exporting.onnx_graph import export_onnx
 
     params = load_params(ROOT / "params.yaml")
     classes = [f"class {number}" for number in range(10)]

@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from benchmarks.recipe import read_recipe
-from darkroom.models.inference import choose_device, choose_precision, keep_freed_memory
+from darkroom.models.hardware import choose_device, choose_precision
+from darkroom.models.memory import keep_freed_memory
 from darkroom.models.networks import build_net
 from darkroom.training.optimizers import OptimizerSettings, build_optimizers
 from pipeline import ROOT

@@ -34,7 +34,8 @@ from darkroom.config.trees import merge
 from darkroom.data.splits import join_splits, open_split, read_meta
 from darkroom.files import read_json, write_json
 from darkroom.models.classifier import Classifier
-from darkroom.models.inference import choose_device, choose_precision, predict, set_threads
+from darkroom.models.hardware import choose_device, choose_precision, set_threads
+from darkroom.models.inference import predict
 from darkroom.models.networks.fast import FastNet
 from darkroom.tracking import lineage
 from darkroom.training.fingerprint import fingerprint

@@ -39,7 +39,7 @@ from darkroom.config import Params, override
 from darkroom.config.trees import merge
 from darkroom.data.splits import Meta, Split, open_split, read_meta
 from darkroom.files import atomic_write, read_json, write_json
-from darkroom.models.inference import choose_device, choose_precision, set_threads
+from darkroom.models.hardware import choose_device, choose_precision, set_threads
 from darkroom.reporting.figures.style import DEEP, ORANGE, PALE, SOFT, STYLE, percent_tick
 from darkroom.tracking import lineage
 from darkroom.training.history import Epoch, TrainingError

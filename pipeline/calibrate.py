@@ -15,7 +15,8 @@ from darkroom.evaluation.calibration import (
 )
 from darkroom.files import read_json, write_array, write_json, write_table
 from darkroom.models.classifier import load_classifier
-from darkroom.models.inference import choose_device, predict_logits
+from darkroom.models.hardware import choose_device
+from darkroom.models.inference import predict_logits
 from darkroom.tracking import runs
 from darkroom.tracking.trained_run import trained_run
 from pipeline import CALIBRATION, DATA, MODELS, REPORTS, read_params, tracking_uri

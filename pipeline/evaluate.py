@@ -11,7 +11,8 @@ from darkroom.evaluation.calibration import scale
 from darkroom.evaluation.slices import draw
 from darkroom.files import atomic_write, read_json, write_json, write_text
 from darkroom.models.classifier import load_classifier
-from darkroom.models.inference import choose_device, predict, predict_logits
+from darkroom.models.hardware import choose_device
+from darkroom.models.inference import predict, predict_logits
 from darkroom.reporting import evaluation_report
 from darkroom.reporting.card_page import card_page
 from darkroom.reporting.evaluation_report import Predictions

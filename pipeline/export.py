@@ -9,7 +9,10 @@ import numpy as np
 from darkroom.data.splits import open_split, read_meta
 from darkroom.files import read_json, sha256_file, write_json
 from darkroom.models.classifier import load_classifier
-from darkroom.models.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
+from darkroom.models.exporting.latency import latency
+from darkroom.models.exporting.onnx_graph import export_onnx
+from darkroom.models.exporting.parity import parity
+from darkroom.models.exporting.served_precision import choose_served_precision, reduced_parity
 from darkroom.serving.monitoring.drift import LEAST_IMAGES, make_reference
 from darkroom.serving.prediction.runtime import Graph
 from darkroom.tracking import runs

@@ -16,7 +16,8 @@ from darkroom.config import Params
 from darkroom.data.splits import join_splits, open_split, read_meta, split_sha256
 from darkroom.files import atomic_write, read_json, write_json, write_table
 from darkroom.models import processes
-from darkroom.models.inference import choose_device, choose_precision, predict, set_threads
+from darkroom.models.hardware import choose_device, choose_precision, set_threads
+from darkroom.models.inference import predict
 from darkroom.tracking import lineage, runs
 from darkroom.training.fingerprint import fingerprint
 from darkroom.training.history import Epoch, Fit

@@ -21,7 +21,7 @@ from tqdm import tqdm
 from darkroom.config import Params, override
 from darkroom.data.splits import Meta, Split, open_split, read_meta, split_sha256
 from darkroom.files import atomic_write, write_json, write_table
-from darkroom.models.inference import choose_device, choose_precision, set_threads
+from darkroom.models.hardware import choose_device, choose_precision, set_threads
 from darkroom.tracking import runs
 from darkroom.training.fingerprint import fingerprint, fingerprinted
 from darkroom.training.history import Epoch

@@ -4,18 +4,18 @@ import pytest
 import torch
 from torch import Tensor
 
-from darkroom.models.heatmaps import GRID, Explained, _fast_centres, _resampling, explained
+from darkroom.models.heatmaps import GRID, ClassifierWithHeatMaps, _fast_centres, _resampling, with_heat_maps
 from darkroom.models.networks.fast import FastNet
 from tests.models.test_networks import classifier_of, random_images
 
 SHAPE = (37, 33, 3)
 
 
-def explained_of(architecture: str, *, views: int = 1, convolutions: int = 2) -> Explained:
+def explained_of(architecture: str, *, views: int = 1, convolutions: int = 2) -> ClassifierWithHeatMaps:
     """Return a small classifier with heat maps and a temperature."""
     classifier = classifier_of(architecture, SHAPE, views=views, convolutions=convolutions)
     classifier.temperature = 1.7
-    with_heat = explained(classifier, height=SHAPE[0], width=SHAPE[1])
+    with_heat = with_heat_maps(classifier, height=SHAPE[0], width=SHAPE[1])
     assert with_heat is not None
     return with_heat.eval()
 
@@ -92,4 +92,4 @@ def test_a_map_is_spread_over_the_whole_image() -> None:
 )
 def test_where_there_are_no_places_there_is_no_map(architecture: str, shape: tuple[int, int, int]) -> None:
     classifier = classifier_of(architecture, shape)
-    assert explained(classifier, height=shape[0], width=shape[1]) is None
+    assert with_heat_maps(classifier, height=shape[0], width=shape[1]) is None

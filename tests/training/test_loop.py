@@ -23,7 +23,8 @@ from torch.utils._pytree import tree_leaves
 from darkroom.data import flips
 from darkroom.data.splits import Split
 from darkroom.models.classifier import Classifier
-from darkroom.models.inference import choose_device, choose_precision, predict
+from darkroom.models.hardware import choose_device, choose_precision
+from darkroom.models.inference import predict
 from darkroom.training import loop
 from darkroom.training.averaging import Average
 from darkroom.training.checkpoints import load_checkpoint
@@ -586,7 +587,7 @@ def test_shrinking_is_that_of_floats_within_a_grey_level() -> None:
 def test_freed_memory_is_kept() -> None:
     code = """
 import resource, torch
-from darkroom.models.inference import keep_freed_memory
+from darkroom.models.memory import keep_freed_memory
 
 def new_pages():
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
@@ -606,7 +607,7 @@ print(new_pages(), keep_freed_memory(), new_pages(), new_pages())
 def test_the_device_and_why(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
-    assert choose_device("auto") == (CPU, "cpu: the first of cuda, mps, cpu that is there")
+    assert choose_device("auto") == (CPU, "cpu: the first of cuda, mps, cpu that is available")
     assert choose_device("cpu") == (CPU, "cpu: as params.yaml says")
     for name in ("cuda", "mps"):
         with pytest.raises(ValueError, match=rf"train\.device is {name}.*set train\.device=auto"):

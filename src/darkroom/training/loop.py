@@ -11,7 +11,7 @@ from darkroom.config import Params
 from darkroom.data.splits import Split
 from darkroom.models import processes
 from darkroom.models.classifier import Classifier
-from darkroom.models.inference import keep_freed_memory
+from darkroom.models.memory import keep_freed_memory
 from darkroom.training.epoch import train_epoch
 from darkroom.training.history import Epoch, Fit, TrainingError, advice, best_epoch, out_of_patience
 from darkroom.training.state import TrainingState, restore_state, save_state, start_training

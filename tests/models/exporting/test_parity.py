@@ -14,10 +14,13 @@ import torch
 from numpy.typing import NDArray
 
 from darkroom.data.splits import Split
-from darkroom.models import exporting
 from darkroom.models.classifier import Classifier
-from darkroom.models.exporting import choose_served_precision, export_onnx, latency, parity, reduced_parity
-from darkroom.models.heatmaps import GRID, Explained, explained
+from darkroom.models.exporting import parity as parity_module
+from darkroom.models.exporting.latency import latency
+from darkroom.models.exporting.onnx_graph import export_onnx
+from darkroom.models.exporting.parity import parity
+from darkroom.models.exporting.served_precision import choose_served_precision, reduced_parity
+from darkroom.models.heatmaps import GRID, ClassifierWithHeatMaps, with_heat_maps
 from darkroom.models.networks.classic import ClassicNet
 from darkroom.models.networks.fast import FastNet
 from darkroom.serving.prediction.runtime import BATCHES, Graph, computes_in_bf16
@@ -40,10 +43,10 @@ class Exported:
         answers: NDArray[np.float32] = session.run(["probabilities"], {"images": images})[0]
         return answers
 
-    def with_heat(self) -> Explained | None:
+    def with_heat(self) -> ClassifierWithHeatMaps | None:
         """Return torch's classifier with its heat maps."""
         height, width, _ = self.shape
-        return explained(self.classifier.eval(), height=height, width=width)
+        return with_heat_maps(self.classifier.eval(), height=height, width=width)
 
 
 @pytest.fixture(scope="module", params=CASES, ids=lambda case: f"{case[0]}, {case[2]} views")
@@ -151,7 +154,7 @@ def test_other_heat_maps_break_the_tolerance(
     if with_heat is None:
         pytest.skip("this net has none")
     with_heat.evidence *= factor
-    monkeypatch.setattr(exporting, "explained", lambda *_, **__: with_heat)
+    monkeypatch.setattr(parity_module, "with_heat_maps", lambda *_, **__: with_heat)
     with pytest.raises(ValueError, match=r"heat maps differ from torch's by .* which export\.tolerance"):
         parity(exported.classifier, exported.graph, split_of(exported.shape), tolerance=1e-4)
 
