@@ -1,4 +1,4 @@
-"""download: the raw files of the data set, checked, into data/raw; what was used into data/source.json."""
+"""Download the raw files of the data set, verified, into data/raw; what was used into data/source.json."""
 
 import os
 

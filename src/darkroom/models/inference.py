@@ -37,6 +37,12 @@ def predict_logits(classifier: Classifier, split: Split, *, device: torch.device
     return _run(classifier, classifier.logits, split, device=device, progress=True)
 
 
+def accuracy(classifier: Classifier, split: Split, *, device: torch.device) -> float:
+    """Return the share of a split's images that are predicted correctly with all views, in fp32."""
+    probabilities = predict(classifier, split, device=device)
+    return float(np.mean(probabilities.argmax(1) == split.labels))
+
+
 def prediction_batch(device: torch.device, *, views: int = 1) -> int:
     """Return how many images, each with so many views, are predicted at once on `device`.
 

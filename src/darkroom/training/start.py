@@ -1,11 +1,13 @@
-"""The start of a training: the model's configuration, and a classifier with fresh weights."""
+"""The start of a training: its images, the model's configuration, and a classifier with fresh weights."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
 
 from darkroom.config import Params
-from darkroom.data.splits import Meta, Split
+from darkroom.data.splits import Meta, Split, join_splits, open_split
+from darkroom.models import processes
 from darkroom.models.classifier import Classifier, build_classifier
 from darkroom.models.inference import to_device
 from darkroom.models.networks.fast import WHITENING_IMAGES, FastNet
@@ -36,3 +38,14 @@ def new_classifier(config: dict[str, Any], train: Split, *, seed: int) -> Classi
         images = to_device(train.images[:WHITENING_IMAGES], torch.device("cpu"))
         classifier.net.whiten(classifier.standardise(images))
     return classifier
+
+
+def join_for_final_fit(train: Split, validation: Split, folder: Path) -> Split:
+    """Write training and validation images into `folder` as one split, and open it.
+
+    Of several processes the first writes and the others wait.
+    """
+    if processes.rank() == 0:
+        join_splits(folder, [train, validation])
+    processes.wait()
+    return open_split(folder)
