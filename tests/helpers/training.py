@@ -33,6 +33,7 @@ TINY = {
         "device": "cpu",
     },
 }
+CLASSIC = {"architecture": "classic"}
 ADAM = {"optimizer": "adam", "learning_rate": 0.003}
 
 
