@@ -22,8 +22,8 @@ import numpy as np
 import yaml
 from tqdm import tqdm
 
+from benchmarks.flops import flops_by_side, planned_flops
 from benchmarks.recipe import params_of_search
-from benchmarks.training import flops_by_side, planned_flops
 from benchmarks.tuning import about_machine
 from darkroom.config import Params, override
 from darkroom.config.trees import merge
