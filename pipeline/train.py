@@ -20,7 +20,7 @@ from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, 
 
 
 def main() -> None:
-    """Run the stage, in as many processes as params.yaml says."""
+    """Run the stage, in as many processes as params.yaml sets."""
     params = read_params(tuned=True)
     if params.train.processes > 1 and not processes.launched():
         processes.launch(params.train.processes, "pipeline.train")

@@ -1,4 +1,4 @@
-"""Writing whole or not at all, and hashes that say what they are of."""
+"""Files are written atomically, and identified by hashes."""
 
 import hashlib
 from pathlib import Path

@@ -11,7 +11,7 @@ def test_the_device_is_chosen_with_a_reason(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
     monkeypatch.setattr(torch.backends.mps, "is_available", lambda: False)
     assert choose_device("auto") == (CPU, "cpu: the first of cuda, mps, cpu that is available")
-    assert choose_device("cpu") == (CPU, "cpu: as params.yaml says")
+    assert choose_device("cpu") == (CPU, "cpu: set in params.yaml")
     for name in ("cuda", "mps"):
         with pytest.raises(ValueError, match=rf"train\.device is {name}.*set train\.device=auto"):
             choose_device(name)
@@ -38,6 +38,6 @@ def test_the_precision_is_chosen_with_a_reason(
 ) -> None:
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: capabilities)
     assert choose_precision("auto", CPU) == (dtype, reason)
-    assert choose_precision("bf16", CPU) == (torch.bfloat16, "bf16: as params.yaml says")
-    assert choose_precision("fp32", CPU) == (torch.float32, "fp32: as params.yaml says")
+    assert choose_precision("bf16", CPU) == (torch.bfloat16, "bf16: set in params.yaml")
+    assert choose_precision("fp32", CPU) == (torch.float32, "fp32: set in params.yaml")
     assert choose_precision("auto", torch.device("mps"))[0] is torch.float32

@@ -1,4 +1,4 @@
-"""Heat maps: parts of the logits, at the right places."""
+"""Heat maps: parts of the logits, at the correct places."""
 
 import pytest
 import torch

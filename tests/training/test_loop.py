@@ -55,8 +55,8 @@ def test_every_architecture_and_optimizer_learns(changes: dict[str, Any]) -> Non
     assert [epoch.epoch for epoch in result.history] == list(range(1, len(result.history) + 1))
     assert not classifier.training
     validation = digits_splits()[1]
-    right = predict(classifier, validation, device=CPU).argmax(1) == validation.labels
-    assert right.mean() == pytest.approx(result.best.validation_accuracy)
+    correct = predict(classifier, validation, device=CPU).argmax(1) == validation.labels
+    assert correct.mean() == pytest.approx(result.best.validation_accuracy)
 
 
 def test_rmsprop_learns_with_the_weight_decay_of_the_defaults_and_large_batches() -> None:

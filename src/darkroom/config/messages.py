@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 
 class ParamsError(ValueError):
-    """The parameters cannot be used; the message says which, the value seen and what to do."""
+    """The parameters cannot be used; the message names which, the value seen and what to do."""
 
 
 def explain(item: Any, model: type[BaseModel]) -> str:

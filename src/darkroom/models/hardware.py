@@ -11,7 +11,7 @@ def choose_device(name: str) -> tuple[torch.device, str]:
     `auto` is the first of cuda, mps and cpu that is available. Raises ValueError for a device that is not.
 
     >>> choose_device("cpu")
-    (device(type='cpu'), 'cpu: as params.yaml says')
+    (device(type='cpu'), 'cpu: set in params.yaml')
     """
     available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
     if name == "auto":
@@ -19,7 +19,7 @@ def choose_device(name: str) -> tuple[torch.device, str]:
         return torch.device(chosen), f"{chosen}: the first of cuda, mps, cpu that is available"
     if not available[name]:
         raise ValueError(f"train.device is {name}, which torch does not find here: set train.device=auto")
-    return torch.device(name), f"{name}: as params.yaml says"
+    return torch.device(name), f"{name}: set in params.yaml"
 
 
 def choose_precision(name: str, device: torch.device) -> tuple[torch.dtype, str]:
@@ -28,7 +28,7 @@ def choose_precision(name: str, device: torch.device) -> tuple[torch.dtype, str]
     `auto` is bf16 where `device` computes in it; elsewhere it is emulated, which is many times slower.
     """
     if name != "auto":
-        return {"bf16": torch.bfloat16, "fp32": torch.float32}[name], f"{name}: as params.yaml says"
+        return {"bf16": torch.bfloat16, "fp32": torch.float32}[name], f"{name}: set in params.yaml"
     if device.type == "cuda":
         computes = torch.cuda.is_bf16_supported(including_emulation=False)
         what = torch.cuda.get_device_name(device)

@@ -44,7 +44,7 @@ def epoch_order(state: TrainingState, generator: torch.Generator) -> Tensor:
 def batches(state: TrainingState, order: Tensor, generator: torch.Generator) -> Iterator[Batch]:
     """Yield the batches of the epoch that comes next; images that fill no batch are left out.
 
-    `generator`, on the CPU, draws the augmentation of each batch as it is asked for.
+    `generator`, on the CPU, draws the augmentation of each batch when it is yielded.
     """
     augmentation = state.params.augment
     flipped = mirrored(len(state.train), len(state.history), seed=state.params.seed, flip=augmentation.flip)

@@ -7,7 +7,7 @@ from darkroom.config.train import Train
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; the message says at which step and what to try."""
+    """Training cannot continue; the message names the step and what to try."""
 
 
 @dataclass(frozen=True)

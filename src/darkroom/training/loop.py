@@ -31,13 +31,22 @@ def fit(
 ) -> Fit:
     """Train `classifier` in place by `params.train` and `params.augment`.
 
-    It ends with the weights of the epoch of the best validation accuracy, and stops when that no longer
-    gains; without a validation split it ends with those of the last epoch. With a folder for `checkpoints`
-    each epoch leaves one there, and a training that was killed goes on from the last. The order of the
-    images, their augmentation and dropout depend on the seed and the epoch alone, so a resumed training
-    ends like one that was not interrupted. Where processes train together each calls this with the same
-    arguments; the first writes the checkpoints. `on_epoch` is called before an epoch's checkpoint is
-    written; what it raises ends the training.
+    The classifier gets the weights of the epoch with the best validation accuracy; training stops when that
+    no longer improves. Without validation images it gets those of the last epoch.
+
+    A training that was killed resumes from its last checkpoint. The order of the images, their augmentation
+    and dropout depend only on the seed and the epoch, so a resumed training ends bit for bit like one that
+    was not interrupted. Where processes train together, each calls this with the same arguments.
+
+    Args:
+        classifier: is trained in place, and left in evaluation mode.
+        train: the training images.
+        validation: the validation images, if any.
+        params: params.yaml.
+        device: to train on.
+        precision: the dtype of convolutions and matrix products.
+        checkpoints: a folder in which each epoch leaves a checkpoint; the first process writes it.
+        on_epoch: is called before the checkpoint of an epoch is written; what it raises ends the training.
 
     Raises TrainingError when the loss is not finite or a checkpoint cannot be written.
     """
@@ -92,7 +101,7 @@ def validate(state: TrainingState, validation: Split) -> tuple[float, float]:
 
 
 def write_checkpoint(state: TrainingState, folder: Path) -> None:
-    """Write the checkpoint of the last epoch; raises TrainingError that says what to do where it fails."""
+    """Write the checkpoint of the last epoch; raises TrainingError with what to do where it fails."""
     try:
         save_state(state, folder)
     except OSError as error:

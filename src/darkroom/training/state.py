@@ -35,7 +35,7 @@ class TrainingState:
         device: where training runs.
         precision: the dtype of convolutions and matrix products.
         classifier: the classifier that is trained, in place.
-        net: `classifier.net`, compiled where `train.compile` says so.
+        net: `classifier.net`, compiled where `train.compile` requires it.
         loss: the loss that is minimised.
         optimizers: the optimizers that together train the net.
         average: an average of the weights over the steps, where `train.average` names one.
@@ -130,7 +130,7 @@ def batch_size(settings: Train, images: int) -> int:
 
 
 def compiled(net: nn.Module, settings: Train, device: torch.device) -> Callable[[Tensor], Tensor]:
-    """Return `net`, by torch.compile where `train.compile` says so."""
+    """Return `net`, compiled by torch where `train.compile` requires it."""
     if settings.compile == "always" or (settings.compile == "auto" and device.type == "cuda"):
         result: Callable[[Tensor], Tensor] = torch.compile(net)
         return result

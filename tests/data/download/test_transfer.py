@@ -120,7 +120,7 @@ def test_a_response_with_another_range_is_refused(
 
 
 def test_a_part_that_is_complete_is_used(server: Server, tmp_path: Path) -> None:
-    # the length is a lie; asked for the rest, the server says that there is none
+    # the announced length is wrong; to a request for the rest, the server responds that there is none
     server.responses = [respond(200, BODY, Content_Length=len(BODY) + 9, ETag='"one"'), serve(BODY)]
     assert get(tmp_path, Mirror(server.url, md5(BODY))).path.read_bytes() == BODY
     assert server.ranges() == [None, f"bytes={len(BODY)}-"]

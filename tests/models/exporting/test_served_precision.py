@@ -34,7 +34,7 @@ GOOD = {"same_class": 0.998, "mean_difference": 0.003, "worst_difference": 0.1, 
     [
         ("auto", GOOD, "bf16", "99.80% of the images keep their class"),
         ("bf16", GOOD, "bf16", "move by 0.003"),
-        ("fp32", GOOD, "fp32", "as params.yaml says"),
+        ("fp32", GOOD, "fp32", "set in params.yaml"),
         ("auto", None, "fp32", "does not compute in bf16"),
         ("auto", GOOD | {"same_class": 0.994}, "fp32", "99.40%"),
         ("auto", GOOD | {"mean_difference": 0.011}, "fp32", "0.011"),

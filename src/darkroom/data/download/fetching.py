@@ -1,4 +1,4 @@
-"""Fetching a file: mirrors in turn, each with retries; a file counts only when its checksum is right.
+"""Fetching a file: mirrors in turn, each with retries; a file counts only with the right checksum.
 
 So a mirror is trusted with nothing but its speed.
 """
@@ -40,8 +40,8 @@ def fetch(
     """Return a file with the right checksum from the first of `mirrors` that has it.
 
     The file of a URL goes to `destination`, by way of `<destination>.part`, which a later call resumes; a
-    local file stays where it is. A file at `destination` that is right already is used. A transfer that
-    breaks off is retried as `settings` say. Raises DownloadError that names every mirror, what it sent, and
+    local file stays where it is. A file at `destination` with the right checksum is used. A transfer that
+    breaks off is retried by `settings`. Raises DownloadError that names every mirror, what it sent, and
     `advice`.
     """
     settings = settings or TransferSettings()

@@ -58,7 +58,7 @@ def choose_served_precision(
     'fp32'
     """
     if name == "fp32":
-        return "fp32", "fp32: as params.yaml says"
+        return "fp32", "fp32: set in params.yaml"
     if report is None:
         why = "this machine does not compute in bf16, so its parity cannot be measured"
     elif not (report["same_class"] >= same_class and report["mean_difference"] <= difference):
