@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageEnhance
 
-from darkroom.config.loading import load_params
+from darkroom.config import load_params
 from darkroom.data.corrections.merging import merge_corrections
 from darkroom.data.corrections.reading import read_corrections
 from darkroom.data.splits import Split, open_split, read_meta

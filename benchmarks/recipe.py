@@ -8,8 +8,7 @@ from typing import Any
 
 import yaml
 
-from darkroom.config.loading import load_params, parse_params
-from darkroom.config.params import Params
+from darkroom.config import Params, load_params, parse_params
 from darkroom.config.trees import flatten, merge
 from pipeline import ROOT
 

@@ -23,15 +23,15 @@ import optuna
 import yaml
 from tqdm import tqdm
 
+from benchmarks.flops import flops_by_side, planned_flops
 from benchmarks.recipe import params_of_search
-from benchmarks.training import flops_by_side, machine, planned_flops
-from darkroom.config.loading import override
-from darkroom.config.params import Params
+from benchmarks.training import machine
+from darkroom.config import Params, override
 from darkroom.config.trees import merge
 from darkroom.data.splits import Meta, Split, open_split, read_meta
 from darkroom.files import write_json
 from darkroom.models.classifier import build_classifier
-from darkroom.models.inference import choose_device, choose_precision, set_threads
+from darkroom.models.hardware import choose_device, choose_precision, set_threads
 from darkroom.training.loop import fit
 from darkroom.training.start import model_config, new_classifier
 from darkroom.training.validation import evaluate

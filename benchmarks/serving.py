@@ -124,10 +124,10 @@ def random_model(folder: Path) -> tuple[Path, Path]:
     import torch
     from safetensors.torch import save_file
 
-    from darkroom.config.loading import load_params
+    from darkroom.config import load_params
     from darkroom.files import sha256_file
     from darkroom.models.classifier import build_classifier
-    from darkroom.models.exporting import export_onnx
+    from darkroom.models.exporting.onnx_graph import export_onnx
 
     params = load_params(ROOT / "params.yaml")
     classes = [f"class {number}" for number in range(10)]

@@ -1,7 +1,7 @@
-"""What one lever does to the speed of a training step: each variant beside the default, in turn.
+"""The speed of a training step: variants of one setting each, beside the default, in turn.
 
-`python -m benchmarks.step` prints a table; it takes a few minutes. Images are noise: speed alone is
-measured here. Rounds go over all variants, so that a slow minute of the machine is everybody's.
+`python -m benchmarks.step` prints a table; it takes a few minutes. The images are noise, because only speed
+is measured. Each round runs all variants, so that a slow minute of the machine affects all of them.
 """
 
 import argparse
@@ -16,20 +16,21 @@ from torch import Tensor, nn
 from tqdm import tqdm
 
 from benchmarks.recipe import read_recipe
-from darkroom.models.inference import choose_device, choose_precision, keep_freed_memory
+from darkroom.models.hardware import choose_device, choose_precision
+from darkroom.models.memory import keep_freed_memory
 from darkroom.models.networks import build_net
-from darkroom.training.optimizers import build_optimizers
+from darkroom.training.optimizers import OptimizerSettings, build_optimizers
 from pipeline import ROOT
 
 
 @dataclass(frozen=True)
 class Variant:
-    """How a step of airbench94's net is made."""
+    """The settings of a step of airbench94's net."""
 
     batch: int = 500
     side: int = 22  # of the images, in pixels
     precision: str = "auto"  # as in training; or "bf16" by autocast, "fp32", "bf16 weights" with fp32 masters
-    muon: str = ""  # the precision in which Muon's steps are made orthogonal, where it is another
+    muon: str = ""  # the precision in which Muon's steps are orthogonalised, where it is another
     stem: bool = False  # whether the biases of the whitening stem are trained
     first_block: bool = True  # whether the first block is
     channels_last: bool = True
@@ -57,7 +58,7 @@ VARIANTS = {
     "28 pixels": Variant(side=28),
     "32 pixels": Variant(side=32),
     "32 pixels, hard swish": Variant(side=32, activation="hardswish"),
-    "32 pixels, first block stays": Variant(side=32, first_block=False),
+    "32 pixels, first block frozen": Variant(side=32, first_block=False),
     "32 pixels, batch 2000, stem's biases trained": Variant(side=32, batch=2000, stem=True),
 }
 
@@ -75,14 +76,13 @@ def prepare(variant: Variant, device: torch.device) -> Callable[[], None]:
     named = variant.precision.removesuffix(" weights")
     precision, _ = choose_precision(named, device)
     autocast = precision == torch.bfloat16 and variant.precision == named
-    optimizers = build_optimizers(
-        net,
-        name="muon",
+    settings = OptimizerSettings(
         learning_rate=0.1,
         weight_decay=2e-6,
         batch_size=variant.batch,
         precision=choose_precision(variant.muon, device)[0] if variant.muon else precision,
     )
+    optimizers = build_optimizers(net, "muon", settings)
     x = torch.randn(variant.batch, 3, variant.side, variant.side, device=device).to(memory_format=layout)
     labels = torch.randint(0, 10, (variant.batch,), device=device)
     narrow = [module for module in net.modules() if isinstance(module, nn.Conv2d | nn.Linear)]
@@ -93,7 +93,7 @@ def prepare(variant: Variant, device: torch.device) -> Callable[[], None]:
     forward: Callable[[Tensor], Tensor] = torch.compile(net) if variant.compiled else net
 
     def step() -> None:
-        for weight, master in masters:  # forward and backward see the bf16 copy
+        for weight, master in masters:  # forward and backward use the bf16 copy
             weight.data = master.bfloat16()
         with torch.autocast(device.type, dtype=torch.bfloat16, enabled=autocast):
             logits = forward(x)
@@ -120,7 +120,7 @@ def main() -> None:
         "--keep-memory",
         action=argparse.BooleanOptionalAction,
         default=True,
-        help="what is freed is not given back to the system, as in training",
+        help="freed memory is kept for the next tensors, as in training",
     )
     arguments = parser.parse_args()
     if arguments.keep_memory:

@@ -1,14 +1,13 @@
-"""Time and accuracy of the published recipe, of params.yaml, and of what most people write, in turn.
+"""Time and accuracy of the published recipe, of params.yaml, and of a usual training script, in turn.
 
-`make bench-train` runs it; `python -m benchmarks.training --help` says what can be changed. It trains on
-CIFAR-10's 50,000 training images (data/train and data/validation, as the published figures do, the
-schedule fixed) and takes the accuracy on the 10,000 test images, with six views, of the last epoch.
-Each run has a process of its own. Results are added to a file as they come, so that a run that was
-stopped goes on with --resume.
+`make bench-train` runs it; `python -m benchmarks.training --help` lists its options. It trains on CIFAR-10's
+50,000 training images (data/train and data/validation, as the published figures do, with a fixed schedule)
+and measures the accuracy of the last epoch on the 10,000 test images, with six views. Each run has a process
+of its own. Results are written to a file one by one, so that a benchmark that was stopped continues with
+--resume.
 """
 
 import argparse
-import copy
 import json
 import os
 import platform
@@ -18,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -28,20 +26,18 @@ import torch
 from scipy import stats
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks.flops import training_flops
 from benchmarks.recipe import read_recipe
-from darkroom.config.loading import load_params
-from darkroom.config.params import Params
+from darkroom.config import Params, load_params
 from darkroom.config.trees import merge
 from darkroom.data.splits import join_splits, open_split, read_meta
 from darkroom.files import read_json, write_json
-from darkroom.models.classifier import Classifier
-from darkroom.models.inference import choose_device, choose_precision, predict, set_threads
-from darkroom.models.networks.fast import FastNet
+from darkroom.models.hardware import choose_device, choose_precision, set_threads
+from darkroom.models.inference import predict
 from darkroom.tracking import lineage
-from darkroom.training.checkpoints import fingerprint
+from darkroom.training.fingerprint import fingerprint
 from darkroom.training.loop import fit
 from darkroom.training.plan import plan_epochs
-from darkroom.training.resolution import shrink
 from darkroom.training.start import model_config, new_classifier
 from pipeline import DATA, ROOT
 
@@ -54,7 +50,7 @@ FINAL = {"use_validation": True, "patience": 10_000}
 
 
 def main() -> None:
-    """Run what the arguments ask for and print the table."""
+    """Run what the arguments select and print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--seeds", type=int, default=5, help="of each recipe, from 0 (default 5)")
     parser.add_argument("--recipes", nargs="+", default=[REFERENCE, OURS], metavar="NAME")
@@ -63,7 +59,7 @@ def main() -> None:
         "--growth", action=argparse.BooleanOptionalAction, default=True, help="1x, 2x, 4x data"
     )
     parser.add_argument("--results", type=Path, default=RESULTS)
-    parser.add_argument("--resume", action="store_true", help="go on with the results that are there")
+    parser.add_argument("--resume", action="store_true", help="continue with the results in the file")
     parser.add_argument("--one", nargs=2, metavar=("RECIPE", "SEED"), help=argparse.SUPPRESS)
     parser.add_argument("--grow", type=int, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
@@ -76,14 +72,14 @@ def main() -> None:
 
 
 def run_all(arguments: argparse.Namespace) -> None:
-    """Run recipes and seeds in turn, so that a slow hour of the machine is everybody's."""
+    """Run recipes and seeds in turn, so that a slow hour of the machine affects all recipes."""
     results: dict[str, Any] = {"runs": [], "growth": []}
     names = list(arguments.recipes)
     if arguments.resume and arguments.results.is_file():
         results = read_json(arguments.results)
         names += [run["recipe"] for run in results["runs"]]
     recipes = {name: fingerprint(recipe_params(name, 0).model_dump(mode="json"), []) for name in names}
-    # of other params or code: not the same measurement
+    # results of other parameters or code are not the same measurement
     results["runs"] = [run for run in results["runs"] if recipes[run["recipe"]] == run["fingerprint"]]
     results["machine"] = machine()
     done = {(run["recipe"], run["seed"]) for run in results["runs"]}
@@ -110,7 +106,7 @@ def run_all(arguments: argparse.Namespace) -> None:
         for times in (1, 2, 4):
             print(f"an epoch of {times} times the data", flush=True)
             results["growth"].append(in_process("--grow", str(times)))
-    # of what was used: a processor that does not compute in bf16 takes minutes to show how slow it is
+    # only of what was used: a processor that emulates bf16 takes minutes to measure
     precisions = {"float32", *(run["precision"] for run in results["runs"])}
     results["machine"]["peak_gflop_per_second"] = {
         name: matrix_peak(getattr(torch, name)) for name in sorted(precisions)
@@ -143,13 +139,13 @@ def in_process(*arguments: str) -> dict[str, Any]:
 
 
 def recipe_params(name: str, seed: int) -> Params:
-    """Return params.yaml with a recipe laid over it, for a final fit."""
+    """Return params.yaml with the values of a recipe, for a final fit."""
     recipe = {} if name == OURS else read_recipe(name)
     return load_params(ROOT / "params.yaml", merge(recipe, {"seed": seed, "train": FINAL}))
 
 
 def train_once(name: str, seed: int) -> dict[str, Any]:
-    """Train by a recipe and measure."""
+    """Train by a recipe; return accuracy, times and the work done."""
     params = recipe_params(name, seed)
     set_threads(params.train.threads)
     device, _ = choose_device(params.train.device)
@@ -165,10 +161,10 @@ def train_once(name: str, seed: int) -> dict[str, Any]:
     memory = peak_memory()
     test = open_split(DATA / "test")
     started = time.perf_counter()
-    right = predict(classifier, test, device=device).argmax(1) == test.labels
+    correct = predict(classifier, test, device=device).argmax(1) == test.labels
     work = training_flops(classifier, params, shape=train.images.shape)
     return {
-        "accuracy": float(right.mean()),
+        "accuracy": float(correct.mean()),
         "seconds": seconds,
         "seconds_predicting": time.perf_counter() - started,
         "images_per_second": sum(plan.images for plan in plan_epochs(params.train, len(train))) / seconds,
@@ -179,56 +175,6 @@ def train_once(name: str, seed: int) -> dict[str, Any]:
         "precision": str(precision).removeprefix("torch."),
         "device": device.type,
     }
-
-
-def training_flops(classifier: Classifier, params: Params, *, shape: tuple[int, ...]) -> float:
-    """Count the floating-point operations of a training's convolutions and products, forward and backward.
-
-    `shape` is that of the training images, [N,H,W,C].
-    """
-    sides = {plan.side for plan in plan_epochs(params.train, shape[0])}
-    return planned_flops(params, shape[0], flops_by_side(classifier, sides, shape))
-
-
-def planned_flops(params: Params, images: int, of_image: Mapping[tuple[int, bool], float]) -> float:
-    """Add up what `flops_by_side` counted over the epochs of a training on `images` images."""
-    plans = plan_epochs(params.train, images)
-    # from then on the first block's gradients are not computed
-    until = params.train.first_block_until * sum(plan.images for plan in plans)
-    total, before = 0.0, 0
-    for plan in plans:
-        after = before + plan.images
-        trained = min(max(until, before), after) - before
-        total += trained * of_image[plan.side, True]
-        total += (plan.images - trained) * of_image[plan.side, False]
-        before = after
-    return total
-
-
-def flops_by_side(
-    classifier: Classifier, sides: Iterable[int], shape: tuple[int, ...]
-) -> dict[tuple[int, bool], float]:
-    """Count an image's operations at each side in pixels (0: full size), its first block trained or not."""
-    return {
-        (side, first_block): image_flops(classifier, side, shape, first_block=first_block)
-        for side in sides
-        for first_block in (True, False)
-    }
-
-
-def image_flops(classifier: Classifier, side: int, shape: tuple[int, ...], *, first_block: bool) -> float:
-    """Count the operations of one image's step, at `side` pixels (0: full size).
-
-    Without the gradients of the stem's biases, which are trained for a small part of the time.
-    """
-    classifier = copy.deepcopy(classifier).to("meta").train()  # shapes alone: nothing is computed
-    if isinstance(classifier.net, FastNet):  # training has left it as it was in the end
-        classifier.net.whitening.requires_grad_(False)
-        classifier.net.blocks[0].requires_grad_(first_block)
-    blank = torch.zeros(8, *shape[1:], dtype=torch.uint8, device="meta")
-    with FlopCounterMode(display=False) as counter:
-        classifier.net(classifier.standardise(shrink(blank, side))).sum().backward()
-    return float(counter.get_total_flops()) / 8
 
 
 def train_grown(times: int) -> dict[str, Any]:
@@ -291,7 +237,7 @@ def anonymous_memory() -> float | None:
 
 
 def machine() -> dict[str, Any]:
-    """Say what the measurement ran on."""
+    """Return what the measurement ran on."""
     return {
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": lineage.commit(ROOT),

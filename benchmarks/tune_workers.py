@@ -19,7 +19,7 @@ from typing import Any
 import yaml
 
 from benchmarks.training import machine
-from darkroom.config.loading import load_params
+from darkroom.config import load_params
 from darkroom.files import read_json, write_json
 from darkroom.tuning.budget import searched_seconds
 from darkroom.tuning.study import open_study

@@ -37,7 +37,7 @@ from benchmarks.tuning_statistics import (
     winners,
 )
 from darkroom.files import read_json, write_json
-from darkroom.models.inference import set_threads
+from darkroom.models.hardware import set_threads
 from pipeline import ROOT
 
 RESULTS = Path(__file__).parent / "results" / "tuning.json"

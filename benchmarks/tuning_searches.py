@@ -11,11 +11,10 @@ import optuna
 import yaml
 
 from benchmarks.recipe import params_of_search
-from darkroom.config.loading import override
-from darkroom.config.params import Params
+from darkroom.config import Params, override
 from darkroom.config.trees import merge
 from darkroom.data.splits import Split, open_split, read_meta
-from darkroom.models.inference import choose_device, choose_precision
+from darkroom.models.hardware import choose_device, choose_precision
 from darkroom.training.history import Epoch, TrainingError
 from darkroom.training.resolution import shrink_split
 from darkroom.tuning.attempt import Attempt

@@ -1,6 +1,6 @@
-"""What most people write: torchvision's ResNet-18, transforms and DataLoader workers, SGD, fp32.
+"""A usual training script: torchvision's ResNet-18, transforms and DataLoader workers, SGD, fp32.
 
-It stands beside Darkroom's own trainer in `benchmarks.training` and shares nothing with it.
+`benchmarks.training` compares Darkroom's own trainer with it. They share no code.
 """
 
 import time
@@ -20,7 +20,7 @@ RATE = 0.1
 
 
 class Images(Dataset[tuple[Any, int]]):
-    """Images uint8 [N,H,W,C] with labels, each transformed as it is read."""
+    """Images uint8 [N,H,W,C] with labels; each image is transformed when it is read."""
 
     def __init__(
         self, images: NDArray[np.uint8], labels: NDArray[np.int64], transform: Callable[[Any], Any]
@@ -46,7 +46,7 @@ def build() -> nn.Module:
 def seconds_a_step(
     images: NDArray[np.uint8], labels: NDArray[np.int64], *, steps: int, workers: int
 ) -> list[float]:
-    """Train for `steps` steps after two to warm up; return the seconds of each."""
+    """Train for `steps` steps, after two that are not counted; return the seconds of each."""
     transform = transforms.Compose(
         [
             transforms.RandomCrop(32, padding=4),

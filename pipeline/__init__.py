@@ -27,9 +27,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a doze
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 logging.getLogger("darkroom").setLevel(logging.INFO)
 
-from darkroom.config.loading import load_params  # noqa: E402  needs the path set above
-from darkroom.config.messages import ParamsError  # noqa: E402
-from darkroom.config.params import Params  # noqa: E402
+from darkroom.config import Params, ParamsError, load_params  # noqa: E402  needs the path set above
 
 DATA = ROOT / "data"
 MODELS = ROOT / "models"

@@ -4,7 +4,8 @@ from darkroom.data.splits import open_split
 from darkroom.evaluation.calibration_fit import fit_calibration, summary
 from darkroom.files import read_json, write_array, write_json, write_table
 from darkroom.models.classifier import load_classifier
-from darkroom.models.inference import choose_device, predict_logits
+from darkroom.models.hardware import choose_device
+from darkroom.models.inference import predict_logits
 from darkroom.tracking import runs
 from darkroom.tracking.trained_run import trained_run
 from pipeline import CALIBRATION, DATA, MODELS, REPORTS, read_params, tracking_uri

@@ -1,8 +1,8 @@
-"""download: the raw files of the data set, checked, into data/raw; what was used into data/source.json."""
+"""Download the raw files of the data set, verified, into data/raw; what was used into data/source.json."""
 
 import os
 
-from darkroom.data.fetching import DownloadError
+from darkroom.data.download.errors import DownloadError
 from darkroom.data.sources import obtain
 from darkroom.files import write_json
 from pipeline import DATA, ROOT, read_params

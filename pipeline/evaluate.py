@@ -5,12 +5,13 @@ from functools import partial
 import numpy as np
 import pandas as pd
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.data.splits import Meta, open_split, read_meta
 from darkroom.evaluation.calibration import scale
 from darkroom.files import read_json
 from darkroom.models.classifier import load_classifier
-from darkroom.models.inference import choose_device, predict, predict_logits
+from darkroom.models.hardware import choose_device
+from darkroom.models.inference import predict, predict_logits
 from darkroom.reporting.evaluation_report.inputs import Evaluation, Predictions
 from darkroom.reporting.evaluation_report.outputs import FIGURES, TABLES
 from darkroom.reporting.evaluation_report.report import summary, write_report

@@ -5,7 +5,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.data.splits import read_meta
 from darkroom.files import read_json, write_json
 from darkroom.registry.champion_files import write_champion

@@ -1,34 +1,26 @@
 """Train the classifier with params.yaml and what the tuner found; keep the best epoch."""
 
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
-from dataclasses import asdict
-from pathlib import Path
-from typing import Any
+from contextlib import nullcontext
 
-import numpy as np
-import pandas as pd
-import torch
-from safetensors.torch import save
-
-from darkroom.config.params import Params
-from darkroom.data.splits import join_splits, open_split, read_meta, split_sha256
-from darkroom.files import atomic_write, read_json, write_json, write_table
+from darkroom.config import Params
+from darkroom.data.splits import open_split, read_meta, split_sha256
+from darkroom.files import write_json
 from darkroom.models import processes
-from darkroom.models.inference import choose_device, choose_precision, predict, set_threads
-from darkroom.tracking import lineage, runs
-from darkroom.training.checkpoints import fingerprint
-from darkroom.training.history import Epoch, Fit
+from darkroom.models.hardware import choose_device, choose_precision, set_threads
+from darkroom.models.inference import accuracy
+from darkroom.tracking import runs
+from darkroom.training import outputs
+from darkroom.training.fingerprint import fingerprint
+from darkroom.training.history import Epoch
 from darkroom.training.loop import fit
-from darkroom.training.start import model_config, new_classifier
+from darkroom.training.run import TrainingRun, log_epoch, open_training_run
+from darkroom.training.start import join_for_final_fit, model_config, new_classifier
 from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
-
-TIMED = ["seconds", "images_per_second"]  # of an epoch: equal trainings differ in them
 
 
 def main() -> None:
-    """Run the stage, in as many processes as params.yaml says."""
+    """Run the stage, in as many processes as params.yaml sets."""
     params = read_params(tuned=True)
     if params.train.processes > 1 and not processes.launched():
         processes.launch(params.train.processes, "pipeline.train")
@@ -49,120 +41,47 @@ def train(params: Params) -> None:
     data = [split_sha256(DATA / part) for part in ("train", "validation")]
     # outside DVC's outs, which it deletes before the stage runs
     folder = CHECKPOINTS / f"train-{fingerprint(settings, data)}"
-    tags = {
-        "stage": "train",
-        "commit": lineage.commit(ROOT) or "none",
-        "data.train_sha256": data[0],
-        "data.validation_sha256": data[1],
-        "device": device_reason,
-        "precision": precision_reason,
-    }
-    learning = open_split(DATA / "train").first(params.train.images)
+    images = open_split(DATA / "train").first(params.train.images)
     validation = open_split(DATA / "validation")
+    final = params.train.use_validation
+    if final:
+        images = join_for_final_fit(images, validation, folder / "joined")
     config = model_config(params, read_meta(DATA / "meta.json"))
-    if params.train.use_validation:
+    classifier = new_classifier(config, images, seed=params.seed)
+    tags = {"device": device_reason, "precision": precision_reason}
+    tags |= {"data.train_sha256": data[0], "data.validation_sha256": data[1]}
+    run = TrainingRun(tracking_uri(), params.data.name, folder, ROOT, settings, tags)
+
+    def show(epoch: Epoch) -> None:
         if first:
-            join_splits(folder / "joined", [learning, validation])
-        processes.wait()
-        learning = open_split(folder / "joined")
-    classifier = new_classifier(config, learning, seed=params.seed)
-    with open_run(folder, params, settings, tags) if first else nullcontext("") as run_id:
-        result = fit(
+            log_epoch(epoch)
+            print(outputs.progress_line(epoch, params.train.epochs), flush=True)
+
+    with open_training_run(run) if first else nullcontext("") as run_id:
+        fitted = fit(
             classifier,
-            learning,
-            None if params.train.use_validation else validation,
+            images,
+            None if final else validation,
             params=params,
             device=device,
             precision=precision,
             checkpoints=folder,
-            on_epoch=(lambda epoch: show(epoch, params.train.epochs)) if first else lambda epoch: None,
+            on_epoch=show,
         )
         if not first:
             return
-        with_views = None
-        if not params.train.use_validation:
-            probabilities = predict(classifier, validation, device=device)
-            with_views = float(np.mean(probabilities.argmax(1) == validation.labels))
-        write_outputs(classifier, config, run_id)
-        report(result, classifier, device=device, precision=precision, with_views=with_views)
+        with_views = None if final else accuracy(classifier, validation, device=device)
+        summary = outputs.summary(fitted, classifier, accuracy_with_views=with_views)
+        outputs.write_model(classifier, config, MODELS)
+        timing = outputs.timing(fitted, device=device, precision=precision)
+        outputs.write_reports(fitted, summary, timing, REPORTS)
+        write_json(MODELS / "run.json", {"run_id": run_id})
+        runs.log_metrics({key: summary[key] for key in ("best_epoch", "validation")})
+        reports = [REPORTS / name for name in ("curve.csv", "train.json", "train_timing.json")]
+        runs.log_files(*reports, TUNED, DATA / "source.json")
+        runs.log_files(MODELS / "model.safetensors", MODELS / "model_config.json", folder="weights")
     shutil.rmtree(folder)
-    accuracy = result.best.validation_accuracy
-    print(
-        f"best epoch {result.best.epoch} of {len(result.history)}: {accuracy:.2%} validation accuracy, "
-        f"{with_views:.2%} with {params.model.views} views"
-        if accuracy is not None
-        else f"trained on validation images too: the last of {len(result.history)} epochs is kept"
-    )
-
-
-@contextmanager
-def open_run(folder: Path, params: Params, settings: dict[str, Any], tags: dict[str, str]) -> Iterator[str]:
-    """Open the run of this training in MLflow: the one its checkpoints belong to, or a new one."""
-    known = read_json(folder / "run.json")["run_id"] if (folder / "run.json").is_file() else None
-    with runs.open_run(tracking_uri(), params.data.name, name="train", run_id=known, tags=tags) as run_id:
-        write_json(folder / "run.json", {"run_id": run_id})
-        runs.log_params(settings)
-        runs.log_text(lineage.uncommitted_diff(ROOT).decode(errors="replace"), "uncommitted.diff")
-        yield run_id
-
-
-def report(
-    result: Fit,
-    classifier: torch.nn.Module,
-    *,
-    device: torch.device,
-    precision: torch.dtype,
-    with_views: float | None,
-) -> None:
-    """Write what training came to into reports/, and log it."""
-    history = pd.DataFrame([asdict(epoch) for epoch in result.history])
-    write_table(REPORTS / "curve.csv", history.drop(columns=TIMED))
-    summary = {
-        "best_epoch": result.best.epoch,
-        "epochs": len(result.history),
-        "stopped_early": result.stopped_early,
-        "validation": {
-            "loss": result.best.validation_loss,
-            "accuracy": result.best.validation_accuracy,
-            "accuracy_with_views": with_views,
-        },
-        "parameters": sum(weight.numel() for weight in classifier.parameters()),
-    }
-    write_json(REPORTS / "train.json", summary)
-    timing = {
-        "device": device.type,
-        "precision": str(precision).removeprefix("torch."),
-        "seconds": float(history["seconds"].sum()),
-        "epochs": history[["epoch", *TIMED]].to_dict("records"),
-    }
-    write_json(REPORTS / "train_timing.json", timing)
-    runs.log_metrics({"best_epoch": summary["best_epoch"], "validation": summary["validation"]})
-    reports = [REPORTS / name for name in ("curve.csv", "train.json", "train_timing.json")]
-    runs.log_files(*reports, TUNED, DATA / "source.json")
-    runs.log_files(MODELS / "model.safetensors", MODELS / "model_config.json", folder="weights")
-
-
-def show(epoch: Epoch, epochs: int) -> None:
-    """Log an epoch, and print it with the time that is left."""
-    values = asdict(epoch)
-    runs.log_metrics({key: value for key, value in values.items() if key != "epoch"}, step=epoch.epoch)
-    left = (epochs - epoch.epoch) * epoch.seconds
-    validation = "" if epoch.validation_accuracy is None else f"validation {epoch.validation_accuracy:.2%}  "
-    print(
-        f"epoch {epoch.epoch:2d}/{epochs}  loss {epoch.train_loss:.3f}  train {epoch.train_accuracy:.2%}  "
-        f"{validation}"
-        f"{epoch.images_per_second:.0f} images/s  {epoch.seconds:.0f} s, about {left:.0f} s left",
-        flush=True,
-    )
-
-
-def write_outputs(classifier: torch.nn.Module, config: dict[str, object], run_id: str) -> None:
-    """Write the weights, what they belong to, and the run that made them."""
-    weights = {key: value.detach().cpu().contiguous() for key, value in classifier.state_dict().items()}
-    with atomic_write(MODELS / "model.safetensors") as file:
-        file.write(save(weights))
-    write_json(MODELS / "model_config.json", config)
-    write_json(MODELS / "run.json", {"run_id": run_id})
+    print(outputs.result_line(fitted, views=params.model.views, accuracy_with_views=with_views))
 
 
 if __name__ == "__main__":

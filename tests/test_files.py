@@ -1,4 +1,4 @@
-"""Writing whole or not at all, and hashes that say what they are of."""
+"""Files are written atomically, and identified by hashes."""
 
 import hashlib
 from pathlib import Path
@@ -30,7 +30,7 @@ def test_a_file_appears_only_at_the_end(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_an_error_leaves_what_stood_there(tmp_path: Path, error: type[BaseException]) -> None:
+def test_an_error_keeps_the_previous_file(tmp_path: Path, error: type[BaseException]) -> None:
     path = tmp_path / "note"
     write_text(path, "before")
 

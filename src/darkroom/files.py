@@ -1,4 +1,4 @@
-"""Writing files so that a reader never sees half of one, and naming their content by hash."""
+"""Files: written atomically, and identified by the hash of their content."""
 
 import hashlib
 import json
@@ -20,8 +20,14 @@ if TYPE_CHECKING:  # takes half a second to import, and not every command writes
 def atomic_write(path: Path) -> Iterator[IO[bytes]]:
     """Open a binary file that appears at `path` only when the block ends without an error.
 
-    The bytes go to a neighbour first, reach the disk, and are renamed; on an error the neighbour
-    is removed and what stood at `path` before still stands. Missing folders are made.
+    The bytes are written to a temporary file in the same folder, flushed to the disk, and renamed. On an
+    error the temporary file is removed and the file at `path` stays as it was. Missing folders are created.
+
+    >>> with tempfile.TemporaryDirectory() as folder:
+    ...     with atomic_write(Path(folder) / "a.txt") as file:
+    ...         _ = file.write(b"whole")
+    ...     (Path(folder) / "a.txt").read_text()
+    'whole'
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -39,13 +45,13 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 
 
 def write_text(path: Path, text: str) -> None:
-    """Write `text` as UTF-8, whole or not at all."""
+    """Write `text` as UTF-8, atomically."""
     with atomic_write(path) as file:
         file.write(text.encode())
 
 
 def write_json(path: Path, value: Any) -> None:
-    """Write `value` as indented JSON, whole or not at all; NaN and infinity are refused."""
+    """Write `value` as indented JSON, atomically. Raises ValueError for NaN and infinity."""
     write_text(path, json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False) + "\n")
 
 
@@ -55,13 +61,13 @@ def read_json(path: Path) -> Any:
 
 
 def write_table(path: Path, table: "pd.DataFrame") -> None:
-    """Write `table` as CSV without its index, whole or not at all."""
+    """Write `table` as CSV without its index, atomically."""
     with atomic_write(path) as file:
         table.to_csv(file, index=False)
 
 
 def write_array(path: Path, array: NDArray[Any]) -> None:
-    """Write `array` as `.npy` without pickle, whole or not at all."""
+    """Write `array` as `.npy` without pickle, atomically."""
     with atomic_write(path) as file:
         np.save(file, array, allow_pickle=False)
 

@@ -1,10 +1,16 @@
-"""Text in shape: columns for a terminal, names for folders."""
+"""Text: columns for a terminal, names for folders."""
 
 import re
 
 
 def columns(rows: list[tuple[str, ...]]) -> str:
-    """Return rows as columns of text, the last one as wide as it is."""
+    """Return rows of cells as aligned columns of text; the last column is not padded.
+
+    >>> print(columns([("name", "value"), ("seed", "0"), ("epochs", "16")]))
+    name    value
+    seed    0
+    epochs  16
+    """
     widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]) - 1)]
     return "\n".join(
         "  ".join([*(cell.ljust(width) for cell, width in zip(row, widths, strict=False)), row[-1]]).rstrip()
@@ -13,5 +19,9 @@ def columns(rows: list[tuple[str, ...]]) -> str:
 
 
 def class_folder(name: str) -> str:
-    """Return the name of a class's folder: the class, with what no folder may have written as %XX."""
+    r"""Return the folder name of a class: its name, with characters that folders may not have written as %XX.
+
+    >>> class_folder("cat/dog"), class_folder("."), class_folder("100 %")
+    ('cat%2Fdog', '%2E', '100 %25')
+    """
     return re.sub(r'[\x00-\x1f%/\\:*?"<>|]|^\.|\.$', lambda found: f"%{ord(found[0]):02X}", name)

@@ -29,11 +29,11 @@ def changed(x: Tensor, *, mirror: bool = False, translate: int = 0, cutout: int 
     )
 
 
-def test_nothing_asked_for_changes_nothing() -> None:
+def test_without_any_transformation_images_are_unchanged() -> None:
     assert torch.equal(changed(random_images()), random_images())
 
 
-def test_mirror_is_the_flip_of_the_images_it_is_asked_for() -> None:
+def test_only_the_chosen_images_are_mirrored() -> None:
     x = random_images()
     which = torch.arange(len(x)) % 3 == 0
     out = augment(x, which, translate=0, cutout=0, fill=FILL, generator=torch.Generator())
@@ -53,7 +53,7 @@ def test_translation_is_a_crop_of_the_reflected_image(mirror: bool) -> None:
     assert len(crops) == 25
     out = changed(x, mirror=mirror, translate=2)
     shifts = [crops.get(image.numpy().tobytes()) for image in out]
-    assert None not in shifts, "an image is no crop of the padded one"
+    assert None not in shifts, "an image is not a crop of the padded one"
     assert set(shifts) == set(crops.values()), "every shift comes up"
 
 
@@ -71,17 +71,17 @@ def test_cutout_is_a_square_of_the_fill_colour(side: int) -> None:
     assert filled.any(0).all(), "it comes to every place"
 
 
-def test_the_generator_alone_decides() -> None:
+def test_only_the_generator_decides() -> None:
     x = random_images()
     first = changed(x, translate=2, cutout=2, seed=3)
-    torch.rand(5)  # the global state plays no part
+    torch.rand(5)  # the global state has no effect
     assert torch.equal(changed(x, translate=2, cutout=2, seed=3), first)
     assert not torch.equal(changed(x, translate=2, cutout=2, seed=4), first)
     assert torch.equal(x, random_images()), "the images given stay as they are"
 
 
 @pytest.mark.parametrize(("height", "width", "channels"), [(6, 5, 3), (8, 8, 1), (1, 1, 1), (4, 1, 3)])
-def test_shape_and_dtype_stay(height: int, width: int, channels: int) -> None:
+def test_shape_and_dtype_are_kept(height: int, width: int, channels: int) -> None:
     x = random_images(9, height, width, channels)
     out = changed(x, mirror=True, translate=9, cutout=20)
     assert out.shape == x.shape
@@ -90,7 +90,7 @@ def test_shape_and_dtype_stay(height: int, width: int, channels: int) -> None:
         assert torch.equal(changed(x, mirror=True), x)
 
 
-def test_each_image_is_seen_both_ways_in_two_epochs() -> None:
+def test_two_epochs_show_each_image_both_ways() -> None:
     epochs = [mirrored(1000, epoch, seed=5, flip="alternating") for epoch in range(4)]
     for one, other in pairwise(epochs):
         assert torch.equal(one, ~other)

@@ -6,7 +6,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.files import read_json, write_json
 from darkroom.reporting.study_view import StudyView, read_study
 from darkroom.training.history import TrainingError

@@ -6,9 +6,10 @@ from importlib.resources import as_file, files
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 import darkroom
-from darkroom.config.loading import load_params
-from darkroom.config.params import Params
+from darkroom.config import Params, load_params
 from darkroom.config.trees import merge
 from darkroom.data.report import channel_statistics
 from darkroom.data.sources import read_raw
@@ -32,6 +33,7 @@ TINY = {
         "device": "cpu",
     },
 }
+CLASSIC = {"architecture": "classic"}
 ADAM = {"optimizer": "adam", "learning_rate": 0.003}
 
 
@@ -66,3 +68,9 @@ def digits_splits() -> tuple[Split, Split, Meta]:
         tree={},
     )
     return parts[0], parts[1], meta
+
+
+def random_split(count: int, seed: int) -> Split:
+    """Return random images of 4x4 pixels in two classes."""
+    rng = np.random.default_rng(seed)
+    return Split(rng.integers(0, 256, (count, 4, 4, 3), dtype=np.uint8), np.arange(count) % 2)

@@ -9,7 +9,7 @@ from typing import Any
 
 import optuna
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.files import write_text
 from darkroom.training.history import Epoch
 from darkroom.tuning.attempt import Attempt

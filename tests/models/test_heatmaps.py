@@ -1,29 +1,29 @@
-"""Heat maps: parts of the logits, at the right places."""
+"""Heat maps: parts of the logits, at the correct places."""
 
 import pytest
 import torch
 from torch import Tensor
 
-from darkroom.models.heatmaps import GRID, Explained, _fast_centres, _resampling, explained
+from darkroom.models.heatmaps import GRID, ClassifierWithHeatMaps, _fast_centres, _resampling, with_heat_maps
 from darkroom.models.networks.fast import FastNet
-from tests.models.test_networks import classifier_of, random_images
+from tests.helpers.models import classifier_of, random_images
 
 SHAPE = (37, 33, 3)
 
 
-def explained_of(architecture: str, *, views: int = 1, convolutions: int = 2) -> Explained:
+def heat_maps_of(architecture: str, *, views: int = 1, convolutions: int = 2) -> ClassifierWithHeatMaps:
     """Return a small classifier with heat maps and a temperature."""
     classifier = classifier_of(architecture, SHAPE, views=views, convolutions=convolutions)
     classifier.temperature = 1.7
-    with_heat = explained(classifier, height=SHAPE[0], width=SHAPE[1])
+    with_heat = with_heat_maps(classifier, height=SHAPE[0], width=SHAPE[1])
     assert with_heat is not None
     return with_heat.eval()
 
 
 @pytest.mark.parametrize(("architecture", "convolutions"), [("fast", 2), ("fast", 3), ("resnet18", 2)])
 @torch.inference_mode()
-def test_evidence_adds_up_to_the_logit(architecture: str, convolutions: int) -> None:
-    with_heat = explained_of(architecture, convolutions=convolutions)
+def test_the_evidence_sums_to_the_logit(architecture: str, convolutions: int) -> None:
+    with_heat = heat_maps_of(architecture, convolutions=convolutions)
     x = random_images(5, SHAPE)
     x[4] = 90  # all places alike: the maxima are in many of them
     maps: list[Tensor] = []
@@ -46,8 +46,10 @@ def test_evidence_adds_up_to_the_logit(architecture: str, convolutions: int) -> 
 
 @pytest.mark.parametrize(("architecture", "views"), [("fast", 1), ("fast", 6), ("resnet18", 2)])
 @torch.inference_mode()
-def test_the_probabilities_stay_and_a_mirrored_image_has_mirrored_maps(architecture: str, views: int) -> None:
-    with_heat = explained_of(architecture, views=views)
+def test_probabilities_are_unchanged_and_a_mirrored_image_has_mirrored_maps(
+    architecture: str, views: int
+) -> None:
+    with_heat = heat_maps_of(architecture, views=views)
     x = random_images(3, SHAPE)
     probabilities, heat = with_heat(x)
     torch.testing.assert_close(probabilities, with_heat.classifier(x))
@@ -58,7 +60,7 @@ def test_the_probabilities_stay_and_a_mirrored_image_has_mirrored_maps(architect
         torch.testing.assert_close(mirrored, heat.flip(3), atol=1e-4, rtol=1e-3)
 
 
-def test_the_places_of_the_last_maps_are_where_their_pixels_are() -> None:
+def test_the_centres_of_the_last_maps_are_those_of_their_receptive_fields() -> None:
     net = classifier_of("fast", SHAPE).net
     assert isinstance(net, FastNet)
     rows, columns = _fast_centres(net, *SHAPE[:2])
@@ -76,7 +78,7 @@ def test_the_places_of_the_last_maps_are_where_their_pixels_are() -> None:
             assert (int(where.min()) + int(where.max()) + 1) / 2 == centre
 
 
-def test_a_map_is_spread_over_the_whole_image() -> None:
+def test_a_map_is_resampled_over_the_whole_image() -> None:
     spread = _resampling([4.5, 12.5, 20.5], 32)
     torch.testing.assert_close(spread.sum(1), torch.ones(GRID))
     places = spread @ torch.tensor([4.5, 12.5, 20.5])
@@ -90,6 +92,6 @@ def test_a_map_is_spread_over_the_whole_image() -> None:
 @pytest.mark.parametrize(
     ("architecture", "shape"), [("classic", SHAPE), ("fast", (8, 8, 1)), ("resnet18", (8, 8, 1))]
 )
-def test_where_there_are_no_places_there_is_no_map(architecture: str, shape: tuple[int, int, int]) -> None:
+def test_a_net_without_places_has_no_heat_maps(architecture: str, shape: tuple[int, int, int]) -> None:
     classifier = classifier_of(architecture, shape)
-    assert explained(classifier, height=shape[0], width=shape[1]) is None
+    assert with_heat_maps(classifier, height=shape[0], width=shape[1]) is None

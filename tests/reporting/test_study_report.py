@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 from PIL import Image
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.reporting.figures.study import FIGURES
 from darkroom.reporting.figures.study.importances import importances_figure
 from darkroom.reporting.study_page.document import study_page

@@ -1,9 +1,7 @@
 """Checkpoints: what is loaded goes on exactly; what is damaged is reported."""
 
 import logging
-import sys
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -14,13 +12,12 @@ from torch.optim import Optimizer
 
 from darkroom.models.networks import build_net
 from darkroom.training.checkpoints import (
-    fingerprint,
     load_checkpoint,
     load_optimizer_state,
     optimizer_state,
     save_checkpoint,
 )
-from darkroom.training.optimizers import build_optimizers
+from darkroom.training.optimizers import OptimizerSettings, build_optimizers
 
 FAST = {
     "architecture": "fast",
@@ -41,8 +38,8 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 def start(name: str, seed: int = 0) -> tuple[nn.Module, list[Optimizer]]:
     torch.manual_seed(seed)
     net = build_net(FAST).to(memory_format=torch.channels_last)
-    optimizers = build_optimizers(net, name=name, learning_rate=0.01, weight_decay=1e-5, batch_size=16)
-    return net, optimizers
+    settings = OptimizerSettings(learning_rate=0.01, weight_decay=1e-5, batch_size=16)
+    return net, build_optimizers(net, name, settings)
 
 
 def step(net: nn.Module, optimizers: list[Optimizer], number: int) -> None:
@@ -139,39 +136,3 @@ def test_a_damaged_file_falls_back_to_the_one_before(
     assert "falling back to the one before" in caplog.text
     before.write_bytes(damaged(before.read_bytes(), how))
     assert load_checkpoint(tmp_path) is None
-
-
-def test_a_fingerprint_is_of_settings_data_and_code(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    name = fingerprint({"a": 1, "b": {"c": 2}}, ["x", "y"])
-    assert fingerprint({"b": {"c": 2}, "a": 1}, ["x", "y"]) == name, "the order of keys says nothing"
-    assert fingerprint({"a": 1, "b": {"c": 3}}, ["x", "y"]) != name
-    assert fingerprint({"a": 1, "b": {"c": 2}}, ["x", "z"]) != name
-    assert fingerprint({"a": 1, "b": {"c": 2}}, ["y", "x"]) != name, "training and validation part"
-
-
-@pytest.mark.parametrize("module", ["darkroom.fresh", "pipeline.fresh", "__main__"])
-def test_a_fingerprint_changes_with_the_code(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, module: str
-) -> None:
-    # python -m pipeline.tune runs the stage under the name __main__, and the trial's training is in there
-    code = tmp_path / "fresh.py"
-    code.write_text("a = 1\n")
-    fresh = ModuleType(module)
-    fresh.__file__ = str(code)
-    monkeypatch.setitem(sys.modules, module, fresh)
-    before = fingerprint({}, [])
-    assert fingerprint({}, []) == before
-    code.write_text("a = 2\n")
-    assert fingerprint({}, []) != before
-
-
-def test_other_modules_are_no_part_of_the_fingerprint(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    before = fingerprint({}, [])
-    code = tmp_path / "other.py"
-    code.write_text("")
-    other = ModuleType("darkroomy")
-    other.__file__ = str(code)
-    monkeypatch.setitem(sys.modules, "darkroomy", other)
-    assert fingerprint({}, []) == before

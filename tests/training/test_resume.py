@@ -31,9 +31,9 @@ for line in sys.stdin:
     started = time.monotonic()
     child = os.fork()
     if not child:
-        with open("said.txt", "a") as said:
-            os.dup2(said.fileno(), 1)
-            os.dup2(said.fileno(), 2)
+        with open("output.txt", "a") as output:
+            os.dup2(output.fileno(), 1)
+            os.dup2(output.fileno(), 2)
         sys.argv = ["pipeline/train.py"]
         code = 1
         try:
@@ -72,15 +72,15 @@ class Attempts:
         )
 
     def run(self, seconds: float) -> tuple[int, float, str]:
-        """Return exit code (-9: killed), seconds, and what was said."""
-        said = self.root / "said.txt"
-        said.unlink(missing_ok=True)
+        """Return exit code (-9: killed), seconds, and what was printed."""
+        output = self.root / "output.txt"
+        output.unlink(missing_ok=True)
         assert self.process.stdin
         assert self.process.stdout
         self.process.stdin.write(f"{seconds}\n")
         self.process.stdin.flush()
         code, took = self.process.stdout.readline().split()
-        return int(code), float(took), said.read_text(encoding="utf-8") if said.exists() else ""
+        return int(code), float(took), output.read_text(encoding="utf-8") if output.exists() else ""
 
     def end(self) -> None:
         """End the process that forks."""
@@ -102,16 +102,16 @@ def checkpointed(root: Path) -> int:
 
 
 @pytest.mark.slow
-def test_killed_at_twenty_random_moments_it_ends_to_the_bit_the_same(
+def test_a_training_killed_at_twenty_random_moments_ends_bit_for_bit_the_same(
     quickstart: Quickstart, tmp_path: Path
 ) -> None:
     copies = [copy_for_training(quickstart.checkout, tmp_path / name) for name in ("whole", "killed")]
     for copy in copies:
         set_params(copy.root, epochs=12, patience=12, average="ema", threads=1)
     whole, killed = (Attempts(copy) for copy in copies)
-    code, seconds, said = whole.run(300)
+    code, seconds, output = whole.run(300)
     whole.end()
-    assert code == 0, said
+    assert code == 0, output
     seed = secrets.randbits(32)
     print(f"the moments are drawn with seed {seed}")  # shown where the test fails
     chance = np.random.default_rng(seed)
@@ -121,22 +121,22 @@ def test_killed_at_twenty_random_moments_it_ends_to_the_bit_the_same(
         attempts += 1
         assert attempts <= 5 * KILLS, f"killed {kills} times, but only after epochs {epochs}"
         before = checkpointed(killed.root)
-        code, _, said = killed.run(chance.uniform(0.0, 1.0) * seconds)
+        code, _, output = killed.run(chance.uniform(0.0, 1.0) * seconds)
         if code == 0:
-            continue  # it came to its end, and begins anew
-        assert code == -9, said
+            continue  # it ended, and starts again
+        assert code == -9, output
         kills += 1
         after = checkpointed(killed.root)
-        shown = [int(number) for number in re.findall(r"^epoch +(\d+)/", said, re.MULTILINE)]
+        shown = [int(number) for number in re.findall(r"^epoch +(\d+)/", output, re.MULTILINE)]
         if shown:
-            assert shown[0] == before + 1, "it goes on where it was"
+            assert shown[0] == before + 1, "it resumes after the last checkpoint"
             assert after >= shown[-1] - 1, "one epoch is lost at most"
             assert shown == list(range(shown[0], shown[-1] + 1))
         epochs.add(after)
     print(f"{attempts} attempts of at most {seconds:.1f} s, {kills} kills, after epochs {sorted(epochs)}")
-    code, _, said = killed.run(300)
+    code, _, output = killed.run(300)
     killed.end()
-    assert code == 0, said
+    assert code == 0, output
     names = ("models/model.safetensors", "models/model_config.json")
     for name in names:
         assert sha256_file(copies[0].root / name) == sha256_file(copies[1].root / name)
@@ -164,9 +164,9 @@ def test_two_processes_train_what_one_does(quickstart: Quickstart, tmp_path: Pat
         tree["train"] |= {"optimizer": "sgd", "learning_rate": 0.02, "average": "ema"}
         (copy.root / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
         (copy.root / "models/tuned.json").write_text("{}")
-        said = copy.stage("train")
-        assert f"{processes} process(es)" in said
-        assert len(re.findall(r"^epoch ", said, re.MULTILINE)) == 2, "only the first process speaks"
+        output = copy.stage("train")
+        assert f"{processes} process(es)" in output
+        assert len(re.findall(r"^epoch ", output, re.MULTILINE)) == 2, "only the first process prints"
         client = MlflowClient(f"sqlite:///{copy.root / 'mlflow.db'}")
         experiment = client.get_experiment_by_name("digits")
         assert experiment
@@ -235,7 +235,9 @@ def run_count(database: Path) -> int:
     return len(client.search_runs([experiment.experiment_id]))
 
 
-def test_killed_while_it_makes_the_database_it_makes_it_anew(quickstart: Quickstart, tmp_path: Path) -> None:
+def test_a_database_whose_creation_was_killed_is_created_again(
+    quickstart: Quickstart, tmp_path: Path
+) -> None:
     database = tmp_path / "runs.db"
     assert open_run(quickstart.checkout, database, "killed").wait() == -signal.SIGKILL
     assert not database.exists(), "half of it is never seen"
@@ -244,7 +246,7 @@ def test_killed_while_it_makes_the_database_it_makes_it_anew(quickstart: Quickst
     assert run_count(database) == 1
 
 
-def test_two_processes_make_the_database_at_once(quickstart: Quickstart, tmp_path: Path) -> None:
+def test_two_processes_create_the_database_at_once(quickstart: Quickstart, tmp_path: Path) -> None:
     database = tmp_path / "runs.db"
     both = [open_run(quickstart.checkout, database, "met") for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
@@ -259,8 +261,8 @@ def test_a_final_fit_uses_the_validation_images_too(quickstart: Quickstart, tmp_
     for name in ("data/test", "reports"):
         shutil.copytree(quickstart.checkout.root / name, copy.root / name)
     set_params(copy.root, epochs=2, use_validation=True)
-    said = copy.stage("train")
-    assert "trained on validation images too" in said
+    output = copy.stage("train")
+    assert "trained on validation images too" in output
     report = read_json(copy.root / "reports/train.json")
     assert report["validation"] == {"loss": None, "accuracy": None, "accuracy_with_views": None}
     assert report["best_epoch"] == 2
@@ -271,7 +273,7 @@ def test_a_final_fit_uses_the_validation_images_too(quickstart: Quickstart, tmp_
     copy.stage("evaluate")  # whose figures show no validation
     metrics = read_json(copy.root / "reports/metrics.json")
     assert "confident" not in metrics["calibration"]
-    assert list(metrics["label_issues"]) == ["test"], "the model knows the others' labels by heart"
+    assert list(metrics["label_issues"]) == ["test"], "the labels of the others were trained on"
     card = (copy.root / "reports/model_card.md").read_text(encoding="utf-8")
     assert "the validation images were trained on" in card
     assert "fitted on validation images" not in card

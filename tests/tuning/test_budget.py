@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.budget import finished_trials, searched_seconds
 from darkroom.tuning.trials_table import trials_table

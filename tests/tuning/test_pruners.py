@@ -4,7 +4,7 @@ from pathlib import Path
 
 from optuna.trial import TrialState
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.budget import finished_trials
 from darkroom.tuning.results import best_values

@@ -4,8 +4,7 @@ import time
 
 import pytest
 
-from darkroom.config.loading import load_params
-from darkroom.config.params import Params
+from darkroom.config import Params, load_params
 from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.errors import Pruned
 from darkroom.tuning.results import best_values, nothing_searched, search_result

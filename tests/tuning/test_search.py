@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from darkroom.config.loading import override
+from darkroom.config import override
 from darkroom.data.splits import Split, write_split
 from darkroom.tuning.search import Places, Search, prepare_search
 from tests.helpers.tuning import params_of

@@ -1,7 +1,6 @@
 """Trials draw their values from the space."""
 
-from darkroom.config.loading import load_params
-from darkroom.config.params import Params
+from darkroom.config import Params, load_params
 from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.results import best_values
 from darkroom.tuning.trials_table import trials_table

@@ -4,7 +4,7 @@ import pytest
 import torch
 from optuna.trial import TrialState
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.training.history import TrainingError
 from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.budget import finished_trials

@@ -64,8 +64,7 @@ def _check_file(uri: str) -> None:
 
 def _data_name() -> str:
     """Return `data.name` of params.yaml."""
-    from darkroom.config.loading import load_params
-    from darkroom.config.messages import ParamsError
+    from darkroom.config import ParamsError, load_params
 
     try:
         return load_params(ROOT / "params.yaml").data.name

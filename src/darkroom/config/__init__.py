@@ -1,5 +1,11 @@
 """Parameters: `params.yaml` as a frozen, typed tree.
 
-Here belong: a file for each section of params.yaml, reading it, and the messages of what is wrong with it.
+Here belong: a file for each section of params.yaml, reading it, and the messages about what is wrong in it.
 Not here: what a parameter does. Imports no other room.
 """
+
+from darkroom.config.loading import load_params, override, parse_params
+from darkroom.config.messages import ParamsError
+from darkroom.config.params import Params
+
+__all__ = ["Params", "ParamsError", "load_params", "override", "parse_params"]

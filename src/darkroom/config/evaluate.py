@@ -8,7 +8,16 @@ from darkroom.config.base import Count, Positive, Section
 
 
 class Evaluate(Section):
-    """What evaluation reports besides the usual."""
+    """What the evaluation on the test images reports.
+
+    Attributes:
+        top_k: a prediction also counts when the true class is among this many.
+        misclassified: images in each gallery, the worst first.
+        resamples: bootstrap samples of the test images, for the intervals that have no formula.
+        corruption_images: test images in each of 8 corruptions at 5 strengths.
+        duplicate_similarity: correlation of pixels, -1 to 1, from which on a test image counts as a
+            near-duplicate of a training image.
+    """
 
     top_k: Positive
     misclassified: Count

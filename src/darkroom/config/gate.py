@@ -8,7 +8,16 @@ from darkroom.config.base import Section
 
 
 class Gate(Section):
-    """What a challenger must reach to take the champion's place."""
+    """What a challenger must reach on the test images to become the champion.
+
+    Attributes:
+        significance: largest p-value (McNemar's exact test) at which it counts as better than the champion.
+        min_accuracy: smallest accuracy.
+        min_class_recall: smallest recall of the weakest class.
+        max_calibration_error: largest calibration error.
+        max_milliseconds: largest median time of one image in the exported graph, where it was exported; 0 is
+            no limit.
+    """
 
     significance: Annotated[float, Field(gt=0, lt=1)]
     min_accuracy: Annotated[float, Field(ge=0, le=1)]

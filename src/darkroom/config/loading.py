@@ -13,9 +13,9 @@ from darkroom.config.trees import merge
 
 
 def load_params(path: Path, tuned: Mapping[str, Any] | None = None) -> Params:
-    """Read `path` and lay `tuned`, a tree of the same shape, over it.
+    """Read params.yaml at `path`, with the values of `tuned`, a tree of the same shape, in place of its own.
 
-    Raises ParamsError naming each key that is unknown, missing or of an impossible value.
+    Raises ParamsError that names each key that is unknown, missing or of an impossible value.
     """
     try:
         tree = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
@@ -29,7 +29,7 @@ def load_params(path: Path, tuned: Mapping[str, Any] | None = None) -> Params:
 
 
 def parse_params(tree: Mapping[str, Any], *, source: str = "params") -> Params:
-    """Check a tree of plain values; raises ParamsError as `load_params` does."""
+    """Check a tree of plain values and return the parameters; raises ParamsError as `load_params` does."""
     try:
         return Params.model_validate(tree)
     except ValidationError as error:
@@ -38,5 +38,5 @@ def parse_params(tree: Mapping[str, Any], *, source: str = "params") -> Params:
 
 
 def override(params: Params, changes: Mapping[str, Any]) -> Params:
-    """Return `params` with a tree of changes laid over it, checked again."""
+    """Return `params` with the values of the tree `changes`, checked again."""
     return parse_params(merge(params.model_dump(), changes))

@@ -8,7 +8,19 @@ from darkroom.config.base import Positive, Section
 
 
 class Model(Section):
-    """The architecture and how it predicts."""
+    """The architecture and how it predicts.
+
+    Attributes:
+        architecture: a key of `darkroom.models.networks.NETWORKS`.
+        widths: channels of each block of convolutions, first to last (fast, classic).
+        convolutions: in each block; 3 adds a shortcut too (fast).
+        whitening: the first layer is computed from the training images and stays; false learns it (fast).
+        dirac: convolutions start as identities (fast).
+        activation: the activation function (fast).
+        dropout: share of features dropped before the last layer.
+        hidden: units of the fully connected layer (classic).
+        views: of each image at prediction: 1 as it is, 2 mirrored too, 6 shifted by a pixel too.
+    """
 
     architecture: Literal["fast", "classic", "resnet18"]
     widths: Annotated[tuple[Positive, ...], Field(min_length=1)]

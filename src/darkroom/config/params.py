@@ -1,22 +1,27 @@
-"""The parameters: params.yaml as a frozen, typed tree; what it does not know it refuses."""
+"""The whole of params.yaml as one frozen, typed tree."""
 
 from pydantic import model_validator
 
 from darkroom.config.augment import Augment
 from darkroom.config.base import Count, Section
 from darkroom.config.calibrate import Calibrate
-from darkroom.config.checks import INTERDEPENDENT, check_space, contradiction, value_of
+from darkroom.config.contradictions import INTERDEPENDENT, contradiction
 from darkroom.config.data import Data
 from darkroom.config.evaluate import Evaluate
 from darkroom.config.export import Export
 from darkroom.config.gate import Gate
 from darkroom.config.model import Model
+from darkroom.config.space_checks import check_space, value_of
 from darkroom.config.train import Train
 from darkroom.config.tune import Tune
 
 
 class Params(Section):
-    """The whole of params.yaml."""
+    """The whole of params.yaml; an attribute for each section.
+
+    Attributes:
+        seed: of the split, the weights, the order of the images and the search.
+    """
 
     seed: Count
     data: Data

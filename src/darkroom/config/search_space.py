@@ -9,14 +9,16 @@ from darkroom.config.base import Scalar, Section
 
 
 class _Leaf(Section):
-    """What the values of a leaf of the search space have in common."""
+    """What every kind of leaf of the search space has: the condition under which it is searched."""
 
-    # by dotted name: the value, or one of those, that it asks for
+    # by dotted name: the value that another parameter must have, or several of which it must have one
     when: dict[str, Scalar | tuple[Scalar, ...]] = Field(default_factory=dict)
 
     def holds(self, values: Mapping[str, Any]) -> bool:
-        """Say whether the condition holds for `values` by dotted name."""
-        return all(name in values and values[name] in as_tuple(asked) for name, asked in self.when.items())
+        """Return whether the condition holds for `values`, which are by dotted name."""
+        return all(
+            name in values and values[name] in as_tuple(required) for name, required in self.when.items()
+        )
 
 
 class Range(_Leaf):
@@ -35,7 +37,7 @@ class Range(_Leaf):
         return self
 
     def holds_value(self, value: Any) -> bool:
-        """Say whether `value` lies in the range."""
+        """Return whether `value` lies in the range."""
         whole = isinstance(self.low, int) and isinstance(self.high, int)
         return isinstance(value, int if whole else int | float) and self.low <= value <= self.high
 
@@ -53,12 +55,12 @@ class Choices(_Leaf):
         return self
 
     def holds_value(self, value: Any) -> bool:
-        """Say whether `value` is one of the choices."""
+        """Return whether `value` is one of the choices."""
         return value in self.choices
 
 
 def _kind(leaf: Any) -> str:
-    # one of them is meant, so only its errors are told
+    # decided before the fields are checked, so that only the errors of the kind that is meant are reported
     if isinstance(leaf, list | tuple):
         return "Alternatives"
     listed = isinstance(leaf, Choices) or (isinstance(leaf, Mapping) and "choices" in leaf)
@@ -66,7 +68,11 @@ def _kind(leaf: Any) -> str:
 
 
 def as_tuple(value: Any) -> tuple[Any, ...]:
-    """Return a tuple as it is, anything else as the one value of a tuple."""
+    """Return a tuple as it is, anything else as the only value of a tuple.
+
+    >>> as_tuple((1, 2)), as_tuple("muon")
+    ((1, 2), ('muon',))
+    """
     return value if isinstance(value, tuple) else (value,)
 
 
@@ -74,6 +80,7 @@ Leaf = Range | Choices
 _OneLeaf = Annotated[
     Annotated[Range, Tag("Range")] | Annotated[Choices, Tag("Choices")], Discriminator(_kind)
 ]
+# By section and key: one leaf, or several, of which the first whose condition holds is searched.
 Space = dict[
     str,
     dict[
@@ -88,32 +95,30 @@ Space = dict[
 ]
 
 
-"""By group and name a leaf, or several of which the first whose condition holds is meant."""
-
-
 def walk_space(space: Space, choose: Callable[[str, str, Leaf], Any]) -> dict[str, Any]:
     """Return a value by dotted name for each leaf whose condition holds.
 
-    `choose(name, label, leaf)` gives the value of a leaf, after those its condition asks for. `label` is the
-    name where it has one leaf; of several, each has its own. Raises ValueError where conditions go round in
-    a circle or ask for what is not in the space.
+    `choose(name, label, leaf)` returns the value of a leaf; it is called after the parameters that the leaf's
+    condition depends on have theirs. `label` is the name of a parameter with one leaf; each of several leaves
+    has a label of its own. Raises ValueError where conditions are circular or depend on a parameter that is
+    not in the space.
     """
     waiting = space_leaves(space)
     for name, leaves in waiting.items():
-        for asked in {asked for leaf in leaves for asked in leaf.when} - waiting.keys():
+        for required in {required for leaf in leaves for required in leaf.when} - waiting.keys():
             raise ValueError(
-                f"tune.space.{name} has a condition on {asked}, which is not in tune.space: add its choices, "
-                "or take the condition away"
+                f"tune.space.{name} has a condition on {required}, which is not in tune.space: "
+                "add its choices, or take the condition away"
             )
     values: dict[str, Any] = {}
     while waiting:
         ready = [
             name
             for name, leaves in waiting.items()
-            if not {asked for leaf in leaves for asked in leaf.when} & waiting.keys()
+            if not {required for leaf in leaves for required in leaf.when} & waiting.keys()
         ]
         if not ready:
-            raise ValueError(f"the conditions of {', '.join(waiting)} in tune.space go round in a circle")
+            raise ValueError(f"the conditions of {', '.join(waiting)} in tune.space are circular")
         for name in ready:
             leaves = waiting.pop(name)
             leaf = next((leaf for leaf in leaves if leaf.holds(values)), None)
@@ -123,19 +128,25 @@ def walk_space(space: Space, choose: Callable[[str, str, Leaf], Any]) -> dict[st
 
 
 def space_name(label: str) -> str:
-    """Return the dotted name that a label of `walk_space` stands for."""
+    """Return the dotted name that a label of `walk_space` stands for.
+
+    >>> space_name("train.learning_rate (train.optimizer=muon)")
+    'train.learning_rate'
+    """
     return label.partition(" ")[0]
 
 
 def _label(name: str, leaf: Leaf) -> str:
-    condition = ", ".join(f"{key}={'|'.join(map(str, as_tuple(asked)))}" for key, asked in leaf.when.items())
+    condition = ", ".join(
+        f"{key}={'|'.join(map(str, as_tuple(values)))}" for key, values in leaf.when.items()
+    )
     return f"{name} ({condition or 'else'})"
 
 
 def space_leaves(space: Space) -> dict[str, tuple[Leaf, ...]]:
-    """Return the leaves of a space by dotted name: several where they are alternatives."""
+    """Return the leaves of a space by dotted name: several where a parameter has alternatives."""
     return {
-        f"{group}.{name}": leaf if isinstance(leaf, tuple) else (leaf,)
-        for group, leaves in space.items()
+        f"{section}.{name}": leaf if isinstance(leaf, tuple) else (leaf,)
+        for section, leaves in space.items()
         for name, leaf in leaves.items()
     }

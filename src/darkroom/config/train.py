@@ -8,7 +8,33 @@ from darkroom.config.base import Count, Positive, Section, Share
 
 
 class Train(Section):
-    """The optimisation and where it runs."""
+    """The optimisation and where it runs.
+
+    Attributes:
+        epochs: at most.
+        batch_size: images a step.
+        optimizer: a key of `darkroom.training.optimizers.OPTIMIZERS`.
+        learning_rate: at its peak.
+        weight_decay: share of a weight removed per image seen, at the peak rate.
+        warmup: share of the steps in which the learning rate rises; then it falls linearly to 0.
+        loss: a key of `darkroom.training.losses.LOSSES`.
+        label_smoothing: probability taken from the true class and spread over all (cross_entropy).
+        stem_until: share of training after which the biases of a whitening stem stop learning (muon, fast).
+        first_block_until: share of training after which the stem and the first block stop learning (fast).
+        low_resolutions: side in pixels of the images in each of the first epochs.
+        hardest_share: share of the training images, those of the largest last loss, that an epoch of full
+            size sees.
+        average: of the weights over the steps; `ema` is validated and kept.
+        average_memory: memory of `ema`, in epochs.
+        use_validation: train on the validation images too, for a final fit: all epochs run, the last is kept.
+        patience: epochs without a better validation accuracy before training stops.
+        images: use this many training images only; 0 is all.
+        precision: of convolutions and matrix products; `auto` is bf16 where the machine computes in it.
+        device: `auto` takes the first of cuda, mps and cpu that is there.
+        threads: of the CPU, for each process; 0 shares the cores out.
+        compile: whether torch.compile compiles the net; `auto` does on cuda.
+        processes: on this machine, each with a share of every batch (data-parallel, by torchrun).
+    """
 
     epochs: Positive
     batch_size: Positive
@@ -16,6 +42,7 @@ class Train(Section):
     learning_rate: Annotated[float, Field(gt=0)]
     weight_decay: Annotated[float, Field(ge=0)]
     warmup: Share
+    loss: Literal["cross_entropy"]
     label_smoothing: Share
     stem_until: Annotated[float, Field(gt=0, le=1)]
     first_block_until: Annotated[float, Field(gt=0, le=1)]

@@ -1,11 +1,15 @@
-"""Trees of plain values: laid over each other, and flattened to dotted names."""
+"""Trees of plain values (nested dictionaries): merged, and flattened to dotted names."""
 
 from collections.abc import Mapping
 from typing import Any
 
 
 def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
-    """Lay the tree `over` on the tree `base`; neither is changed."""
+    """Return the tree `base` with the values of the tree `over` in place of its own; neither is changed.
+
+    >>> merge({"train": {"epochs": 16, "loss": "cross_entropy"}}, {"train": {"epochs": 4}})
+    {'train': {'epochs': 4, 'loss': 'cross_entropy'}}
+    """
     merged = dict(base)
     for key, value in over.items():
         below = merged.get(key)
@@ -16,7 +20,11 @@ def merge(base: Mapping[str, Any], over: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def flatten(tree: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
-    """Return a tree's leaves by dotted name, as MLflow wants them."""
+    """Return a tree's leaves by dotted name, as MLflow and `dvc exp run -S` take them.
+
+    >>> flatten({"seed": 0, "train": {"epochs": 16}})
+    {'seed': 0, 'train.epochs': 16}
+    """
     flat: dict[str, Any] = {}
     for key, value in tree.items():
         if isinstance(value, Mapping):

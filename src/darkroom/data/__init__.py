@@ -1,5 +1,5 @@
 """Data sets: from a source to splits that training can read.
 
 Here belong: sources, downloading, splits on disk, augmentation, corrections, duplicates.
-Not here: models, or numbers about a model's predictions.
+Not here: models, or figures about a model's predictions.
 """

@@ -1,4 +1,4 @@
-"""What a data set's splits hold: counts, shapes, statistics, exact duplicates."""
+"""The data report: what the splits contain, their statistics, and exact duplicates."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,19 +11,27 @@ from darkroom.data.splits import Split
 
 
 def channel_statistics(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
-    """Return mean and standard deviation of each channel of uint8 [N,H,W,C], on the scale 0 to 1."""
+    """Return mean and standard deviation of each channel of images uint8 [N,H,W,C], on a scale of 0 to 1.
+
+    They are exact, and do not depend on the order of the images. Raises ValueError for a channel that has one
+    value only.
+
+    >>> channel_statistics(np.array([0, 255], dtype=np.uint8).reshape(2, 1, 1, 1))
+    ([0.5], [0.5])
+    """
     counts = [
         np.bincount(images[..., channel].reshape(-1), minlength=256) for channel in range(images.shape[-1])
     ]
     values = np.arange(256) / 255
     means, stds = [], []
-    for count in counts:  # exact, in integers, whatever the order of the images
+    for count in counts:
         mean = float((count * values).sum() / count.sum())
         means.append(mean)
         stds.append(float(np.sqrt((count * (values - mean) ** 2).sum() / count.sum())))
     if min(stds) == 0:
         raise ValueError(
-            f"the training images have a channel of one value (deviations {stds}): nothing to learn"
+            f"the training images have a channel of one value (standard deviations {stds}): "
+            "it cannot be standardised"
         )
     return means, stds
 
@@ -31,7 +39,7 @@ def channel_statistics(images: NDArray[np.uint8]) -> tuple[list[float], list[flo
 def data_report(
     splits: dict[str, Split], manifests: dict[str, pd.DataFrame], classes: Sequence[str]
 ) -> dict[str, Any]:
-    """Describe the splits: counts, shapes, ranges, classes, exact duplicates within and across."""
+    """Return counts, shapes, ranges and classes of the splits, and their exact duplicates."""
     report: dict[str, Any] = {"classes": list(classes), "splits": {}, "duplicates_across": {}}
     for name, split in splits.items():
         hashes = manifests[name]["sha256"]

@@ -1,4 +1,4 @@
-"""A split of the data on disk: images and labels as memory-mapped arrays, with a manifest."""
+"""A split of the data on disk: images as a memory-mapped array, labels, and a manifest."""
 
 import shutil
 from collections.abc import Sequence
@@ -32,21 +32,33 @@ class Split:
 
 @dataclass(frozen=True)
 class Meta:
-    """What every stage must know of a data set: its classes, the shape and statistics of its images."""
+    """What every stage must know about a data set.
+
+    Attributes:
+        name: of its source.
+        classes: names of the classes, by label.
+        height: of the images, in pixels.
+        width: of the images, in pixels.
+        channels: of the images.
+        mean: of each channel of the training images, on a scale of 0 to 1.
+        std: standard deviation of each channel of the training images.
+        test_sha256: hash of the test images and labels.
+        tree: data/meta.json as it was read.
+    """
 
     name: str
     classes: tuple[str, ...]
     height: int
     width: int
     channels: int
-    mean: tuple[float, ...]  # of each channel, training images alone, 0 to 1
+    mean: tuple[float, ...]
     std: tuple[float, ...]
     test_sha256: str
-    tree: dict[str, Any]  # the file as it is
+    tree: dict[str, Any]
 
 
 def write_split(folder: Path, split: Split, manifest: pd.DataFrame) -> None:
-    """Write a split, replacing the one that stands there."""
+    """Write a split and its manifest into `folder`, which is replaced."""
     shutil.rmtree(folder, ignore_errors=True)
     folder.mkdir(parents=True)
     write_array(folder / "images.npy", np.ascontiguousarray(split.images))
@@ -55,7 +67,7 @@ def write_split(folder: Path, split: Split, manifest: pd.DataFrame) -> None:
 
 
 def join_splits(folder: Path, splits: Sequence[Split]) -> None:
-    """Write several splits as one, chunk by chunk: together they may be larger than memory."""
+    """Write several splits as one into `folder`, in chunks: together they may be larger than memory."""
     rows = sum(len(split) for split in splits)
     labels = np.concatenate([split.labels for split in splits])
     shutil.rmtree(folder, ignore_errors=True)
@@ -74,9 +86,9 @@ def join_splits(folder: Path, splits: Sequence[Split]) -> None:
 
 
 def open_split(folder: Path) -> Split:
-    """Open a split; the images stay on disk until they are used.
+    """Open a split; its images stay on disk until they are used.
 
-    Raises FileNotFoundError that names the stage to run, ValueError for arrays of the wrong kind.
+    Raises FileNotFoundError that names the stage to run, and ValueError for arrays of another kind.
     """
     for part in ("images.npy", "labels.npy"):
         if not (folder / part).is_file():
@@ -108,5 +120,5 @@ def read_meta(path: Path) -> Meta:
 
 
 def split_sha256(folder: Path) -> str:
-    """Return one hash for a split's images and labels."""
+    """Return one SHA-256 for the images and labels of the split in `folder`."""
     return sha256_files([folder / "images.npy", folder / "labels.npy"], folder)

@@ -1,4 +1,4 @@
-"""A seeded, stratified split, and the manifest of each part."""
+"""Splitting a data set: a seeded, stratified split, and the manifest of each part."""
 
 import hashlib
 from collections.abc import Sequence
@@ -12,7 +12,7 @@ from darkroom.data.splits import Split
 
 
 def check_split(what: str, split: Split, classes: Sequence[str]) -> None:
-    """Raise ValueError when labels are out of range or a class has no image."""
+    """Raise ValueError, which calls the split `what`, for labels out of range or a class without images."""
     if not classes or len(set(classes)) != len(classes):
         raise ValueError(f"the classes are {list(classes)}: expected different names")
     low, high = int(split.labels.min(initial=0)), int(split.labels.max(initial=-1))
@@ -29,16 +29,21 @@ def check_split(what: str, split: Split, classes: Sequence[str]) -> None:
 def split_indices(
     labels: NDArray[np.int64], *, validation_fraction: float, seed: int
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-    """Return the indices of training and of validation: every class in the same share, by `seed`.
+    """Return the indices of training and of validation images, int64, sorted.
 
-    Raises ValueError when a class is too small to have an image in both.
+    `validation_fraction` (0 to 1) of each class of `labels` int64 [N] validates; `seed` draws which. Raises
+    ValueError when a class is too small to have an image in both.
+
+    >>> train, validation = split_indices(np.array([0, 0, 1, 1]), validation_fraction=0.5, seed=0)
+    >>> len(train), len(validation), sorted([*train.tolist(), *validation.tolist()])
+    (2, 2, [0, 1, 2, 3])
     """
     try:
         train, validation = train_test_split(
             np.arange(len(labels)), test_size=validation_fraction, random_state=seed, stratify=labels
         )
     except ValueError as error:
-        raise ValueError(f"data.validation_fraction={validation_fraction} cannot be kept: {error}") from error
+        raise ValueError(f"data.validation_fraction={validation_fraction} is impossible: {error}") from error
     train, validation = np.sort(train), np.sort(validation)
     if np.intersect1d(train, validation).size or len(train) + len(validation) != len(labels):
         raise AssertionError("the split is not disjoint and complete")
@@ -46,7 +51,7 @@ def split_indices(
 
 
 def manifest(split: Split, source_index: NDArray[np.int64], classes: Sequence[str]) -> pd.DataFrame:
-    """Return a row an image: its place in this split and in the published part, its label and hash."""
+    """Return a row for each image: its place in this split and in the published part, its label and hash."""
     return pd.DataFrame(
         {
             "index": np.arange(len(split)),

@@ -1,4 +1,4 @@
-"""The classifier: a net with what surrounds it at prediction. It takes images as they are."""
+"""The classifier: a net with its preprocessing and postprocessing, from uint8 images to probabilities."""
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -14,9 +14,16 @@ from darkroom.models.networks import build_net
 
 
 class Classifier(nn.Module):
-    """A net with what surrounds it at prediction: standardisation before, views and softmax around.
+    """A net with standardisation before it and, at prediction, an average over views and softmax after it.
 
-    `temperature` divides the logits before the softmax; training leaves it at 1.
+    Attributes:
+        net: standardised images float [B,C,H,W] to logits [B,classes].
+        views: of each image at prediction: 1 as it is, 2 mirrored too, 6 shifted by a pixel too.
+        mean: of each channel of the training images on a scale of 0 to 1, [1,C,1,1].
+        std: their standard deviation, of the same shape.
+        temperature: divides the logits before the softmax (Guo et al. 2017, arXiv:1706.04599); 1 in training.
+
+    Raises ValueError for another number of views.
     """
 
     mean: Tensor
@@ -26,19 +33,19 @@ class Classifier(nn.Module):
     def __init__(self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], views: int) -> None:
         super().__init__()
         if views not in (1, 2, 6):
-            raise ValueError(f"views is {views}: 1 (as it is), 2 (and mirrored) or 6 (and shifted)")
+            raise ValueError(f"views is {views}: 1 (as it is), 2 (mirrored too) or 6 (shifted too)")
         self.net = net
         self.views = views
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
 
     def standardise(self, images: Tensor) -> Tensor:
-        """uint8 [B,H,W,C] to float32 [B,C,H,W], mean 0 and deviation 1 over the training images."""
-        # the permuted view of NHWC is what torch calls channels-last, the layout convolutions like
+        """Images uint8 [B,H,W,C] to float32 [B,C,H,W], of mean 0 and deviation 1 over the training images."""
+        # the permuted view of NHWC is torch's channels-last layout, in which convolutions are fastest
         return (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
 
     def logits(self, images: Tensor) -> Tensor:
-        """Logits [B,classes] of uint8 [B,H,W,C], averaged over the views.
+        """Images uint8 [B,H,W,C] to logits [B,classes], averaged over the views.
 
         Six views are the published test-time augmentation of airbench94: both mirrorings of the
         image (half of the weight) and of its shifts by one pixel along the diagonal.
@@ -51,29 +58,29 @@ class Classifier(nn.Module):
             views += [padded[:, :, :height, :width], padded[:, :, 2:, 2:]]
         if self.views > 1:
             views = [mirrored for view in views for mirrored in (view, view.flip(3))]
-        # One run of the net on all views: a single image is a batch of six, which a CPU does in less
-        # time than six images in turn.
+        # One run of the net on all views: a CPU computes a batch of six in less time than six single images.
         logits: Tensor = self.net(torch.cat(views)) if len(views) > 1 else self.net(x)
         each = logits.reshape(self.views, -1, logits.shape[1])
         mean: Tensor = each.mean(0) if self.views < 6 else (each[:2].mean(0) + each[2:].mean(0)) / 2
         return mean
 
     def forward(self, images: Tensor) -> Tensor:
-        """Probabilities float32 [B,classes] of uint8 [B,H,W,C]: the graph that is served."""
+        """Images uint8 [B,H,W,C] to probabilities float32 [B,classes]: the graph that is served."""
         return F.softmax(self.logits(images).float() / self.temperature, dim=1)
 
 
 def build_classifier(config: Mapping[str, Any]) -> Classifier:
-    """Build the classifier that models/model_config.json describes, its weights by torch's global seed."""
+    """Build the classifier that `config` (models/model_config.json) describes, with fresh weights.
+
+    They depend on torch's global seed. Raises ValueError for an unknown architecture.
+    """
     return Classifier(build_net(config), mean=config["mean"], std=config["std"], views=config["views"])
 
 
 def load_classifier(weights: Path, config: Path, calibration: Path | None = None) -> Classifier:
-    """Load a trained classifier, in evaluation mode, on the CPU, with the temperature in `calibration`.
+    """Load a trained classifier in evaluation mode, on the CPU, with the temperature in `calibration`.
 
-    Without that file the temperature is 1.
-
-    Raises FileNotFoundError that names the stage to run.
+    Without `calibration` the temperature is 1. Raises FileNotFoundError that names the stage to run.
     """
     for path, stage in ((weights, "train"), (config, "train"), (calibration, "calibrate")):
         if path is not None and not path.is_file():

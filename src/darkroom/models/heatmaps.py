@@ -1,8 +1,8 @@
-"""Where in an image a net found what speaks for each class: computed with the answer, in the same pass.
+"""Heat maps: which places of an image contribute to each class, computed in the same pass as the prediction.
 
-A class activation map (Zhou et al. 2016, arXiv:1512.04150) shares a logit out over the places of the
-last feature maps. It was made for nets that average over the places. `FastNet` takes the largest value
-of each channel instead, so a channel's part in the logit comes from the place of that value alone.
+A class activation map (Zhou et al. 2016, arXiv:1512.04150) divides a logit among the places of the last
+feature maps. It was designed for nets that average over the places. `FastNet` takes the largest value of each
+channel instead, so a channel's part of the logit comes from the place of that value alone.
 """
 
 from collections.abc import Sequence
@@ -16,15 +16,15 @@ from darkroom.models.networks.classic import ClassicNet
 from darkroom.models.networks.fast import FastNet
 
 GRID = 8  # rows and columns of a heat map, whatever the image's size
-# Places this close to a channel's maximum, as a share of it, have a part in it. Without that, a rounding
-# would decide between two equal places, and every runtime would draw another map.
+# Places this close to a channel's maximum, as a share of it, share its part of the logit. Otherwise rounding
+# would decide between two equal places, and every runtime would give another map.
 NEAR = 0.02
 
 
-class Explained(nn.Module):
-    """A classifier whose answer brings its heat maps.
+class ClassifierWithHeatMaps(nn.Module):
+    """A classifier that returns heat maps with its probabilities.
 
-    The weights and the temperature are those at the time it is made.
+    It uses the weights of the last layer and the temperature as they are when it is constructed.
     """
 
     evidence: Tensor
@@ -33,7 +33,10 @@ class Explained(nn.Module):
     mirrored_columns: Tensor
 
     def __init__(self, classifier: Classifier, centres: tuple[list[float], list[float]], size: Sequence[int]):
-        """Take a classifier and where the rows and columns of its last maps lie, in pixels of `size`."""
+        """Wrap a classifier for images of `size`, height and width in pixels.
+
+        `centres` are the centres of the rows and of the columns of its last feature maps, in pixels.
+        """
         super().__init__()
         self.classifier = classifier
         net = classifier.net
@@ -42,7 +45,7 @@ class Explained(nn.Module):
             weight = net.head.weight.detach() / net.head.in_features
         else:
             weight = net.get_parameter("fc.1.weight").detach()
-        # Of the softmax only differences between classes count: a class's evidence is beyond their mean.
+        # The softmax depends only on differences between classes, so the mean over the classes is subtracted.
         weight = (weight - weight.mean(0)) / classifier.temperature
         self.register_buffer("evidence", weight[:, :, None, None].float())
         (height, width), (rows, columns) = size, centres
@@ -51,11 +54,11 @@ class Explained(nn.Module):
         self.register_buffer("mirrored_columns", _resampling([width - place for place in columns], width))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
-        """uint8 [B,H,W,C] to probabilities float32 [B,classes] and heat maps float32 [B,classes,GRID,GRID].
+        """Images uint8 [B,H,W,C] to probabilities [B,classes] and heat maps [B,classes,GRID,GRID], float32.
 
-        A heat map lies evenly over the whole image. Its numbers are parts of the class's logit, over
-        the temperature and beyond the mean of all classes: above 0 they speak for the class, below 0
-        against it. They are of the image and its mirror image, and leave shifted views out.
+        A heat map covers the whole image evenly. Its values are parts of the class's logit, divided by the
+        temperature and less the mean of all classes: above 0 they are evidence for the class, below 0 against
+        it. They are of the image and of its mirrored view; shifted views are left out.
         """
         maps: list[Tensor] = []
         last = self.classifier.net.get_submodule("blocks" if self.takes_maximum else "layer4")
@@ -71,10 +74,10 @@ class Explained(nn.Module):
         return probabilities, heat
 
     def by_place(self, maps: Tensor) -> Tensor:
-        """Feature maps [B,C,h,w] to each class's evidence by place, float32 [B,classes,h,w].
+        """Feature maps [B,C,h,w] to the evidence for each class by place, float32 [B,classes,h,w].
 
-        Added up over the places it is the class's logit, without a bias, beyond the mean of all classes
-        and over the temperature.
+        Summed over the places it is the class's logit without a bias, less the mean of all classes, divided
+        by the temperature.
         """
         maps = maps.float()
         if self.takes_maximum:
@@ -86,11 +89,11 @@ class Explained(nn.Module):
         return F.conv2d(votes, self.evidence)
 
 
-def explained(classifier: Classifier, *, height: int, width: int) -> Explained | None:
-    """Return `classifier` with heat maps for images of this size; None where there are none.
+def with_heat_maps(classifier: Classifier, *, height: int, width: int) -> ClassifierWithHeatMaps | None:
+    """Return `classifier` with heat maps for images of this size in pixels; None where it has none.
 
-    Fully connected layers, which the classic net has, mix all places; and a last feature map of a
-    single place, which small images end in, tells nothing about places.
+    The fully connected layers of the classic net mix all places, and the last feature map of a small image
+    has one place only.
     """
     net = classifier.net
     if isinstance(net, ClassicNet):
@@ -100,11 +103,11 @@ def explained(classifier: Classifier, *, height: int, width: int) -> Explained |
     )
     if len(centres[0]) * len(centres[1]) == 1:
         return None
-    return Explained(classifier, centres, (height, width))
+    return ClassifierWithHeatMaps(classifier, centres, (height, width))
 
 
 def _fast_centres(net: FastNet, height: int, width: int) -> tuple[list[float], list[float]]:
-    """Return where the places of the last maps lie, in pixels from the upper left corner."""
+    """Return the centres of the rows and columns of the last maps, in pixels from the upper left corner."""
     height, width = height - 1, width - 1  # the stem's kernel is two pixels wide, and nothing is padded
     first, stride = 1.0, 1
     for _ in net.blocks:
@@ -115,15 +118,15 @@ def _fast_centres(net: FastNet, height: int, width: int) -> tuple[list[float], l
 
 
 def _resnet_centres(height: int, width: int) -> tuple[list[float], list[float]]:
-    """Return the same of ResNet-18, whose three strides of 2 have padded kernels of 3."""
+    """Return the same for ResNet-18, whose three convolutions of stride 2 have padded kernels of 3."""
     rows, columns = ([0.5 + 8 * i for i in range(-(-size // 8))] for size in (height, width))
     return rows, columns
 
 
 def _resampling(centres: Sequence[float], length: int) -> Tensor:
-    """Return the matrix float32 [GRID, n] from values at `centres` to evenly spaced ones in 0 to `length`.
+    """Return the matrix float32 [GRID,n] that resamples values at n `centres` to a grid over 0 to `length`.
 
-    Between two centres it runs in a line; beyond the outermost the value stays.
+    It interpolates linearly between two centres; beyond the outermost the value is constant.
     """
     places = torch.tensor(centres, dtype=torch.float64)
     spots = (torch.arange(GRID, dtype=torch.float64) + 0.5) * length / GRID

@@ -1,6 +1,6 @@
-"""Data-parallel training: the processes torchrun started, each with its share of every batch.
+"""Data-parallel training: the processes that torchrun started, each with its share of every batch.
 
-In a single process every function here is the identity.
+In a single process the functions on tensors return their argument.
 """
 
 import os
@@ -13,13 +13,13 @@ from torch import Tensor
 
 
 def launched() -> bool:
-    """Say whether torchrun started this process."""
+    """Return whether torchrun started this process."""
     return "TORCHELASTIC_RUN_ID" in os.environ
 
 
 def launch(count: int, module: str) -> None:
-    """Run `python -m module` in `count` processes on this machine, by torchrun; ends as they end."""
-    # torchrun's own imports take seconds that a training in one process need not spend
+    """Run `python -m module` in `count` processes on this machine by torchrun, until they end."""
+    # imported here because it takes seconds, which a training in one process need not spend
     from torch.distributed.run import main
 
     main(["--standalone", f"--nproc-per-node={count}", "-m", module])
@@ -27,7 +27,7 @@ def launch(count: int, module: str) -> None:
 
 @contextmanager
 def joined() -> Iterator[None]:
-    """Meet the other processes for the block: over NCCL where each has a GPU of its own, else gloo."""
+    """Join the process group for the block: over NCCL where each process has its own GPU, else gloo."""
     if not launched():
         yield
         return
@@ -44,7 +44,7 @@ def joined() -> Iterator[None]:
 
 
 def rank() -> int:
-    """Return this process's number, from 0; only 0 writes."""
+    """Return the number of this process, from 0; only process 0 writes files."""
     return dist.get_rank() if dist.is_initialized() else 0
 
 
@@ -59,7 +59,7 @@ def on_this_machine() -> int:
 
 
 def wait() -> None:
-    """Wait until every process is here."""
+    """Wait until every process has reached this call."""
     if count() > 1:
         dist.barrier()
 
@@ -70,7 +70,7 @@ def share(batch: Tensor) -> Tensor:
 
 
 def add_up(*tensors: Tensor) -> None:
-    """Replace each tensor by its sum over the processes."""
+    """Replace each tensor by its sum over the processes, in place."""
     if count() > 1:
         for tensor in tensors:
             dist.all_reduce(tensor)
@@ -80,7 +80,7 @@ def added_up(x: Tensor) -> Tensor:
     """Return the sum of `x` over the processes; gradients flow back to each of them."""
     if count() == 1:
         return x
-    # importing it registers more than a single process needs
+    # imported here because it registers operators that a single process does not need
     from torch.distributed.nn.functional import all_reduce
 
     total: Tensor = all_reduce(x)  # type: ignore[no-untyped-call]

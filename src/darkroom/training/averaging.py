@@ -1,4 +1,4 @@
-"""Averages of the weights over the steps, beside the weights that are trained."""
+"""Averages of the weights over the steps, kept beside the weights that are trained."""
 
 import copy
 import math
@@ -13,12 +13,14 @@ M = TypeVar("M", bound=nn.Module)
 
 
 class Average(Generic[M]):
-    """A copy of a module that follows the trained one.
+    """A copy of a module whose weights follow those of the trained module.
 
-    `ema`: an exponential moving average with a memory of `memory` steps, which is what is validated and
-    kept. `lookahead`: every five steps the copy moves towards the trained weights, which then go on from
-    there (Zhang et al. 2019, arXiv:1907.08610), with the decay of airbench94 (Jordan 2024,
+    `ema`: an exponential moving average with a memory of `memory` steps; it is validated and kept.
+    `lookahead`: every five steps the copy moves towards the trained weights, which then continue from the
+    copy (Zhang et al. 2019, arXiv:1907.08610). Its decay is that of airbench94 (Jordan 2024,
     arXiv:2404.00498): it rises with the cube of the share of training done, to `0.95**5`.
+
+    Raises ValueError for another kind.
     """
 
     def __init__(self, trained: M, *, kind: str, memory: float) -> None:
@@ -30,7 +32,7 @@ class Average(Generic[M]):
         self.memory = memory
 
     def step(self, step: int, steps: int) -> None:
-        """Follow after step `step` (from 1) of `steps` in all."""
+        """Update the average after step `step` (from 1) of `steps` in total."""
         if self.kind == "ema":
             self._follow(math.exp(-1 / self.memory))
         elif step == steps:

@@ -1,9 +1,8 @@
-"""Checkpoints: everything a training needs to go on, one safetensors file an epoch, written atomically."""
+"""Checkpoints: all that a training needs to continue, one safetensors file an epoch, written atomically."""
 
 import hashlib
 import json
 import logging
-import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -14,48 +13,20 @@ from safetensors.torch import save
 from torch import Tensor
 from torch.optim import Optimizer
 
-from darkroom.files import atomic_write, sha256_file
+from darkroom.files import atomic_write
 
-KEPT = 2  # checkpoints: the last, and the one before should the last be damaged
+KEPT = 2  # checkpoints: the last one, and the one before it in case the last is damaged
 
 State = Mapping[str, Tensor]
 
 log = logging.getLogger(__name__)
 
 
-def fingerprint(settings: Mapping[str, Any], data: Sequence[str]) -> str:
-    """Return a name for what a run rests on: settings, hashes of the data, and the code loaded here.
-
-    A checkpoint is resumed under the same name alone.
-    """
-    return hashlib.sha256(json.dumps(rests_on(settings, data), sort_keys=True).encode()).hexdigest()[:16]
-
-
-def rests_on(settings: Mapping[str, Any], data: Sequence[str]) -> dict[str, Any]:
-    """Return what `fingerprint` names."""
-    named = {_import_name(name): getattr(module, "__file__", None) for name, module in sys.modules.items()}
-    code = {
-        name: sha256_file(Path(file))
-        for name, file in sorted(named.items())
-        if name.partition(".")[0] in ("darkroom", "pipeline", "__main__")
-        and file
-        # a library's script, as that of Ray's workers, is none of ours
-        and not (name == "__main__" and (Path(file).parent / "__init__.py").exists())
-    }
-    return {"settings": dict(settings), "data": list(data), "code": code, "torch": str(torch.__version__)}
-
-
-def _import_name(name: str) -> str:
-    # `python -m` runs a module under the name __main__
-    spec = getattr(sys.modules[name], "__spec__", None)
-    return spec.name if name == "__main__" and spec else name
-
-
 def save_checkpoint(folder: Path, epoch: int, states: Mapping[str, State], meta: Mapping[str, Any]) -> None:
     """Write `states` (by name, each a dict of tensors) and `meta` (JSON-ready) as the checkpoint of `epoch`.
 
-    It is there whole or not at all; all but the last two are removed after. Raises OSError, with those
-    that were there untouched.
+    The file is written atomically; then all but the last two are removed. Raises OSError, and leaves the
+    checkpoints that were there.
     """
     tensors = {
         f"{name}/{key}": value.detach().cpu().contiguous()
@@ -72,7 +43,7 @@ def save_checkpoint(folder: Path, epoch: int, states: Mapping[str, State], meta:
 def load_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[str, Any]] | None:
     """Return states and meta of the newest sound checkpoint; None where there is none.
 
-    A damaged one is reported and passed over.
+    A damaged one is logged and skipped.
     """
     for path in _newest_first(folder):
         try:
@@ -94,7 +65,7 @@ def load_checkpoint(folder: Path) -> tuple[dict[str, dict[str, Tensor]], dict[st
 
 
 def optimizer_state(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
-    """Return the optimizers' tensors by optimizer, place of the weight, and name."""
+    """Return the optimizers' tensors, named by optimizer, place of the weight, and key."""
     return {
         f"{number}.{index}.{key}": value
         for number, optimizer in enumerate(optimizers)
@@ -105,7 +76,7 @@ def optimizer_state(optimizers: Sequence[Optimizer]) -> dict[str, Tensor]:
 
 
 def load_optimizer_state(optimizers: Sequence[Optimizer], state: State) -> None:
-    """Put back what `optimizer_state` returned."""
+    """Restore what `optimizer_state` returned."""
     for number, optimizer in enumerate(optimizers):
         for index, weight in enumerate(_weights(optimizer)):
             prefix = f"{number}.{index}."
@@ -121,7 +92,7 @@ def _newest_first(folder: Path) -> list[Path]:
 
 
 def _sha256(tensors: State) -> str:
-    # safetensors has no checksum of its own: a flipped bit would go unnoticed
+    # safetensors has no checksum: a flipped bit would go unnoticed
     return hashlib.sha256(save(dict(tensors))).hexdigest()
 
 
@@ -130,7 +101,7 @@ def _weights(optimizer: Optimizer) -> list[Tensor]:
 
 
 def _like(weight: Tensor, value: Tensor) -> Tensor:
-    """Give a state tensor its weight's device and memory layout: another layout rounds otherwise."""
+    """Give a state tensor its weight's device and memory layout: another layout rounds differently."""
     if value.shape != weight.shape:
         return value  # a step count
     return torch.empty_like(weight, dtype=value.dtype).copy_(value)

@@ -1,4 +1,4 @@
-"""Layers that stop learning before the end."""
+"""Freezing: layers that stop learning before the end of the training."""
 
 from collections.abc import Sequence
 
@@ -9,10 +9,11 @@ from darkroom.models.networks.fast import FastNet
 
 
 def freeze(net: nn.Module, optimizers: Sequence[Optimizer], done: float, *, first_block_until: float) -> None:
-    """Stop computing gradients of weights whose rate has come to 0 for good, and of the first layers.
+    """Stop computing gradients of the first layers, and of weights whose learning rate stays at 0.
 
-    Those see the widest maps, so the backward pass is shorter by a quarter without them (FreezeOut, Brock
-    et al. 2017, arXiv:1706.04983, where the rate comes to 0 before; here they stop).
+    `done` and `first_block_until` are shares of the training. The first layers see the widest maps, so the
+    backward pass takes a quarter less time without them. After FreezeOut (Brock et al. 2017,
+    arXiv:1706.04983), where the learning rate falls to 0 first; here the layers stop at once.
     """
     if isinstance(net, FastNet) and done >= first_block_until:
         net.whitening.requires_grad_(False)

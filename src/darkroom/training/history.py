@@ -1,4 +1,4 @@
-"""What a training came to, epoch by epoch."""
+"""The history of a training: the figures of each epoch, the best one, and when to stop early."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,28 +7,43 @@ from darkroom.config.train import Train
 
 
 class TrainingError(RuntimeError):
-    """Training cannot go on; the message says at which step and what to try."""
+    """Training cannot continue; the message names the step and what to try."""
 
 
 @dataclass(frozen=True)
 class Epoch:
-    """What one epoch came to. The training figures are of the augmented images, as it went."""
+    """The figures of one epoch.
 
-    epoch: int  # from 1
+    Attributes:
+        epoch: from 1.
+        train_loss: mean loss of the augmented training images, while the weights changed.
+        train_accuracy: share of these that were predicted correctly.
+        validation_loss: mean cross-entropy of the validation images; None without any.
+        validation_accuracy: of one view at full resolution; None without validation images.
+        learning_rate: at the last step.
+        seconds: of training and validation.
+        images_per_second: of training alone.
+    """
+
+    epoch: int
     train_loss: float
     train_accuracy: float
-    validation_loss: float | None  # None without validation images
-    validation_accuracy: float | None  # of one view at full resolution
-    learning_rate: float  # at the epoch's last step
-    seconds: float  # training and validation
-    images_per_second: float  # training alone
+    validation_loss: float | None
+    validation_accuracy: float | None
+    learning_rate: float
+    seconds: float
+    images_per_second: float
 
 
 @dataclass(frozen=True)
 class Fit:
-    """A finished training: all epochs, and the one whose weights the classifier now has.
+    """A finished training.
 
-    That is the epoch of the best validation accuracy; without validation images the last.
+    Attributes:
+        history: all epochs.
+        best: the epoch whose weights the classifier has now: that of the best validation accuracy; without
+            validation images the last.
+        stopped_early: whether the validation accuracy no longer improved.
     """
 
     history: list[Epoch]
@@ -37,7 +52,7 @@ class Fit:
 
 
 def advice(settings: Train) -> str:
-    """Say what to try when a loss is not finite."""
+    """Return what to try when a loss is not finite."""
     return f"try a smaller train.learning_rate (now {settings.learning_rate:g}) or train.precision=fp32"
 
 
@@ -45,9 +60,9 @@ def best_epoch(history: Sequence[Epoch]) -> Epoch:
     """Return the epoch of the best validation accuracy, the first of equals; without one the last."""
     if history[-1].validation_accuracy is None:
         return history[-1]
-    return max(history, key=lambda epoch: epoch.validation_accuracy or 0.0)  # the first of equals
+    return max(history, key=lambda epoch: epoch.validation_accuracy or 0.0)
 
 
 def out_of_patience(history: Sequence[Epoch], patience: int) -> bool:
-    """Say whether the validation accuracy has not gained for `patience` epochs."""
+    """Return whether the validation accuracy has not improved for `patience` epochs."""
     return bool(history) and history[-1].epoch - best_epoch(history).epoch >= patience

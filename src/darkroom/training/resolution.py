@@ -1,4 +1,4 @@
-"""Images at a lower resolution."""
+"""Images at a lower resolution, for the first epochs and for trials."""
 
 import numpy as np
 import torch
@@ -10,16 +10,19 @@ from darkroom.models.inference import CPU_BATCH, to_device
 
 
 def shrink(images: Tensor, side: int) -> Tensor:
-    """Scale uint8 [B,H,W,C] so that the shorter side is `side` pixels.
+    """Scale images uint8 [B,H,W,C] down so that the shorter side is `side` pixels.
 
-    0, or a side that they have already, leaves them.
+    With 0, or a side that is not smaller than theirs, they are returned as they are.
+
+    >>> shrink(torch.zeros(2, 32, 48, 3, dtype=torch.uint8), 20).shape
+    torch.Size([2, 20, 30, 3])
     """
     shorter = min(images.shape[1:3])
     if not 0 < side < shorter:
         return images
     size = [max(1, round(length * side / shorter)) for length in images.shape[1:3]]
     x = images.permute(0, 3, 1, 2)
-    if images.device.type == "cpu":  # has a kernel for uint8, many times faster than that for floats
+    if images.device.type == "cpu":  # torch's uint8 kernel is many times faster than the one for floats
         small = F.interpolate(x, size=size, mode="bilinear", antialias=True)
     else:
         small = F.interpolate(x.float(), size=size, mode="bilinear", antialias=True)
@@ -28,7 +31,7 @@ def shrink(images: Tensor, side: int) -> Tensor:
 
 
 def shrink_split(split: Split, side: int) -> Split:
-    """Return a copy of a split in memory with its images' shorter side at `side` pixels."""
+    """Return a copy of a split, in memory, whose images have a shorter side of `side` pixels."""
     parts = []
     for start in range(0, len(split), CPU_BATCH):
         images = to_device(split.images[start : start + CPU_BATCH], torch.device("cpu"))

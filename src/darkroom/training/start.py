@@ -1,18 +1,20 @@
-"""Where a training starts: the model's configuration, and a classifier with fresh weights."""
+"""The start of a training: its images, the model's configuration, and a classifier with fresh weights."""
 
+from pathlib import Path
 from typing import Any
 
 import torch
 
-from darkroom.config.params import Params
-from darkroom.data.splits import Meta, Split
+from darkroom.config import Params
+from darkroom.data.splits import Meta, Split, join_splits, open_split
+from darkroom.models import processes
 from darkroom.models.classifier import Classifier, build_classifier
 from darkroom.models.inference import to_device
 from darkroom.models.networks.fast import WHITENING_IMAGES, FastNet
 
 
 def model_config(params: Params, meta: Meta) -> dict[str, Any]:
-    """Return all that `build_classifier` needs: the model's parameters and the data's shape."""
+    """Return what `build_classifier` needs: the model's parameters, and classes and shape of the data."""
     return {
         "name": meta.name,
         "classes": list(meta.classes),
@@ -26,10 +28,24 @@ def model_config(params: Params, meta: Meta) -> dict[str, Any]:
 
 
 def new_classifier(config: dict[str, Any], train: Split, *, seed: int) -> Classifier:
-    """Build a classifier with fresh weights by `seed`; the whitening stem sees training images."""
+    """Build a classifier with fresh weights drawn by `seed`.
+
+    A whitening stem is computed from the first training images. Sets torch's global seed.
+    """
     torch.manual_seed(seed)
     classifier = build_classifier(config)
     if isinstance(classifier.net, FastNet) and config["whitening"]:
         images = to_device(train.images[:WHITENING_IMAGES], torch.device("cpu"))
         classifier.net.whiten(classifier.standardise(images))
     return classifier
+
+
+def join_for_final_fit(train: Split, validation: Split, folder: Path) -> Split:
+    """Write training and validation images into `folder` as one split, and open it.
+
+    Of several processes the first writes and the others wait.
+    """
+    if processes.rank() == 0:
+        join_splits(folder, [train, validation])
+    processes.wait()
+    return open_split(folder)

@@ -1,4 +1,4 @@
-"""Loss and accuracy of a split, during training."""
+"""Validation: the loss and accuracy of a split, during training."""
 
 import torch
 import torch.nn.functional as F
@@ -13,12 +13,13 @@ from darkroom.models.inference import prediction_batch, to_device
 def evaluate(
     classifier: Classifier, split: Split, *, device: torch.device, precision: torch.dtype
 ) -> tuple[float, float]:
-    """Return cross-entropy and accuracy of a split, each image as it is (one view).
+    """Return the mean cross-entropy and the accuracy of a split, each image as it is (one view).
 
-    Processes that train together have a share of it each, and return the same.
+    The cross-entropy is without label smoothing, whatever `train.loss` is. Processes that train together
+    compute a share each and return the same figures.
     """
     classifier.eval()
-    sums = torch.zeros(2, dtype=torch.float64)  # loss, right
+    sums = torch.zeros(2, dtype=torch.float64)  # cross-entropy, correct predictions
     batch = prediction_batch(device)
     for start in range(batch * processes.rank(), len(split), batch * processes.count()):
         labels = torch.from_numpy(split.labels[start : start + batch]).to(device)
@@ -28,10 +29,10 @@ def evaluate(
         sums[0] += F.cross_entropy(logits.float(), labels, reduction="sum").cpu()
         sums[1] += (logits.argmax(1) == labels).sum().cpu()
     processes.add_up(sums)
-    loss, right = (sums / len(split)).tolist()
-    return loss, right
+    loss, accuracy = (sums / len(split)).tolist()
+    return loss, accuracy
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:
-    """Return the context in which operations run in bf16 where `precision` is that."""
+    """Return the context in which operations run in bf16 where `precision` is bf16."""
     return torch.autocast(device.type, dtype=torch.bfloat16, enabled=precision is torch.bfloat16)

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.training.history import Epoch
 
 

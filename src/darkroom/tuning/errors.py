@@ -5,7 +5,7 @@ import re
 import optuna
 import torch
 
-from darkroom.config.messages import ParamsError
+from darkroom.config import ParamsError
 from darkroom.training.history import TrainingError
 
 OUT_OF_MEMORY = re.compile(

@@ -7,7 +7,7 @@ import optuna
 from optuna.distributions import BaseDistribution
 from optuna.trial import FrozenTrial
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.config.tune import Tune
 
 

@@ -4,9 +4,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.data.splits import split_sha256
-from darkroom.training.checkpoints import fingerprint, rests_on
+from darkroom.training.fingerprint import fingerprint, fingerprinted
 from darkroom.tuning.trial_training import FIXED
 
 SECTIONS = {"seed", "data", "model", "augment", "train", "tune"}  # of params.yaml, that a search depends on
@@ -65,6 +65,6 @@ def prepare_search(params: Params, places: Places) -> Search:
         params=params,
         places=places,
         study=f"{params.data.name}-{fingerprint(settings, data)}",
-        about={"data_name": params.data.name, **rests_on(settings, data)},
+        about={"data_name": params.data.name, **fingerprinted(settings, data)},
         settings=settings,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import optuna
 
-from darkroom.config.params import Params
+from darkroom.config import Params
 from darkroom.config.search_space import Leaf, Space, space_name, walk_space
 from darkroom.config.trees import flatten
 from darkroom.tuning.budget import set_budget

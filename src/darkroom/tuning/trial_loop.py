@@ -9,8 +9,7 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
-from darkroom.config.loading import override
-from darkroom.config.params import Params
+from darkroom.config import Params, override
 from darkroom.training.history import Epoch
 from darkroom.tuning.attempt import Attempt, Objective
 from darkroom.tuning.budget import counts_for_total, has_time_left, is_over, trials_allowed

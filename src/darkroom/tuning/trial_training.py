@@ -6,8 +6,7 @@ from pathlib import Path
 
 import torch
 
-from darkroom.config.loading import override
-from darkroom.config.params import Params
+from darkroom.config import Params, override
 from darkroom.config.tune import Tune
 from darkroom.data.splits import Meta, Split, open_split, read_meta
 from darkroom.training.history import Epoch, Fit

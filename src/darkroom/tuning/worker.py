@@ -6,8 +6,8 @@ from typing import Any
 
 import torch
 
-from darkroom.config.params import Params
-from darkroom.models.inference import choose_device, choose_precision, set_threads
+from darkroom.config import Params
+from darkroom.models.hardware import choose_device, choose_precision, set_threads
 from darkroom.training.history import Epoch
 from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.budget import is_over

@@ -1,4 +1,4 @@
-"""Data sources: a file a source, found in `SOURCES` by its name in params.yaml (data.name).
+"""Data sources: one file a source, found in `SOURCES` by its name in params.yaml (data.name).
 
 A source is a module with two functions: `obtain` puts its raw files into a folder, `read` reads them.
 """
@@ -15,18 +15,18 @@ log = logging.getLogger(__name__)
 
 
 class Source(Protocol):
-    """What a module of this folder offers."""
+    """The functions of a source's module."""
 
     def obtain(self, *, raw: Path, downloads: Path, mirror: str | None = None) -> dict[str, Any]:
-        """Put the raw files into the folder `raw`; return what data/source.json says of them.
+        """Put the raw files into the folder `raw`; return what data/source.json states about them.
 
-        `downloads` keeps archives between calls, `mirror` is as in `fetching.parse_mirror`. Raises
+        `downloads` keeps archives between calls, `mirror` is as in `download.mirrors.parse_mirror`. Raises
         DownloadError.
         """
         ...
 
     def read(self, folder: Path) -> Raw:
-        """Read the raw files in `folder`. Raises ValueError for data that cannot be."""
+        """Read the raw files in `folder`. Raises ValueError for files that are not those of the source."""
         ...
 
 
@@ -36,8 +36,8 @@ SOURCES: dict[str, Source] = {"cifar10": cifar10, "digits": digits}
 def obtain(name: str, *, raw: Path, downloads: Path, mirror: str | None = None) -> dict[str, Any]:
     """Put the raw files of the source `name` into `raw`; return what was used.
 
-    That is: data, source, official, sha256, md5, bytes. Raises DownloadError, and ValueError for a name that
-    is not in `SOURCES`.
+    The keys are data, source, official, sha256, md5 and bytes. Raises DownloadError, and ValueError for a
+    name that is not in `SOURCES`.
     """
     used = _source(name).obtain(raw=raw, downloads=downloads, mirror=mirror)
     log.info("used %s", ", ".join(f"{key} {value}" for key, value in used.items()))
@@ -47,7 +47,7 @@ def obtain(name: str, *, raw: Path, downloads: Path, mirror: str | None = None) 
 def read_raw(name: str, folder: Path) -> Raw:
     """Read the data set `name` from its raw files.
 
-    Raises ValueError for data that cannot be: wrong sizes, labels out of range, an empty class.
+    Raises ValueError for impossible data: wrong sizes, labels out of range, a class without images.
     """
     raw = _source(name).read(folder)
     check_split("training part", raw.train, raw.classes)

@@ -6,10 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from darkroom.data.fetching import BACKOFF_S, RETRIES, Checksum, Source, describe, fetch, parse_mirror
+from darkroom.data.download.checksums import Checksum
+from darkroom.data.download.fetching import describe, fetch
+from darkroom.data.download.mirrors import Mirror, parse_mirror
+from darkroom.data.download.transfer import TransferSettings
+from darkroom.data.download.unpacking import unpack
 from darkroom.data.sources.raw import Raw
 from darkroom.data.splits import Split
-from darkroom.data.unpacking import unpack
 
 ARCHIVE = "cifar-10-binary.tar.gz"
 MD5 = "c32a1d4ab5d03f1284b67883e8d87530"  # https://www.cs.toronto.edu/~kriz/cifar.html
@@ -36,35 +39,34 @@ def obtain(
     downloads: Path,
     mirror: str | None = None,
     urls: Sequence[str] = URLS,
-    retries: int = RETRIES,
-    backoff_s: float = BACKOFF_S,
+    settings: TransferSettings | None = None,
 ) -> dict[str, Any]:
     """Fetch CIFAR-10's binary archive, from `mirror` first if given, and unpack it flat into `raw`."""
     official = Checksum("md5", MD5)
-    sources = [Source(url, official) for url in urls]
+    mirrors = [Mirror(url, official) for url in urls]
     if mirror:
-        sources.insert(0, parse_mirror(mirror, official))
+        mirrors.insert(0, parse_mirror(mirror, official))
     advice = (
-        "To use an archive that you have, name it (a path or a URL), with its checksum if that is not the "
+        "To use an archive that you have, name it (a path or a URL), with its checksum if it is not the "
         "official one:\n"
         f'  export DARKROOM_MIRROR="/path/to/{ARCHIVE}"\n'
         f'  export DARKROOM_MIRROR="/path/to/{ARCHIVE}#sha256=<64 hexadecimal digits>"'
     )
-    fetched = fetch(sources, downloads / ARCHIVE, retries=retries, backoff_s=backoff_s, advice=advice)
+    fetched = fetch(mirrors, downloads / ARCHIVE, settings=settings, advice=advice)
     unpack(fetched.path, raw, folder=FOLDER, members=MEMBERS)
     used = describe("cifar10", fetched)
     return {**used, "official": used["md5"] == MD5}
 
 
 def read(folder: Path) -> Raw:
-    """Read CIFAR-10's binary version (Krizhevsky 2009, https://www.cs.toronto.edu/~kriz/cifar.html)."""
+    """Read CIFAR-10's binary version; raises ValueError for a file of another size."""
     names = (folder / "batches.meta.txt").read_text(encoding="ascii").split()
     batches = [_read_batch(folder / f"data_batch_{number}.bin") for number in range(1, 6)]
-    learning = Split(
+    train = Split(
         np.concatenate([batch.images for batch in batches]),
         np.concatenate([batch.labels for batch in batches]),
     )
-    return Raw(learning, _read_batch(folder / "test_batch.bin"), tuple(names))
+    return Raw(train, _read_batch(folder / "test_batch.bin"), tuple(names))
 
 
 def _read_batch(path: Path) -> Split:

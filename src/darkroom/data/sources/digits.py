@@ -10,10 +10,10 @@ from typing import Any
 import numpy as np
 from sklearn.model_selection import train_test_split
 
-from darkroom.data.fetching import Fetched, describe
+from darkroom.data.download.fetching import Fetched, describe
+from darkroom.data.download.unpacking import folder_aside
 from darkroom.data.sources.raw import Raw
 from darkroom.data.splits import Split
-from darkroom.data.unpacking import folder_aside
 
 FILE = "digits.csv.gz"
 SHA256 = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"  # in scikit-learn 1.9
@@ -31,9 +31,10 @@ def obtain(*, raw: Path, downloads: Path, mirror: str | None = None) -> dict[str
 
 
 def read(folder: Path) -> Raw:
-    """Read scikit-learn's digits (Alpaydin & Kaynak 1998): 8x8, grey, 0 (paper) to 16 (ink).
+    """Read scikit-learn's digits: 8x8 pixels, grey, 0 (paper) to 16 (ink), and inverted here.
 
-    They come out as ink on paper, dark on light, as a photograph of a written digit would.
+    So the ink is dark and the paper light, as in a photograph of a written digit. Raises ValueError for a
+    table of another shape or range.
     """
     path = folder / FILE
     with gzip.open(path, "rt") as file:
@@ -42,12 +43,12 @@ def read(folder: Path) -> Raw:
         raise ValueError(f"{path} holds a table {table.shape}, not 64 values of 0 to 16 and a label a row")
     images = np.clip(255 - 16 * table[:, :64], 0, 255).astype(np.uint8).reshape(-1, 8, 8, 1)
     labels = table[:, 64].astype(np.int64)
-    learning, test = train_test_split(
+    train, test = train_test_split(
         np.arange(len(labels)), test_size=TEST_FRACTION, random_state=TEST_SEED, stratify=labels
     )
-    learning, test = np.sort(learning), np.sort(test)
+    train, test = np.sort(train), np.sort(test)
     return Raw(
-        Split(images[learning], labels[learning]),
+        Split(images[train], labels[train]),
         Split(images[test], labels[test]),
         tuple(str(digit) for digit in range(10)),
     )

@@ -1,4 +1,4 @@
-"""A data set as its source gives it."""
+"""A data set as its source publishes it."""
 
 from dataclasses import dataclass
 
@@ -7,7 +7,7 @@ from darkroom.data.splits import Split
 
 @dataclass(frozen=True)
 class Raw:
-    """A data set as published: a part to learn from, a test part, and the names of the classes."""
+    """A data set as published: its training part, its test part, and the names of its classes."""
 
     train: Split
     test: Split

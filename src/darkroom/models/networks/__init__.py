@@ -1,4 +1,4 @@
-"""Networks: an architecture a file, found in `NETWORKS` by its name in params.yaml (model.architecture)."""
+"""Networks: one file an architecture, found in `NETWORKS` by its name in params.yaml (model.architecture)."""
 
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -15,10 +15,10 @@ NETWORKS: dict[str, Callable[[Mapping[str, Any]], nn.Module]] = {
 
 
 def build_net(config: Mapping[str, Any]) -> nn.Module:
-    """Build the net that models/model_config.json describes, its weights by torch's global seed.
+    """Build the net that `config` (models/model_config.json) describes, with fresh weights.
 
-    It takes standardised images float [B,C,H,W] and returns logits [B,classes]. Raises ValueError for an
-    architecture that is not in `NETWORKS`.
+    They depend on torch's global seed. The net takes standardised images float [B,C,H,W] and returns logits
+    [B,classes]. Raises ValueError for an architecture that is not in `NETWORKS`.
     """
     name = config["architecture"]
     if name not in NETWORKS:

@@ -40,7 +40,8 @@ class ClassicNet(nn.Module):
     def forward(self, x: Tensor) -> Tensor:
         """Standardised images float [B,C,H,W] to logits [B,classes]."""
         x = self.features(x)
-        if tuple(x.shape[2:]) != self.grid:  # the low-resolution epochs; the layers behind want one size
+        # in epochs of low resolution; the fully connected layers require one size
+        if tuple(x.shape[2:]) != self.grid:
             x = F.adaptive_avg_pool2d(x, self.grid)
         x = self.dropout(F.relu(self.hidden(x.flatten(1))))
         logits: Tensor = self.head(x)
@@ -48,6 +49,6 @@ class ClassicNet(nn.Module):
 
 
 def build(config: Mapping[str, Any]) -> ClassicNet:
-    """Build the net by models/model_config.json."""
+    """Build the net that `config` (models/model_config.json) describes."""
     keys = ("channels", "widths", "dropout", "hidden", "height", "width")
     return ClassicNet(classes=len(config["classes"]), **{key: config[key] for key in keys})

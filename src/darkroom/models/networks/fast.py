@@ -13,8 +13,8 @@ WHITENING_KERNEL = 2
 WHITENING_IMAGES = 5000
 WHITENING_EPSILON = 5e-4
 # Hard swish (Howard et al. 2019, arXiv:1905.02244) of 1.702 x is nearly 1.702 times GELU of x, whose usual
-# approximation is x sigmoid(1.702 x) (Hendrycks & Gimpel 2016, arXiv:1606.08415). Batch norm scales its
-# input, and takes the factor out again in the next layer.
+# approximation is x sigmoid(1.702 x) (Hendrycks & Gimpel 2016, arXiv:1606.08415). Batch norm multiplies its
+# input by that factor, and the batch norm of the next layer removes it.
 ACTIVATIONS: dict[str, tuple[Callable[[Tensor], Tensor], float]] = {
     "gelu": (F.gelu, 1.0),
     "hardswish": (F.hardswish, 1.702),
@@ -56,9 +56,9 @@ class ConvolutionBlock(nn.Module):
 class FastNet(nn.Module):
     """The net of airbench94 (Jordan 2024, arXiv:2404.00498): whitening stem, blocks, one linear layer.
 
-    With `whitening`, `whiten` must see training images before the first step; without, the stem is
-    learned. With `dirac` the convolutions begin as identities (Zagoruyko & Komodakis 2017,
-    arXiv:1706.00388). `convolutions` is 2 or 3 a block, `activation` one of ACTIVATIONS.
+    With `whitening`, `whiten` must be called with training images before the first step; without, the stem
+    is learned. With `dirac` the convolutions start as identities (Zagoruyko & Komodakis 2017,
+    arXiv:1706.00388). `convolutions` is 2 or 3 in each block, `activation` one of ACTIVATIONS.
     """
 
     def __init__(
@@ -78,7 +78,7 @@ class FastNet(nn.Module):
         filters = 2 * channels * WHITENING_KERNEL**2
         self.whitening = nn.Conv2d(channels, filters, WHITENING_KERNEL)
         self.whitening.weight.requires_grad_(not whitening)
-        nn.init.zeros_(self.whitening.bias)  # type: ignore[arg-type]  # it has one
+        nn.init.zeros_(self.whitening.bias)  # type: ignore[arg-type]  # it has a bias
         self.blocks = nn.Sequential(
             *[
                 ConvolutionBlock(a, b, convolutions=convolutions, dirac=dirac, activation=activation)
@@ -111,7 +111,7 @@ class FastNet(nn.Module):
 
 
 def _convolution(channels_in: int, channels_out: int, *, dirac: bool) -> nn.Conv2d:
-    """Return a 3x3 convolution; `dirac`: it starts by passing its input on, as far as it has filters."""
+    """Return a 3x3 convolution; with `dirac` its filters start as identities of the input channels."""
     convolution = nn.Conv2d(channels_in, channels_out, 3, padding=1, bias=False)
     if dirac:
         with torch.no_grad():
@@ -120,13 +120,13 @@ def _convolution(channels_in: int, channels_out: int, *, dirac: bool) -> nn.Conv
 
 
 def _batch_norm(channels: int, scale: float) -> BatchNorm:
-    # quick running statistics, for few epochs; the scale is the activation's, the rest the next layer's
+    # statistics with a short memory, for few epochs; the scale is fixed to that of the activation
     norm = BatchNorm(channels, eps=1e-12, momentum=0.4)
     norm.weight.requires_grad_(False).fill_(scale)
     return norm
 
 
 def build(config: Mapping[str, Any]) -> FastNet:
-    """Build the net by models/model_config.json."""
+    """Build the net that `config` (models/model_config.json) describes."""
     keys = ("channels", "widths", "dropout", "convolutions", "whitening", "dirac", "activation")
     return FastNet(classes=len(config["classes"]), **{key: config[key] for key in keys})

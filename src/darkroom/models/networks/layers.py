@@ -1,4 +1,4 @@
-"""Layers that see the whole batch, also where processes have a share of it each."""
+"""Layers that act on the whole batch, also where each of several processes has a share of it."""
 
 import torch
 from torch import Tensor, nn
@@ -7,9 +7,9 @@ from darkroom.models import processes
 
 
 class BatchNorm(nn.BatchNorm2d):
-    """Batch norm over the whole batch, also where processes have a share of it each.
+    """Batch norm over the whole batch, also where each of several processes has a share of it.
 
-    torch's SyncBatchNorm does the same on GPUs alone.
+    torch's SyncBatchNorm does the same on GPUs only.
     """
 
     def forward(self, x: Tensor) -> Tensor:
@@ -35,7 +35,7 @@ class BatchNorm(nn.BatchNorm2d):
 
 
 class Dropout(nn.Dropout):
-    """Dropout of [B,F] whose mask is drawn for the whole batch, whoever has a share of it."""
+    """Dropout of [B,F] whose mask is drawn for the whole batch; each process applies its share of it."""
 
     def forward(self, x: Tensor) -> Tensor:
         """[B,F] to the same shape."""

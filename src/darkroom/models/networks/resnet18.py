@@ -13,7 +13,7 @@ def resnet18(*, channels: int, classes: int, dropout: float) -> nn.Module:
 
     Its stem is the paper's for CIFAR: a 3x3 convolution of stride 1 and no pooling.
     """
-    from torchvision.models import resnet  # takes seconds to import, and only this net needs it
+    from torchvision.models import resnet  # imported here: it takes seconds, and only this net needs it
 
     net: nn.Module = resnet.resnet18(num_classes=classes, norm_layer=BatchNorm)
     net.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
@@ -23,5 +23,5 @@ def resnet18(*, channels: int, classes: int, dropout: float) -> nn.Module:
 
 
 def build(config: Mapping[str, Any]) -> nn.Module:
-    """Build the net by models/model_config.json."""
+    """Build the net that `config` (models/model_config.json) describes."""
     return resnet18(channels=config["channels"], classes=len(config["classes"]), dropout=config["dropout"])

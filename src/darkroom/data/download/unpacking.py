@@ -1,4 +1,4 @@
-"""Unpacking an archive, all of it or nothing."""
+"""Unpacking an archive: all of it or nothing."""
 
 import gzip
 import shutil
@@ -10,17 +10,18 @@ from pathlib import Path
 
 from tqdm import tqdm
 
-from darkroom.data.fetching import DownloadError
+from darkroom.data.download.errors import DownloadError
 
 IGNORED_MEMBERS = ("readme.html",)
-LONGEST_TEXT = 4096  # bytes of a member without an expected size
+LONGEST_TEXT = 4096  # bytes, of a member without an expected size
 
 
 def unpack(archive: Path, destination: Path, *, folder: str, members: Mapping[str, int | None]) -> None:
-    """Unpack `folder/<member>` of a .tar.gz, flat, as the folder `destination`: all or nothing.
+    """Unpack each `folder/<member>` of a .tar.gz into the folder `destination`, which it replaces.
 
-    `members` gives the size each must have in bytes, None for any short text. Raises DownloadError
-    for a link, a path outside, anything unexpected or missing, a wrong size or a damaged archive.
+    `members` has the size in bytes that each must have, None for any short text. Raises DownloadError for a
+    link, a path outside of `folder`, anything unexpected or missing, a wrong size or a damaged archive; then
+    `destination` stays as it was.
     """
     missing = dict(members)
     try:
@@ -52,7 +53,7 @@ def unpack(archive: Path, destination: Path, *, folder: str, members: Mapping[st
                 if expected is not None and member.size != expected:
                     raise DownloadError(f"{archive}: {name} has {member.size:,} bytes; expected {expected:,}")
                 content = tar.extractfile(member)
-                assert content is not None  # it is for regular files
+                assert content is not None  # it is None only for what is not a regular file
                 with content, (aside / name).open("wb") as file:
                     shutil.copyfileobj(content, file)
                 bar.update(member.size)
@@ -64,7 +65,7 @@ def unpack(archive: Path, destination: Path, *, folder: str, members: Mapping[st
 
 @contextmanager
 def folder_aside(destination: Path) -> Iterator[Path]:
-    """Give a new folder that takes the place of `destination` when the block ends without an error."""
+    """Yield a new folder, which replaces `destination` when the block ends without an error."""
     aside = destination.with_name(f".{destination.name}.new")
     before = destination.with_name(f".{destination.name}.old")
     for leftover in (aside, before):  # of a run that was killed

@@ -1,0 +1,90 @@
+"""Parity: the exported graph must give the probabilities and heat maps that torch gives."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnxruntime
+import torch
+from numpy.typing import NDArray
+
+from darkroom.data.splits import Split
+from darkroom.models.classifier import Classifier
+from darkroom.models.heatmaps import NEAR, ClassifierWithHeatMaps, with_heat_maps
+from darkroom.models.inference import predict
+from darkroom.serving.prediction.runtime import Graph
+
+PARITY_BATCHES = (1, 7, 64)  # one image, an odd number, a full batch: the graph must accept all of them
+HEAT_IMAGES = 128  # whose heat maps are compared
+
+# Images uint8 [B,H,W,C] to probabilities float32 [B,classes].
+Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+
+
+def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: float) -> dict[str, Any]:
+    """Compare the exported graph with torch on the images of `split`, in fp32, at several batch sizes.
+
+    Two runtimes run it: the one that serves, and ONNX Runtime, so that the graph is correct in general. Heat
+    maps, where the net has them, are compared on the first `HEAT_IMAGES` images.
+
+    Raises ValueError when a probability differs by more than `tolerance`, or a heat map on average by
+    more than that over `NEAR`.
+    """
+    expected = predict(classifier, split, device=torch.device("cpu"))
+    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    served = Graph(graph.read_bytes())
+    runtimes: dict[str, Run] = {
+        "ONNX Runtime": lambda images: session.run(["probabilities"], {"images": images})[0],
+        "OpenVINO": served.run,
+    }
+    worst, agree = 0.0, 1.0
+    for name, run in runtimes.items():
+        for batch in PARITY_BATCHES:
+            probabilities = probabilities_of(run, split, batch=batch)
+            difference = np.abs(probabilities - expected).max()
+            worst = float(np.maximum(worst, difference))  # max() would ignore NaN
+            agree = min(agree, float(np.mean(probabilities.argmax(1) == expected.argmax(1))))
+            if not worst <= tolerance:
+                raise ValueError(
+                    f"the exported graph's probabilities on {name} differ from torch's by up to {worst:.2g}, "
+                    f"more than export.tolerance={tolerance:g}"
+                )
+    report = {
+        "images": len(split),
+        "batch_sizes": list(PARITY_BATCHES),
+        "worst_difference": worst,
+        "same_class": agree,
+        "tolerance": tolerance,
+    }
+    if with_heat := with_heat_maps(classifier, height=split.images.shape[1], width=split.images.shape[2]):
+        images = np.array(split.images[:HEAT_IMAGES])  # torch requires writable memory
+        report["heat_difference"] = heat_difference = _heat_difference(with_heat, session, served, images)
+        # between two places that share a maximum, rounding errors are that much larger
+        allowed = tolerance / NEAR
+        if not heat_difference <= allowed:
+            raise ValueError(
+                f"the exported graph's heat maps differ from torch's by {heat_difference:.2g} on average, "
+                f"more than {allowed:g}, which export.tolerance={tolerance:g} allows"
+            )
+    return report
+
+
+@torch.inference_mode()
+def _heat_difference(
+    with_heat: ClassifierWithHeatMaps,
+    session: onnxruntime.InferenceSession,
+    served: Graph,
+    images: NDArray[np.uint8],
+) -> float:
+    """Return the largest mean difference of a class's heat map from torch's, in logits."""
+    _, expected = (output.numpy() for output in with_heat.eval()(torch.from_numpy(images)))
+    maps = (session.run(["heat"], {"images": images})[0], served.explain(images)[1])
+    differences = [float(np.abs(each - expected).mean(axis=(2, 3)).max()) for each in maps]
+    return float(np.max(differences))  # max() would ignore NaN
+
+
+def probabilities_of(run: Run, split: Split, *, batch: int) -> NDArray[np.float32]:
+    """Return the probabilities float32 [N,classes] of a split, by `run` on `batch` images at a time."""
+    starts = range(0, len(split), batch)
+    return np.concatenate([run(np.ascontiguousarray(split.images[i : i + batch])) for i in starts])

@@ -1,0 +1,50 @@
+"""The hardware a model runs on: the device, the precision of its arithmetic, and the threads of the CPU."""
+
+import os
+
+import torch
+
+
+def choose_device(name: str) -> tuple[torch.device, str]:
+    """Return the device for `auto`, `cuda`, `mps` or `cpu`, and why.
+
+    `auto` is the first of cuda, mps and cpu that is available. Raises ValueError for a device that is not.
+
+    >>> choose_device("cpu")
+    (device(type='cpu'), 'cpu: set in params.yaml')
+    """
+    available = {"cuda": torch.cuda.is_available(), "mps": torch.backends.mps.is_available(), "cpu": True}
+    if name == "auto":
+        chosen = next(device for device, is_available in available.items() if is_available)
+        return torch.device(chosen), f"{chosen}: the first of cuda, mps, cpu that is available"
+    if not available[name]:
+        raise ValueError(f"train.device is {name}, which torch does not find here: set train.device=auto")
+    return torch.device(name), f"{name}: set in params.yaml"
+
+
+def choose_precision(name: str, device: torch.device) -> tuple[torch.dtype, str]:
+    """Return the dtype of convolutions and matrix products for `auto`, `bf16` or `fp32`, and why.
+
+    `auto` is bf16 where `device` computes in it; elsewhere it is emulated, which is many times slower.
+    """
+    if name != "auto":
+        return {"bf16": torch.bfloat16, "fp32": torch.float32}[name], f"{name}: set in params.yaml"
+    if device.type == "cuda":
+        computes = torch.cuda.is_bf16_supported(including_emulation=False)
+        what = torch.cuda.get_device_name(device)
+    elif device.type == "cpu":
+        capabilities = torch.cpu.get_capabilities()
+        computes = bool(capabilities.get("avx512_bf16") or capabilities.get("amx_bf16"))
+        what = "the CPU (AVX-512 BF16 or AMX)" if computes else "the CPU (neither AVX-512 BF16 nor AMX)"
+    else:
+        computes, what = False, device.type
+    if computes:
+        return torch.bfloat16, f"bf16: {what} computes in it"
+    return torch.float32, f"fp32: {what} does not compute in bf16"
+
+
+def set_threads(threads: int, *, processes: int = 1) -> None:
+    """Let torch use `threads` threads of the CPU; 0 divides the cores among `processes`."""
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    if threads or processes > 1:
+        torch.set_num_threads(threads or max(1, cores // processes))

@@ -1,0 +1,91 @@
+"""What a training writes: the weights with their configuration, the learning curve, and a summary."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import torch
+from safetensors.torch import save
+
+from darkroom.files import atomic_write, write_json, write_table
+from darkroom.models.classifier import Classifier
+from darkroom.training.history import Epoch, Fit
+
+TIMED = ("seconds", "images_per_second")  # columns in which equal trainings differ
+
+
+def write_model(classifier: Classifier, config: Mapping[str, Any], folder: Path) -> None:
+    """Write model.safetensors and model_config.json, from which `load_classifier` builds the classifier."""
+    weights = {key: value.detach().cpu().contiguous() for key, value in classifier.state_dict().items()}
+    with atomic_write(folder / "model.safetensors") as file:
+        file.write(save(weights))
+    write_json(folder / "model_config.json", config)
+
+
+def write_reports(fitted: Fit, summary: Mapping[str, Any], timing: Mapping[str, Any], folder: Path) -> None:
+    """Write the learning curve as curve.csv, `summary` as train.json and `timing` as train_timing.json.
+
+    Git keeps the first two, so they hold nothing in which equal trainings differ.
+    """
+    write_table(folder / "curve.csv", learning_curve(fitted).drop(columns=list(TIMED)))
+    write_json(folder / "train.json", summary)
+    write_json(folder / "train_timing.json", timing)
+
+
+def learning_curve(fitted: Fit) -> pd.DataFrame:
+    """Return a row for each epoch, with the columns of `Epoch`."""
+    return pd.DataFrame([asdict(epoch) for epoch in fitted.history])
+
+
+def timing(fitted: Fit, *, device: torch.device, precision: torch.dtype) -> dict[str, Any]:
+    """Return what reports/train_timing.json states: times in seconds, and the machine's part in them."""
+    curve = learning_curve(fitted)
+    return {
+        "device": device.type,
+        "precision": str(precision).removeprefix("torch."),
+        "seconds": float(curve["seconds"].sum()),
+        "epochs": curve[["epoch", *TIMED]].to_dict("records"),
+    }
+
+
+def summary(fitted: Fit, classifier: Classifier, *, accuracy_with_views: float | None) -> dict[str, Any]:
+    """Return what reports/train.json states; `accuracy_with_views` (0 to 1) is of the validation images."""
+    return {
+        "best_epoch": fitted.best.epoch,
+        "epochs": len(fitted.history),
+        "stopped_early": fitted.stopped_early,
+        "validation": {
+            "loss": fitted.best.validation_loss,
+            "accuracy": fitted.best.validation_accuracy,
+            "accuracy_with_views": accuracy_with_views,
+        },
+        "parameters": sum(weight.numel() for weight in classifier.parameters()),
+    }
+
+
+def progress_line(epoch: Epoch, epochs: int) -> str:
+    """Return a line on an epoch of `epochs`, and the time that is left.
+
+    >>> epoch = Epoch(3, 1.25, 0.5, 1.1, 0.625, 0.1, seconds=20.0, images_per_second=1234.0)
+    >>> print(progress_line(epoch, 16))
+    epoch  3/16  loss 1.250  train 50.00%  validation 62.50%  1234 images/s  20 s, about 260 s left
+    """
+    validation = "" if epoch.validation_accuracy is None else f"validation {epoch.validation_accuracy:.2%}  "
+    return (
+        f"epoch {epoch.epoch:2d}/{epochs}  loss {epoch.train_loss:.3f}  train {epoch.train_accuracy:.2%}  "
+        f"{validation}{epoch.images_per_second:.0f} images/s  {epoch.seconds:.0f} s, "
+        f"about {(epochs - epoch.epoch) * epoch.seconds:.0f} s left"
+    )
+
+
+def result_line(fitted: Fit, *, views: int, accuracy_with_views: float | None) -> str:
+    """Return a line on a finished training; `accuracy_with_views` is None after a final fit."""
+    if fitted.best.validation_accuracy is None or accuracy_with_views is None:
+        return f"trained on validation images too: the last of {len(fitted.history)} epochs is kept"
+    return (
+        f"best epoch {fitted.best.epoch} of {len(fitted.history)}: "
+        f"{fitted.best.validation_accuracy:.2%} validation accuracy, "
+        f"{accuracy_with_views:.2%} with {views} views"
+    )

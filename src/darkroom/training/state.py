@@ -1,0 +1,166 @@
+"""The state of a training: everything that changes from step to step, and what it is trained with."""
+
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+from torch.optim import Optimizer
+
+from darkroom.config import Params
+from darkroom.config.train import Train
+from darkroom.data.splits import Split
+from darkroom.models.classifier import Classifier
+from darkroom.training.averaging import Average
+from darkroom.training.checkpoints import (
+    load_checkpoint,
+    load_optimizer_state,
+    optimizer_state,
+    save_checkpoint,
+)
+from darkroom.training.history import Epoch
+from darkroom.training.losses import Loss, build_loss
+from darkroom.training.optimizers import OptimizerSettings, build_optimizers
+from darkroom.training.plan import EpochPlan, plan_epochs
+
+
+@dataclass(kw_only=True)
+class TrainingState:
+    """Everything that a training works with, handed from function to function as one value.
+
+    Attributes:
+        params: the whole of params.yaml; training reads `seed`, `augment` and `train`.
+        train: the training images.
+        device: where training runs.
+        precision: the dtype of convolutions and matrix products.
+        classifier: the classifier that is trained, in place.
+        net: `classifier.net`, compiled where `train.compile` requires it.
+        loss: the loss that is minimised.
+        optimizers: the optimizers that together train the net.
+        average: an average of the weights over the steps, where `train.average` names one.
+        plans: what each epoch sees.
+        last_loss: the cross-entropy of each training image when it was last seen, float32 [N] on the CPU;
+            infinite for an image that was not seen yet.
+        history: the epochs that are done.
+        best: the weights of the best epoch so far.
+    """
+
+    params: Params
+    train: Split
+    device: torch.device
+    precision: torch.dtype
+    classifier: Classifier
+    net: Callable[[Tensor], Tensor]
+    loss: Loss
+    optimizers: list[Optimizer]
+    average: Average[Classifier] | None
+    plans: list[EpochPlan]
+    last_loss: Tensor
+    history: list[Epoch] = field(default_factory=list)
+    best: dict[str, Tensor] = field(default_factory=dict)
+
+    @property
+    def batch_size(self) -> int:
+        """Images a step, over all processes."""
+        return batch_size(self.params.train, len(self.train))
+
+    @property
+    def plan(self) -> EpochPlan:
+        """What the epoch that comes next sees."""
+        return self.plans[len(self.history)]
+
+    @property
+    def steps_before(self) -> int:
+        """Steps of the epochs that are done."""
+        return sum(plan.steps for plan in self.plans[: len(self.history)])
+
+    @property
+    def steps_in_all(self) -> int:
+        """Steps of the whole training."""
+        return sum(plan.steps for plan in self.plans)
+
+    @property
+    def validated(self) -> Classifier:
+        """The classifier that is validated and kept: the exponential moving average, where there is one."""
+        return self.average.module if self.average and self.average.kind == "ema" else self.classifier
+
+
+def start_training(
+    classifier: Classifier, train: Split, *, params: Params, device: torch.device, precision: torch.dtype
+) -> TrainingState:
+    """Move `classifier` to `device` and return the state before the first epoch."""
+    settings = params.train
+    classifier.to(device)
+    classifier.net.to(memory_format=torch.channels_last)
+    batch = batch_size(settings, len(train))
+    optimizers = build_optimizers(
+        classifier.net,
+        settings.optimizer,
+        OptimizerSettings(
+            learning_rate=settings.learning_rate,
+            weight_decay=settings.weight_decay,
+            batch_size=batch,
+            stem_until=settings.stem_until,
+            precision=precision,
+        ),
+    )
+    average: Average[Classifier] | None = None
+    if settings.average != "none":
+        memory = settings.average_memory * (len(train) // batch)
+        average = Average(classifier, kind=settings.average, memory=memory)
+    return TrainingState(
+        params=params,
+        train=train,
+        device=device,
+        precision=precision,
+        classifier=classifier,
+        net=compiled(classifier.net, settings, device),
+        loss=build_loss(settings),
+        optimizers=optimizers,
+        average=average,
+        plans=plan_epochs(settings, len(train)),
+        last_loss=torch.full((len(train),), torch.inf),
+    )
+
+
+def batch_size(settings: Train, images: int) -> int:
+    """Return the images of a step: `train.batch_size`, or all where there are fewer."""
+    return min(settings.batch_size, images)
+
+
+def compiled(net: nn.Module, settings: Train, device: torch.device) -> Callable[[Tensor], Tensor]:
+    """Return `net`, compiled by torch where `train.compile` requires it."""
+    if settings.compile == "always" or (settings.compile == "auto" and device.type == "cuda"):
+        result: Callable[[Tensor], Tensor] = torch.compile(net)
+        return result
+    return net
+
+
+def save_state(state: TrainingState, folder: Path) -> None:
+    """Write the checkpoint of the last epoch in `state.history`; raises OSError."""
+    states = {
+        "classifier": state.classifier.state_dict(),
+        "optimizers": optimizer_state(state.optimizers),
+        "average": state.average.module.state_dict() if state.average else {},
+        "best": state.best,
+        "images": {"last_loss": state.last_loss},
+    }
+    history = [asdict(epoch) for epoch in state.history]
+    save_checkpoint(folder, state.history[-1].epoch, states, {"history": history})
+
+
+def restore_state(state: TrainingState, folder: Path) -> bool:
+    """Put the newest sound checkpoint of `folder` into `state`; return whether there was one."""
+    saved = load_checkpoint(folder)
+    if saved is None:
+        return False
+    states, meta = saved
+    state.classifier.load_state_dict(states["classifier"])
+    load_optimizer_state(state.optimizers, states.get("optimizers", {}))
+    if state.average:
+        state.average.module.load_state_dict(states["average"])
+    state.best = states["best"]
+    state.last_loss = states["images"]["last_loss"]
+    state.history = [Epoch(**epoch) for epoch in meta["history"]]
+    return True

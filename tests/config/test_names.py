@@ -1,0 +1,33 @@
+"""Every name that params.yaml accepts is implemented, and every implementation can be named."""
+
+from collections.abc import Iterable
+from typing import get_args
+
+import pytest
+
+from darkroom.config.base import Section
+from darkroom.config.data import Data
+from darkroom.config.model import Model
+from darkroom.config.train import Train
+from darkroom.data.sources import SOURCES
+from darkroom.models.networks import NETWORKS
+from darkroom.models.networks.fast import ACTIVATIONS
+from darkroom.training.losses import LOSSES
+from darkroom.training.optimizers import OPTIMIZERS
+
+
+@pytest.mark.parametrize(
+    ("section", "name", "implemented"),
+    [
+        (Data, "name", SOURCES),
+        (Model, "architecture", NETWORKS),
+        (Model, "activation", ACTIVATIONS),
+        (Train, "loss", LOSSES),
+        (Train, "optimizer", OPTIMIZERS),
+    ],
+    ids=["data.name", "model.architecture", "model.activation", "train.loss", "train.optimizer"],
+)
+def test_the_names_in_config_are_the_names_of_the_implementations(
+    section: type[Section], name: str, implemented: Iterable[str]
+) -> None:
+    assert set(get_args(section.model_fields[name].annotation)) == set(implemented)
