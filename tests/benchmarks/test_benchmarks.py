@@ -18,7 +18,7 @@ from darkroom.config import load_params, override
 from darkroom.config.trees import merge
 from darkroom.data.splits import Meta
 from darkroom.files import read_json
-from tests.helpers.checkouts import Quickstart
+from tests.helpers.checkouts import Checkout
 from tests.helpers.training import PARAMS
 
 NAMES = sorted(path.stem for path in RECIPES.glob("*.yaml"))
@@ -68,9 +68,9 @@ def test_an_unknown_recipe_is_named_with_those_there_are() -> None:
 
 @pytest.mark.slow
 def test_the_benchmark_trains_and_writes_what_it_saw(
-    quickstart: Quickstart, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    digits_run: Checkout, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    checkout = quickstart.checkout
+    checkout = digits_run
     params = checkout.root / "params.yaml"
     results = tmp_path / "training.json"
     command = [sys.executable, "-m", "benchmarks.training", "--seeds", "1", "--recipes", "params.yaml"]

@@ -92,12 +92,3 @@ def copy_for_training(checkout: Checkout, folder: Path) -> Checkout:
     (folder / "models").mkdir()
     shutil.copyfile(checkout.root / "models/tuned.json", folder / "models/tuned.json")
     return Checkout(folder, checkout.environment)
-
-
-@dataclass(frozen=True)
-class Quickstart:
-    """What `make quickstart` left: its words, and the checkout with the experiment applied."""
-
-    checkout: Checkout
-    printed: str
-    status_after: str

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
-from tests.helpers.checkouts import PROJECT, Quickstart
+from tests.helpers.checkouts import PROJECT, Checkout
 
 STAGES: dict[str, Any] = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
 # Words in names of what differs between two equal runs: times, and facts of the machine.
@@ -63,21 +63,21 @@ def test_git_ignores_exactly_the_cached_reports(cached: bool) -> None:
     assert {done.returncode for done in ignored} == {0 if cached else 1}
 
 
-def test_committed_reports_hold_no_times_and_no_facts_of_the_machine(quickstart: Quickstart) -> None:
+def test_committed_reports_hold_no_times_and_no_facts_of_the_machine(digits_run: Checkout) -> None:
     committed = [name for name in reports(cached=False) if Path(name).suffix in (".json", ".csv")]
     assert len(committed) > 15
     for name in committed:
-        path = quickstart.checkout.root / name
+        path = digits_run.root / name
         varying = {key for key in names_in(path) if VARYING & set(key.rpartition(".")[2].lower().split("_"))}
         if path.name == SIZE_OF_THE_SOURCE[0]:
             varying.discard(SIZE_OF_THE_SOURCE[1])
         assert not varying, f"{name} has {', '.join(sorted(varying))}"
 
 
-def test_calibrating_and_evaluating_again_changes_no_committed_report(quickstart: Quickstart) -> None:
-    root = quickstart.checkout.root
+def test_calibrating_and_evaluating_again_changes_no_committed_report(digits_run: Checkout) -> None:
+    root = digits_run.root
     before = {name: (root / name).read_bytes() for name in reports(cached=False)}
     for stage in ("calibrate", "evaluate"):
-        quickstart.checkout.stage(stage)
+        digits_run.stage(stage)
     changed = [name for name, content in before.items() if (root / name).read_bytes() != content]
     assert changed == []

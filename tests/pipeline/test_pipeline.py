@@ -28,7 +28,7 @@ from darkroom.models.classifier import load_classifier
 from darkroom.models.inference import predict
 from darkroom.serving.monitoring.reference_file import read_reference
 from pipeline import ROOT
-from tests.helpers.checkouts import Checkout, Quickstart, copy_for_training
+from tests.helpers.checkouts import Checkout, copy_for_training
 from tests.helpers.serving import encoded, serve_bento
 from tests.helpers.waiting import eventually
 
@@ -55,40 +55,23 @@ def client(checkout: Checkout) -> MlflowClient:
     return MlflowClient(f"sqlite:///{checkout.root / 'mlflow.db'}")
 
 
-def test_quickstart_says_what_was_made_and_leaves_the_checkout_clean(quickstart: Quickstart) -> None:
-    assert quickstart.status_after == ""
-    test = read_json(quickstart.checkout.root / "reports/metrics.json")["test"]
-    bento = read_json(quickstart.checkout.root / "reports/bento.json")
-    for told in (
-        f"{test['accuracy']:.2%}",
-        f"{test['accuracy_low']:.2%}",
-        "darkroom-digits version 1",
-        bento["tag"],
-    ):
-        assert told in quickstart.printed
-    for command in ("make serve", "make ui", "make repro"):
-        assert command in quickstart.printed
+def test_the_digits_are_learned(digits_run: Checkout) -> None:
+    assert read_json(digits_run.root / "reports/metrics.json")["test"]["accuracy"] > 0.93
 
 
-def test_the_digits_are_learned(quickstart: Quickstart) -> None:
-    assert read_json(quickstart.checkout.root / "reports/metrics.json")["test"]["accuracy"] > 0.93
-
-
-def test_every_report_is_there(quickstart: Quickstart) -> None:
-    made = {
-        path.name for path in (quickstart.checkout.root / "reports").iterdir() if path.name != ".gitignore"
-    }
+def test_every_report_is_there(digits_run: Checkout) -> None:
+    made = {path.name for path in (digits_run.root / "reports").iterdir() if path.name != ".gitignore"}
     assert made == REPORTED
 
 
-def test_a_second_repro_does_nothing(quickstart: Quickstart) -> None:
-    printed = quickstart.checkout.run("dvc", "repro").stdout
+def test_a_second_repro_does_nothing(digits_run: Checkout) -> None:
+    printed = digits_run.run("dvc", "repro").stdout
     assert "Data and pipelines are up to date" in printed
     assert "Running stage" not in printed
 
 
-def test_the_splits_are_disjoint_and_say_where_they_come_from(quickstart: Quickstart) -> None:
-    data = quickstart.checkout.root / "data"
+def test_the_splits_are_disjoint_and_say_where_they_come_from(digits_run: Checkout) -> None:
+    data = digits_run.root / "data"
     manifests = {
         name: pd.read_parquet(data / name / "manifest.parquet") for name in ("train", "validation", "test")
     }
@@ -101,8 +84,8 @@ def test_the_splits_are_disjoint_and_say_where_they_come_from(quickstart: Quicks
     }
 
 
-def test_metrics_params_and_plots_say_something(quickstart: Quickstart) -> None:
-    checkout = quickstart.checkout
+def test_metrics_params_and_plots_say_something(digits_run: Checkout) -> None:
+    checkout = digits_run
     shown = checkout.run("dvc", "exp", "show", "--json").stdout
     for key in ("learning_rate", "reports/metrics.json", "accuracy"):
         assert key in shown
@@ -123,17 +106,17 @@ def test_metrics_params_and_plots_say_something(quickstart: Quickstart) -> None:
     shutil.rmtree(page.parent)
 
 
-def test_runs_are_tracked(quickstart: Quickstart) -> None:
-    mlflow = client(quickstart.checkout)
+def test_runs_are_tracked(digits_run: Checkout) -> None:
+    mlflow = client(digits_run)
     experiment = mlflow.get_experiment_by_name("digits")
     assert experiment is not None
     runs = {run.info.run_name: run for run in mlflow.search_runs([experiment.experiment_id])}
     tune, train = runs["tune"], runs["train"]
     trials = [run for run in runs.values() if run.data.tags.get("mlflow.parentRunId") == tune.info.run_id]
-    assert len(trials) == read_json(quickstart.checkout.root / "reports/tune.json")["trials"] == 4
+    assert len(trials) == read_json(digits_run.root / "reports/tune.json")["trials"] == 4
     shown = {artifact.path for artifact in mlflow.list_artifacts(tune.info.run_id)}
     assert shown >= {"study.html", "trials.csv", "tune_history.png", "tune_parallel.png", "tune_slices.png"}
-    test = read_json(quickstart.checkout.root / "reports/metrics.json")["test"]
+    test = read_json(digits_run.root / "reports/metrics.json")["test"]
     assert train.data.metrics["test.accuracy"] == pytest.approx(test["accuracy"])
     assert len(mlflow.get_metric_history(train.info.run_id, "validation_accuracy")) == 12
     assert runs["preprocess"].data.tags["data.source"]
@@ -146,8 +129,8 @@ def test_runs_are_tracked(quickstart: Quickstart) -> None:
     }
 
 
-def test_the_best_epoch_is_the_one_kept_and_logged(quickstart: Quickstart) -> None:
-    root = quickstart.checkout.root
+def test_the_best_epoch_is_the_one_kept_and_logged(digits_run: Checkout) -> None:
+    root = digits_run.root
     curve, summary = pd.read_csv(root / "reports/curve.csv"), read_json(root / "reports/train.json")
     best = curve["epoch"].to_numpy()[curve["validation_accuracy"].to_numpy().argmax()]
     assert summary["best_epoch"] == best
@@ -155,14 +138,14 @@ def test_the_best_epoch_is_the_one_kept_and_logged(quickstart: Quickstart) -> No
     split = open_split(root / "data/validation")
     right = (predict(classifier, split, device=torch.device("cpu")).argmax(1) == split.labels).mean()
     assert right == pytest.approx(summary["validation"]["accuracy_with_views"])
-    mlflow = client(quickstart.checkout)
+    mlflow = client(digits_run)
     run = read_json(root / "models/run.json")["run_id"]
     logged = Path(mlflow.download_artifacts(run, "weights/model.safetensors"))
     assert sha256_file(logged) == sha256_file(root / "models/model.safetensors")
 
 
-def test_torch_the_exported_graph_and_the_service_agree(quickstart: Quickstart) -> None:
-    root = quickstart.checkout.root
+def test_torch_the_exported_graph_and_the_service_agree(digits_run: Checkout) -> None:
+    root = digits_run.root
     split = open_split(root / "data/test").first(20)
     files = (
         root / "models" / name for name in ("model.safetensors", "model_config.json", "calibration.json")
@@ -193,8 +176,8 @@ def test_torch_the_exported_graph_and_the_service_agree(quickstart: Quickstart) 
             np.testing.assert_allclose([served[name] for name in classes], expected, atol=allowed)
 
 
-def test_registering_again_makes_no_second_version(quickstart: Quickstart) -> None:
-    checkout = quickstart.checkout
+def test_registering_again_makes_no_second_version(digits_run: Checkout) -> None:
+    checkout = digits_run
     before = read_json(checkout.root / "reports/registered.json")
     said = checkout.stage("register")
     assert "darkroom-digits version 1: promoted: there was no champion" in said
@@ -203,8 +186,8 @@ def test_registering_again_makes_no_second_version(quickstart: Quickstart) -> No
     assert read_json(checkout.root / "models/champion/model.json")["version"] == before["version"] == "1"
 
 
-def test_every_number_has_an_interval_and_every_promotion_its_evidence(quickstart: Quickstart) -> None:
-    root = quickstart.checkout.root
+def test_every_number_has_an_interval_and_every_promotion_its_evidence(digits_run: Checkout) -> None:
+    root = digits_run.root
     metrics = read_json(root / "reports/metrics.json")
     for part, name in (
         *(("test", name) for name in ("accuracy", "loss", "top_3_accuracy")),
@@ -215,7 +198,7 @@ def test_every_number_has_an_interval_and_every_promotion_its_evidence(quickstar
         assert low < high
     answers = pd.read_parquet(root / "reports/predictions.parquet")
     assert (answers["label"] == answers["predicted"]).mean() == metrics["test"]["accuracy"]
-    mlflow = client(quickstart.checkout)
+    mlflow = client(digits_run)
     version = mlflow.get_model_version_by_alias("darkroom-digits", "champion")
     assert str(version.description).startswith("**promoted: there was no champion")
     kept = f"versions/{version.tags['sha256'][:12]}"
@@ -231,8 +214,8 @@ def test_every_number_has_an_interval_and_every_promotion_its_evidence(quickstar
 
 
 @pytest.mark.slow
-def test_a_lost_database_is_rebuilt_from_the_files(quickstart: Quickstart, tmp_path: Path) -> None:
-    checkout = quickstart.checkout
+def test_a_lost_database_is_rebuilt_from_the_files(digits_run: Checkout, tmp_path: Path) -> None:
+    checkout = digits_run
     uri = f"sqlite:///{tmp_path / 'new.db'}"
     for _ in range(2):  # the second time finds what the first made
         checkout.run("dvc", "repro", "-s", "-f", "register", MLFLOW_TRACKING_URI=uri)
@@ -248,9 +231,9 @@ def test_a_lost_database_is_rebuilt_from_the_files(quickstart: Quickstart, tmp_p
 
 
 @pytest.mark.slow
-def test_a_killed_training_goes_on_and_ends_the_same(quickstart: Quickstart, tmp_path: Path) -> None:
+def test_a_killed_training_goes_on_and_ends_the_same(digits_run: Checkout, tmp_path: Path) -> None:
     # there are no test images in this copy: training cannot have looked at any
-    copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
+    copy = copy_for_training(digits_run, tmp_path / "copy")
     command = [sys.executable, "-m", "pipeline.train"]
     first = subprocess.Popen(
         command,
@@ -267,7 +250,7 @@ def test_a_killed_training_goes_on_and_ends_the_same(quickstart: Quickstart, tmp
     said = copy.stage("train")
     assert re.search(r"resuming after epoch [4-9] of 12", said)
     assert "epoch  2/12" not in said
-    original = quickstart.checkout.root / "models/model.safetensors"
+    original = digits_run.root / "models/model.safetensors"
     assert sha256_file(copy.root / "models/model.safetensors") == sha256_file(original)
     runs = MlflowClient(f"sqlite:///{copy.root / 'mlflow.db'}")
     experiment = runs.get_experiment_by_name("digits")
@@ -279,9 +262,9 @@ def test_a_killed_training_goes_on_and_ends_the_same(quickstart: Quickstart, tmp
 
 @pytest.mark.slow
 def test_a_killed_study_goes_on_to_its_total_and_its_trial_after_its_last_epoch(
-    quickstart: Quickstart, tmp_path: Path
+    digits_run: Checkout, tmp_path: Path
 ) -> None:
-    copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
+    copy = copy_for_training(digits_run, tmp_path / "copy")
     first = subprocess.Popen([sys.executable, "-m", "pipeline.tune"], cwd=copy.root, env=copy.environment)
     _wait_for(first, lambda: list((copy.root / ".checkpoints").glob("tune-*/trial-*/epoch-00002.*")))
     first.kill()
@@ -303,8 +286,8 @@ def test_a_killed_study_goes_on_to_its_total_and_its_trial_after_its_last_epoch(
 
 
 @pytest.mark.slow
-def test_two_workers_share_a_study_and_kills_cost_no_trial(quickstart: Quickstart, tmp_path: Path) -> None:
-    copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
+def test_two_workers_share_a_study_and_kills_cost_no_trial(digits_run: Checkout, tmp_path: Path) -> None:
+    copy = copy_for_training(digits_run, tmp_path / "copy")
     tree = yaml.safe_load((copy.root / "params.yaml").read_text(encoding="utf-8"))
     tree["tune"] |= {"trials": 7, "workers": 2, "pruner": "none"}
     (copy.root / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
@@ -356,8 +339,8 @@ def _finished_trials(root: Path) -> int:
             return 0
 
 
-def test_a_changed_parameter_reruns_what_rests_on_it_alone(quickstart: Quickstart) -> None:
-    checkout = quickstart.checkout
+def test_a_changed_parameter_reruns_what_rests_on_it_alone(digits_run: Checkout) -> None:
+    checkout = digits_run
     params = checkout.root / "params.yaml"
     before = params.read_text(encoding="utf-8")
     try:
@@ -371,8 +354,8 @@ def test_a_changed_parameter_reruns_what_rests_on_it_alone(quickstart: Quickstar
     assert "train:" not in stale
 
 
-def test_bad_parameters_end_a_stage_with_a_message(quickstart: Quickstart, tmp_path: Path) -> None:
-    copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
+def test_bad_parameters_end_a_stage_with_a_message(digits_run: Checkout, tmp_path: Path) -> None:
+    copy = copy_for_training(digits_run, tmp_path / "copy")
     params = (copy.root / "params.yaml").read_text(encoding="utf-8")
     (copy.root / "params.yaml").write_text(params.replace("batch_size:", "batchsize:", 1), encoding="utf-8")
     done = copy.run(sys.executable, "-m", "pipeline.train", check=False)

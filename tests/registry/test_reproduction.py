@@ -9,7 +9,7 @@ import pytest
 from darkroom.files import read_json
 from darkroom.registry import reproduction
 from darkroom.registry.store import RegistryError
-from tests.helpers.checkouts import Checkout, Quickstart, commit
+from tests.helpers.checkouts import Checkout, commit
 
 
 def darkroom(checkout: Checkout, *arguments: str, check: bool = True, **environment: str) -> str:
@@ -20,8 +20,8 @@ def darkroom(checkout: Checkout, *arguments: str, check: bool = True, **environm
     return done.stdout + done.stderr
 
 
-def test_the_lineage_of_a_served_version_is_printed(quickstart: Quickstart) -> None:
-    checkout = quickstart.checkout
+def test_the_lineage_of_a_served_version_is_printed(digits_run: Checkout) -> None:
+    checkout = digits_run
     served = read_json(checkout.root / "models/champion/model.json")["version"]
     printed = darkroom(checkout, "lineage", served)
     data = read_json(checkout.root / "reports/data.json")
@@ -47,8 +47,8 @@ def test_the_lineage_of_a_served_version_is_printed(quickstart: Quickstart) -> N
 
 
 @pytest.mark.slow
-def test_a_version_is_reproduced_to_the_bit(quickstart: Quickstart, tmp_path: Path) -> None:
-    checkout = quickstart.checkout
+def test_a_version_is_reproduced_to_the_bit(digits_run: Checkout, tmp_path: Path) -> None:
+    checkout = digits_run
     before = checkout.run("git", "status", "--porcelain").stdout
     into = tmp_path / "again"
     printed = darkroom(checkout, "reproduce", "champion", "--into", str(into))
@@ -60,8 +60,8 @@ def test_a_version_is_reproduced_to_the_bit(quickstart: Quickstart, tmp_path: Pa
     assert "exists already" in printed
 
 
-def test_a_failed_checkout_states_why_and_leaves_nothing(quickstart: Quickstart, tmp_path: Path) -> None:
-    root, into = quickstart.checkout.root, tmp_path / "again"
+def test_a_failed_checkout_states_why_and_leaves_nothing(digits_run: Checkout, tmp_path: Path) -> None:
+    root, into = digits_run.root, tmp_path / "again"
     diff = tmp_path / "the.diff"
     diff.write_bytes(b"")
     with pytest.raises(RegistryError, match="outside git"):
@@ -75,8 +75,8 @@ def test_a_failed_checkout_states_why_and_leaves_nothing(quickstart: Quickstart,
 
 
 @pytest.mark.slow
-def test_other_data_than_the_version_s_is_refused(quickstart: Quickstart, tmp_path: Path) -> None:
-    checkout = quickstart.checkout
+def test_other_data_than_the_version_s_is_refused(digits_run: Checkout, tmp_path: Path) -> None:
+    checkout = digits_run
     into = tmp_path / "again"
     for name in ("src", "pipeline", ".dvc"):
         ignore = shutil.ignore_patterns("cache", "tmp")
@@ -90,9 +90,9 @@ def test_other_data_than_the_version_s_is_refused(quickstart: Quickstart, tmp_pa
 
 @pytest.mark.slow
 def test_a_clone_with_pulled_files_and_no_database_prints_the_lineage(
-    quickstart: Quickstart, tmp_path: Path
+    digits_run: Checkout, tmp_path: Path
 ) -> None:
-    checkout = quickstart.checkout
+    checkout = digits_run
     copy = Checkout(tmp_path / "clone", checkout.environment)
     shutil.copytree(checkout.root / ".dvc/cache", tmp_path / "remote")
     checkout.run("git", "add", "-A")

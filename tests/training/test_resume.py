@@ -16,7 +16,7 @@ from mlflow.tracking import MlflowClient
 from safetensors.numpy import load_file
 
 from darkroom.files import read_json, sha256_file
-from tests.helpers.checkouts import Checkout, Quickstart, copy_for_training
+from tests.helpers.checkouts import Checkout, copy_for_training
 
 KILLS = 20
 
@@ -103,9 +103,9 @@ def checkpointed(root: Path) -> int:
 
 @pytest.mark.slow
 def test_a_training_killed_at_twenty_random_moments_ends_bit_for_bit_the_same(
-    quickstart: Quickstart, tmp_path: Path
+    digits_run: Checkout, tmp_path: Path
 ) -> None:
-    copies = [copy_for_training(quickstart.checkout, tmp_path / name) for name in ("whole", "killed")]
+    copies = [copy_for_training(digits_run, tmp_path / name) for name in ("whole", "killed")]
     for copy in copies:
         set_params(copy.root, epochs=12, patience=12, average="ema", threads=1)
     whole, killed = (Attempts(copy) for copy in copies)
@@ -145,11 +145,11 @@ def test_a_training_killed_at_twenty_random_moments_ends_bit_for_bit_the_same(
 
 
 @pytest.mark.slow
-def test_two_processes_train_what_one_does(quickstart: Quickstart, tmp_path: Path) -> None:
+def test_two_processes_train_what_one_does(digits_run: Checkout, tmp_path: Path) -> None:
     # not muon: it makes a step of full length even of directions in which there is little but rounding
     results = []
     for processes in (1, 2):
-        copy = copy_for_training(quickstart.checkout, tmp_path / str(processes))
+        copy = copy_for_training(digits_run, tmp_path / str(processes))
         tree = yaml.safe_load((copy.root / "params.yaml").read_text(encoding="utf-8"))
         tree["model"] |= {"dropout": 0.2}
         tree["augment"] |= {"cutout": 2}
@@ -235,20 +235,18 @@ def run_count(database: Path) -> int:
     return len(client.search_runs([experiment.experiment_id]))
 
 
-def test_a_database_whose_creation_was_killed_is_created_again(
-    quickstart: Quickstart, tmp_path: Path
-) -> None:
+def test_a_database_whose_creation_was_killed_is_created_again(digits_run: Checkout, tmp_path: Path) -> None:
     database = tmp_path / "runs.db"
-    assert open_run(quickstart.checkout, database, "killed").wait() == -signal.SIGKILL
+    assert open_run(digits_run, database, "killed").wait() == -signal.SIGKILL
     assert not database.exists(), "half of it is never seen"
     assert list(tmp_path.glob("runs.db.*")), "it was killed amid its work"
-    assert open_run(quickstart.checkout, database, "whole").wait() == 0
+    assert open_run(digits_run, database, "whole").wait() == 0
     assert run_count(database) == 1
 
 
-def test_two_processes_create_the_database_at_once(quickstart: Quickstart, tmp_path: Path) -> None:
+def test_two_processes_create_the_database_at_once(digits_run: Checkout, tmp_path: Path) -> None:
     database = tmp_path / "runs.db"
-    both = [open_run(quickstart.checkout, database, "met") for _ in range(2)]
+    both = [open_run(digits_run, database, "met") for _ in range(2)]
     assert [process.wait() for process in both] == [0, 0]
     met = sorted(path.name.partition(".")[0] for path in tmp_path.iterdir() if path != database)
     assert met == ["database", "database", "experiment", "experiment"], "and nothing else is left"
@@ -256,10 +254,10 @@ def test_two_processes_create_the_database_at_once(quickstart: Quickstart, tmp_p
 
 
 @pytest.mark.slow
-def test_a_final_fit_uses_the_validation_images_too(quickstart: Quickstart, tmp_path: Path) -> None:
-    copy = copy_for_training(quickstart.checkout, tmp_path / "copy")
+def test_a_final_fit_uses_the_validation_images_too(digits_run: Checkout, tmp_path: Path) -> None:
+    copy = copy_for_training(digits_run, tmp_path / "copy")
     for name in ("data/test", "reports"):
-        shutil.copytree(quickstart.checkout.root / name, copy.root / name)
+        shutil.copytree(digits_run.root / name, copy.root / name)
     set_params(copy.root, epochs=2, use_validation=True)
     output = copy.stage("train")
     assert "trained on validation images too" in output

@@ -8,7 +8,7 @@ from PIL import Image
 
 from darkroom.data.splits import open_split
 from darkroom.files import read_json, sha256_file
-from tests.helpers.checkouts import Checkout, Quickstart, new_checkout
+from tests.helpers.checkouts import Checkout, new_checkout
 from tests.helpers.corrections import put_correction
 from tests.helpers.serving import encoded, random_image
 
@@ -26,8 +26,8 @@ def digits(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     return checkout
 
 
-def test_the_stage_merges_corrections_and_reports_them(digits: Checkout, quickstart: Quickstart) -> None:
-    root, before = digits.root, quickstart.checkout.root
+def test_the_stage_merges_corrections_and_reports_them(digits: Checkout, digits_run: Checkout) -> None:
+    root, before = digits.root, digits_run.root
     (root / "corrections/cifar10/dog").mkdir(parents=True)
     (root / "corrections/cifar10/dog/other data.png").write_bytes(b"ignored")
     test, train = open_split(before / "data/test"), open_split(before / "data/train")
