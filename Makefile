@@ -30,6 +30,8 @@ $(INSTALLED): requirements/bootstrap.lock requirements/dev.lock
 	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/dev.lock
 	@# `python -m darkroom` finds the library; a scratch copy's own comes before it by PYTHONPATH
 	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' | while read -r place; do echo "$(CURDIR)/src" > "$$place/darkroom.pth"; done
+	@# the command `darkroom`: sh starts the environment's Python, which skips that line as a string
+	@printf '%s\n' '#!/bin/sh' "'''exec' \"\$$(dirname \"\$$0\")/python\" \"\$$0\" \"\$$@\"" "' '''" 'from darkroom.cli.main import main' '' 'main()' > $(BIN)/darkroom && chmod +x $(BIN)/darkroom
 	@touch $@
 
 install-postgres: $(POSTGRES)  ## what a study in PostgreSQL needs (OPTUNA_STORAGE)
