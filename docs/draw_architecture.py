@@ -6,6 +6,7 @@ its docstring, its imports are read from the code, and the stages with their fil
 """
 
 import ast
+import sys
 import textwrap
 import tomllib
 from html import escape
@@ -17,6 +18,7 @@ import yaml
 
 PROJECT = Path(__file__).resolve().parent.parent
 DRAWING = PROJECT / "docs" / "architecture.svg"
+sys.path[:0] = [str(PROJECT), str(PROJECT / "src")]  # grimp finds the packages by it
 
 WIDTH, MARGIN, GAP = 1120, 24, 14
 ROOM_HEIGHT, STAGE_HEIGHT = 88, 106

@@ -1,0 +1,70 @@
+"""Whoever follows the steps of CONTRIBUTING.md gets a loss, a source, a metric and a stage that work."""
+
+import re
+import sys
+from pathlib import Path
+
+import pytest
+
+from darkroom.cli.quickstart import SMALL
+from darkroom.files import read_json
+from tests.helpers.checkouts import PROJECT, new_checkout
+from tests.helpers.warm_stages import run_stages, set_params
+
+TEXT = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+STEP = re.compile(
+    r"```(?:python|yaml)\n# (new file:|replace in|import in|add to (\w+) in) (\S+)\n(.*?)```", re.DOTALL
+)
+
+
+def follow(root: Path) -> None:
+    """Do in a checkout what the blocks of CONTRIBUTING.md say."""
+    for action, name, place, content in STEP.findall(TEXT):
+        path = root / place
+        if action == "new file:":
+            assert not path.exists(), f"{place} is there already"
+            path.write_text(content, encoding="utf-8")
+            continue
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        if action == "replace in":
+            start = content.partition("import")[0] if "import" in content else content.partition(":")[0]
+            (at,) = [number for number, line in enumerate(lines) if line.startswith(start)]
+            lines[at : at + 1] = [content]
+        elif action == "import in":
+            lines.insert(next(n for n, line in enumerate(lines) if line.startswith("from darkroom")), content)
+        else:
+            (at,) = [number for number, line in enumerate(lines) if re.match(rf"{name}\b", line)]
+            lines.insert(at + 1, content)
+        path.write_text("".join(lines), encoding="utf-8")
+
+
+@pytest.mark.integration
+def test_the_steps_work(tmp_path: Path) -> None:
+    checkout = new_checkout(tmp_path / "checkout")
+    root = checkout.root
+    follow(root)
+    changes = [change for change in SMALL if not change.startswith(("data.", "tune.", "evaluate."))]
+    changes += ["data.name=stripes", "train.loss=focal", "train.epochs=3", "tune.trials=0", "tune.space={}"]
+    set_params(root / "params.yaml", changes)
+    stages = ["download", "preprocess", "tune", "train", "calibrate", "evaluate", "headline"]
+    run_stages(checkout, stages)
+    test = read_json(root / "reports/metrics.json")["test"]
+    assert test["accuracy"] > 0.9
+    assert test["balanced_accuracy"] > 0.9
+    assert "balanced" in (root / "reports/model_card.md").read_text(encoding="utf-8").lower()
+    headline = (root / "reports/headline.txt").read_text(encoding="utf-8")
+    assert headline == f"test accuracy {test['accuracy']:.2%}\n"
+    checkout.run(sys.executable, "docs/draw_architecture.py")
+    checks = [
+        "tests/config/test_names.py",
+        "tests/pipeline/test_dependencies.py",
+        "tests/docs/test_architecture.py",
+    ]
+    checkout.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *checks)
+    checkout.run(sys.executable, "-m", "ruff", "check", "src", "pipeline")
+    checkout.run(sys.executable, "-m", "ruff", "format", "--check", "src", "pipeline")
+
+
+def test_every_block_of_code_is_a_step() -> None:
+    blocks = re.findall(r"```(?:python|yaml)\n", TEXT)
+    assert len(blocks) == len(STEP.findall(TEXT)) > 10
