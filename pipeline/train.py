@@ -10,11 +10,11 @@ from darkroom.models import processes
 from darkroom.models.hardware import choose_device, choose_precision, set_threads
 from darkroom.models.inference import accuracy
 from darkroom.tracking import runs
+from darkroom.tracking.training_run import TrainingRun, open_training_run
 from darkroom.training import outputs
 from darkroom.training.fingerprint import fingerprint
 from darkroom.training.history import Epoch
 from darkroom.training.loop import fit
-from darkroom.training.run import TrainingRun, log_epoch, open_training_run
 from darkroom.training.start import join_for_final_fit, model_config, new_classifier
 from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
 
@@ -54,7 +54,7 @@ def train(params: Params) -> None:
 
     def show(epoch: Epoch) -> None:
         if first:
-            log_epoch(epoch)
+            runs.log_metrics(outputs.epoch_metrics(epoch), step=epoch.epoch)
             print(outputs.progress_line(epoch, params.train.epochs), flush=True)
 
     with open_training_run(run) if first else nullcontext("") as run_id:

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from darkroom.files import read_json, write_json
 from darkroom.tracking import lineage, runs
-from darkroom.training.history import Epoch
 
 
 @dataclass(frozen=True)
@@ -43,9 +42,3 @@ def open_training_run(run: TrainingRun) -> Iterator[str]:
         runs.log_params(run.settings)
         runs.log_text(lineage.uncommitted_diff(run.root).decode(errors="replace"), "uncommitted.diff")
         yield run_id
-
-
-def log_epoch(epoch: Epoch) -> None:
-    """Log the figures of an epoch to the open run."""
-    figures = {key: value for key, value in asdict(epoch).items() if key != "epoch"}
-    runs.log_metrics(figures, step=epoch.epoch)
