@@ -1,5 +1,6 @@
 """Runs are continued, shown below others, and end as what happened; a lost training run gets one stand-in."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -70,6 +71,8 @@ def test_a_lost_training_run_gets_one_stand_in_to_which_training_is_restored(
     (tmp_path / "curve.csv").write_text("epoch,train_loss,note\n1,0.5,\n2,0.25,\n", encoding="utf-8")
     for name in ("train.json", "metrics.json"):
         (tmp_path / name).write_text("{}", encoding="utf-8")
+    times = [{"epoch": 1, "seconds": 5.0}, {"epoch": 2, "seconds": 4.0}]
+    (tmp_path / "train_timing.json").write_text(json.dumps({"epochs": times}), encoding="utf-8")
     with trained_run(uri, "digits", lost) as stand_in:
         assert lacks_training(uri, stand_in)
         restore_training({"train": {"epochs": 2}}, {"test": {"accuracy": 0.9}}, reports=tmp_path)
@@ -79,6 +82,6 @@ def test_a_lost_training_run_gets_one_stand_in_to_which_training_is_restored(
     run = MlflowClient(uri).get_run(stand_in)
     assert run.data.tags["stands_in_for"] == lost
     assert run.data.params == {"train.epochs": "2"}
-    assert run.data.metrics == {"train_loss": 0.25, "test.accuracy": 0.9}
+    assert run.data.metrics == {"train_loss": 0.25, "seconds": 4.0, "test.accuracy": 0.9}
     with trained_run(uri, "digits", stand_in) as known:
         assert known == stand_in

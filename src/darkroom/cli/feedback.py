@@ -116,7 +116,7 @@ def review(
 @folder_option
 @click.option("--into", type=PATH, default=ROOT / "corrections", help="Folder; default: corrections/.")
 def export(folder: Path | None, into: Path) -> None:
-    """Write confirmed images to the folder that `dvc repro` trains on."""
+    """Write confirmed images to the folder of corrections."""
     with _reviewed(folder) as kept:
         from darkroom.feedback import corrections
 
