@@ -18,10 +18,10 @@ export DVC_NO_ANALYTICS ?= 1
 .DEFAULT_GOAL := help
 .PHONY: help install install-postgres install-ray quickstart repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-hostile bench-train bench-serve bench-tune bench-drift lint format ui dashboard serve deploy rollback image lock lock-add
 
-help:  ## list these commands
+help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
-install: $(INSTALLED)  ## make the environment in .venv, from locked and hashed dependencies
+install: $(INSTALLED)  ## create the environment in .venv from locked, hashed dependencies
 
 $(INSTALLED): requirements/bootstrap.lock requirements/dev.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, {sys.executable} is {v[0]}.{v[1]}: make install PYTHON=python3.12")'
@@ -34,44 +34,44 @@ $(INSTALLED): requirements/bootstrap.lock requirements/dev.lock
 	@printf '%s\n' '#!/bin/sh' "'''exec' \"\$$(dirname \"\$$0\")/python\" \"\$$0\" \"\$$@\"" "' '''" 'from darkroom.cli.main import main' '' 'main()' > $(BIN)/darkroom && chmod +x $(BIN)/darkroom
 	@touch $@
 
-install-postgres: $(POSTGRES)  ## what a study in PostgreSQL needs (OPTUNA_STORAGE)
+install-postgres: $(POSTGRES)  ## install what a study in PostgreSQL needs (OPTUNA_STORAGE)
 
-install-ray: $(RAY)  ## what tune.engine=ray needs
+install-ray: $(RAY)  ## install what tune.engine=ray needs
 
 # on top of what `make install` installed, none of which they change
 $(POSTGRES) $(RAY): .venv/.%: $(INSTALLED) requirements/%.lock
 	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/$*.lock
 	@touch $@
 
-quickstart: install  ## every stage on the digits, in a scratch copy: the first look
+quickstart: install  ## run every stage on the digits, in a scratch copy of the checkout
 	@python -m darkroom quickstart
 
-repro: install  ## the whole pipeline with params.yaml: CIFAR-10
+repro: install  ## run the whole pipeline with params.yaml: CIFAR-10
 	dvc repro
 
 # Tests share the cores: OpenMP's threads wait without spinning, which costs 2 to 19 times where they do not.
 test test-unit test-ci test-slow: export OMP_WAIT_POLICY := PASSIVE
 PARALLEL := -n auto --dist loadgroup --no-loadscope-reorder
 
-test: install  ## the test suite, without what is slow or needs servers
+test: install  ## run the tests, without the slow ones and those on real servers
 	python -m pytest $(PARALLEL) $(ARGS)
 
-test-unit: install  ## the tests that start no server, browser or stage (two minutes)
+test-unit: install  ## run the tests that start no server, browser or stage
 	python -m pytest $(PARALLEL) -m unit $(ARGS)
 
-test-ci: $(SERVERS) $(POSTGRES) $(DASHBOARD) $(DEPLOY)  ## what CI runs: test, test-servers, test-deploy and, with DARKROOM_MIRROR, test-real
+test-ci: $(SERVERS) $(POSTGRES) $(DASHBOARD) $(DEPLOY)  ## run test, test-servers, test-deploy and, with DARKROOM_MIRROR, test-real in one go
 	python -m pytest $(PARALLEL) -m 'not slow and not ray and not life$(if $(DARKROOM_MIRROR),, and not real_data)' $(ARGS)
 
-test-slow: install  ## what runs whole stages again and again, many of them killed (minutes)
+test-slow: install  ## run the tests that repeat whole stages, many of them killed (minutes)
 	python -m pytest $(PARALLEL) -m slow $(ARGS)
 
-test-real: install  ## download, preprocess and a few steps of training on the archive in DARKROOM_MIRROR
+test-real: install  ## download, preprocess and train for a few steps on the archive in DARKROOM_MIRROR
 	python -m pytest -m real_data
 
-test-servers: $(SERVERS) $(POSTGRES) $(DASHBOARD)  ## registry, study and monitoring on real servers: MLflow's, PostgreSQL, S3, Prometheus
+test-servers: $(SERVERS) $(POSTGRES) $(DASHBOARD)  ## run the tests on real servers: MLflow, PostgreSQL, S3, Prometheus
 	python -m pytest -m servers
 
-test-ray: $(RAY)  ## the tuner's workers as tasks of Ray, started on this machine
+test-ray: $(RAY)  ## run the tests of tuning on Ray, started on this machine
 	python -m pytest -m ray
 
 # the servers have an environment of their own, as on a machine of their own; what both have is of one version
@@ -80,7 +80,7 @@ $(SERVERS): $(INSTALLED) requirements/servers.lock
 	$(BIN)/uv pip install --python .venv/servers/bin/python --require-hashes --compile-bytecode -r requirements/servers.lock
 	@touch $@
 
-test-deploy: $(DEPLOY)  ## the files in deploy/ before the tools that check their kinds
+test-deploy: $(DEPLOY)  ## check the files in deploy/ with the tools for their kinds
 	python -m pytest -m deploy
 
 $(DEPLOY): $(INSTALLED) requirements/deploy.lock
@@ -88,22 +88,22 @@ $(DEPLOY): $(INSTALLED) requirements/deploy.lock
 	$(BIN)/uv pip install --python .venv/deploy/bin/python --require-hashes -r requirements/deploy.lock
 	@touch $@
 
-test-life: install  ## a model's whole life, once: trained, served, watched, corrected, replaced, rolled back (minutes)
+test-life: install  ## play a model's life once: trained, served, monitored, corrected, replaced, rolled back (minutes)
 	python -m pytest -m life -s
 
 test-hostile: install  ## ten thousand hostile requests to the service, counted by kind of response
 	python -m tests.serving.http.hostile $(ARGS)
 
-bench-train: install  ## time and accuracy of the published recipe, ours and the usual ResNet-18 (hours); SEEDS=5
+bench-train: install  ## compare the published recipe, params.yaml and a common ResNet-18 (hours); SEEDS=5
 	python -m benchmarks.training --resume $(if $(SEEDS),--seeds $(SEEDS)) $(ARGS)
 
-bench-serve: install  ## the service beside mlflow models serve, FastAPI with torch, and the limit (needs wrk)
+bench-serve: install  ## compare the service with mlflow models serve, FastAPI with torch and a bare app (needs wrk)
 	python -m benchmarks.serving $(ARGS)
 
-bench-drift: install  ## how often drift is told where there is none, and how soon where there is (needs data and models)
+bench-drift: install  ## measure false alarms and delays of drift detection (needs data and models)
 	python -m benchmarks.drift $(ARGS)
 
-bench-tune: install  ## the tuner beside random search: best validation accuracy against compute (about half an hour)
+bench-tune: install  ## compare tuning with random search: validation accuracy against compute (about half an hour)
 	python -m benchmarks.tuning --resume $(ARGS)
 
 lint: install  ## format, lint, types, and that rooms import from lower floors only
@@ -112,15 +112,15 @@ lint: install  ## format, lint, types, and that rooms import from lower floors o
 	lint-imports
 	mypy
 
-format: install  ## format the code and mend what ruff can
+format: install  ## format the code and fix what ruff can
 	ruff check --fix .
 	ruff format .
 
-ui: install  ## MLflow's page with the runs and the registry, at http://127.0.0.1:5000
+ui: install  ## start MLflow's page with the runs and the registry, at http://127.0.0.1:5000
 	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
 
-dashboard: $(DASHBOARD)  ## optuna-dashboard on the tuner's studies, at http://127.0.0.1:8080; PORT=8080
-	@# it would make an empty database where there is none
+dashboard: $(DASHBOARD)  ## start optuna-dashboard on the studies, at http://127.0.0.1:8080; PORT=8080
+	@# it would create an empty database where there is none
 	@test -n "$$OPTUNA_STORAGE" || test -f .checkpoints/studies.db || { echo "There is no study here yet: run dvc repro, or set OPTUNA_STORAGE to where it is." >&2; exit 1; }
 	.venv/dashboard/bin/optuna-dashboard --host 127.0.0.1 --port $(or $(PORT),8080) "$${OPTUNA_STORAGE:-sqlite:///.checkpoints/studies.db}"
 
@@ -129,17 +129,17 @@ $(DASHBOARD): $(INSTALLED) requirements/dashboard.lock
 	$(BIN)/uv pip install --python .venv/dashboard/bin/python --require-hashes --compile-bytecode -r requirements/dashboard.lock
 	@touch $@
 
-serve: install  ## the page and the API with the champion, at http://127.0.0.1:3000
+serve: install  ## start the page and the API with the champion, at http://127.0.0.1:3000
 	python -m darkroom.serving $(if $(BENTO),--bento $(BENTO)) $(if $(PORT),--port $(PORT))
 
-deploy: install  ## the champion into the running service, without a failed request (PORT=3000, BENTO=tag)
+deploy: install  ## deploy the champion to the running service without a failed request (PORT=3000, BENTO=tag)
 	python -m darkroom deploy $(if $(BENTO),--bento $(BENTO)) $(if $(PORT),--port $(PORT))
 
-rollback: install  ## the champion before this one again, in the registry and in the running service (WHY="...")
+rollback: install  ## restore the previous champion, in the registry and in the running service (WHY="...")
 	python -m darkroom rollback $(if $(WHY),--why "$(WHY)")
 	python -m darkroom deploy $(if $(PORT),--port $(PORT))
 
-image: install  ## the champion's Bento as a container image, named as the Bento (ENGINE=podman)
+image: install  ## build a container image from the champion's Bento (ENGINE=podman)
 	@rm -rf .bentoml/image && mkdir -p .bentoml/image && tar -xf models/darkroom.bento -C .bentoml/image
 	$(ENGINE) build -f deploy/Dockerfile -t $$(python -c 'import json; print(json.load(open("reports/bento.json"))["tag"])') .bentoml/image
 
@@ -148,7 +148,7 @@ lock-add: install  ## lock what pyproject.toml has and requirements/dev.lock lac
 	awk '/^[^ ]/ {sub(/ \\$$/, ""); print}' requirements/dev.lock > .venv/locked.txt
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url --group dev -c .venv/locked.txt -o requirements/dev.lock pyproject.toml
 
-lock: install  ## resolve the dependencies of pyproject.toml anew (writes requirements/*.lock)
+lock: install  ## resolve all dependencies again, to their newest versions (writes requirements/*.lock)
 	uv lock --upgrade
 	uv export -q --no-header --no-annotate --no-emit-project -o requirements/dev.lock
 	awk '/^[^ ]/ {uv = /^uv==/} uv' requirements/dev.lock > requirements/bootstrap.lock

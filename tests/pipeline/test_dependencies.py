@@ -90,7 +90,7 @@ def test_every_script_is_a_stage() -> None:
 
 
 @pytest.mark.parametrize(
-    ("library", "door"),
+    ("library", "rooms"),
     [
         ("mlflow", {"tracking", "registry"}),
         ("optuna", {"tuning"}),
@@ -98,7 +98,7 @@ def test_every_script_is_a_stage() -> None:
         ("bentoml", {"serving"}),
     ],
 )
-def test_each_outside_system_has_one_door(library: str, door: set[str]) -> None:
+def test_each_outside_system_is_imported_in_its_rooms_alone(library: str, rooms: set[str]) -> None:
     src = PROJECT / "src/darkroom"
     for path in src.rglob("*.py"):
         tree = ast.parse(path.read_text(encoding="utf-8"))
@@ -112,7 +112,7 @@ def test_each_outside_system_has_one_door(library: str, door: set[str]) -> None:
             (node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
         }
         if library in names:
-            assert path.relative_to(src).parts[0] in door, f"{path} imports {library}"
+            assert path.relative_to(src).parts[0] in rooms, f"{path} imports {library}"
 
 
 @pytest.mark.parametrize("room", ["images", "serving"])
