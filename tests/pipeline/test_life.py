@@ -13,13 +13,11 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
 import requests
-import yaml
 from numpy.typing import NDArray
 from PIL import Image
 
@@ -31,6 +29,7 @@ from tests.helpers.checkouts import Checkout, commit, new_checkout
 from tests.helpers.load import Load, wait_for_old_server
 from tests.helpers.serving import encoded, free_port
 from tests.helpers.waiting import answers, eventually
+from tests.helpers.warm_stages import set_params
 from tests.page.screenshots import shoot_files
 
 USER_IMAGES = 500  # digits that users send
@@ -183,7 +182,7 @@ def review(checkout: Checkout, service: Service, truth: dict[str, str]) -> str:
 def test_the_life_cycle_of_a_model(tmp_path: Path) -> None:
     checkout = new_checkout(tmp_path / "checkout")
     checkout.environment.update(OMP_NUM_THREADS="1", BENTOML_HOME=str(checkout.root / ".bentoml"))
-    configure(checkout)
+    set_params(checkout.root / "params.yaml", [*SMALL, "tune.trials=0"])
     users = set_user_images_aside(checkout, tmp_path / "users")
     paper = users.first(USER_IMAGES - CORRECTED - HELD_OUT)
     board = [blackboard(image) for image in users.images[len(paper) :]]
@@ -262,21 +261,6 @@ def test_the_life_cycle_of_a_model(tmp_path: Path) -> None:
         service.deploy()
         assert service.version() == "1"
     keep_screenshots(tmp_path)
-
-
-def configure(checkout: Checkout) -> None:
-    """Write the quickstart's parameters into params.yaml."""
-    path = checkout.root / "params.yaml"
-    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
-    for change in SMALL:
-        name, _, value = change.partition("=")
-        *groups, leaf = name.split(".")
-        place: Any = tree
-        for group in groups:
-            place = place[group]
-        place[leaf] = yaml.safe_load(value)
-    tree["tune"]["trials"] = 0
-    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
 
 
 def send_feedback(

@@ -22,25 +22,18 @@ from darkroom.files import read_json
 from tests.helpers.checkouts import Checkout, new_checkout
 from tests.helpers.servers import postgres
 from tests.helpers.waiting import eventually
+from tests.helpers.warm_stages import run_stages, set_params
 
 
 @pytest.fixture(scope="module")
 def prepared(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """Return a checkout with the digits prepared for a search."""
     checkout = new_checkout(tmp_path_factory.mktemp("prepared") / "checkout")
-    tree = yaml.safe_load((checkout.root / "params.yaml").read_text(encoding="utf-8"))
-    for change in SMALL:
-        name, _, value = change.partition("=")
-        *above, last = name.split(".")
-        node = tree
-        for key in above:
-            node = node[key]
-        node[last] = yaml.safe_load(value)
-    tree["tune"] |= {"trials": 6, "pruner": "none", "dead_after": 4}
-    tree["train"]["threads"] = 1
-    (checkout.root / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
-    for stage in ("download", "preprocess"):
-        checkout.stage(stage)
+    set_params(
+        checkout.root / "params.yaml",
+        [*SMALL, "tune.trials=6", "tune.pruner=none", "tune.dead_after=4", "train.threads=1"],
+    )
+    run_stages(checkout, ["download", "preprocess"])
     return checkout
 
 
