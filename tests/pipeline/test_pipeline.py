@@ -1,5 +1,6 @@
 """The whole pipeline, by its real entry points, on the digits."""
 
+import json
 import os
 import re
 import shutil
@@ -352,6 +353,23 @@ def test_a_changed_parameter_reruns_what_rests_on_it_alone(digits_run: Checkout)
         params.write_text(before, encoding="utf-8")
     assert "evaluate:" in stale
     assert "train:" not in stale
+
+
+@pytest.mark.parametrize(
+    ("file", "stale"),
+    [("src/darkroom/reporting/figures/style.py", {"study", "evaluate"}), ("src/darkroom/cli/main.py", set())],
+)
+def test_a_changed_figure_or_command_trains_and_searches_nothing(
+    digits_run: Checkout, file: str, stale: set[str]
+) -> None:
+    path = digits_run.root / file
+    before = path.read_bytes()
+    try:
+        path.write_bytes(before + b"# a change\n")
+        status = json.loads(digits_run.run("dvc", "status", "--json").stdout)
+    finally:
+        path.write_bytes(before)
+    assert set(status) == stale
 
 
 def test_bad_parameters_end_a_stage_with_a_message(digits_run: Checkout, tmp_path: Path) -> None:
