@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -9,7 +10,8 @@ import yaml
 
 from darkroom.cli.quickstart import SMALL
 from tests.helpers.browser_required import pytest_runtest_setup, pytest_terminal_summary
-from tests.helpers.checkouts import Checkout, new_checkout
+from tests.helpers.checkouts import PROJECT, Checkout, new_checkout
+from tests.helpers.scheduling import SHARED, GroupedByFile, group_of
 from tests.helpers.warm_stages import run_stages, set_params, stage_names
 
 TESTS = Path(__file__).parent
@@ -31,24 +33,20 @@ STARTS_PROCESSES = (
 MARKED = ("browser", "real_data", "servers", "ray", "deploy", "life", "slow", "integration")
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Keep what shares an expensive fixture in one process, the longest first; mark the unit tests.
-
-    With pytest-xdist (`--dist loadgroup`) a group runs in one process. A group is a file, but the tests that
-    read the run on the digits are one group, so that there is one such run.
-    """
-    groups: dict[str, list[pytest.Item]] = {}
+    """Put the tests of the longest group first, and mark the unit tests."""
     for item in items:
         place = item.path.relative_to(TESTS).as_posix()
-        shares_run = "digits_run" in getattr(item, "fixturenames", ())
-        group = "digits_run" if shares_run else place
-        item.add_marker(pytest.mark.xdist_group(group))
-        groups.setdefault(group, []).append(item)
-        starts = shares_run or place.startswith(STARTS_PROCESSES)
+        starts = place.startswith(STARTS_PROCESSES) or SHARED in getattr(item, "fixturenames", ())
         if not starts and not any(item.get_closest_marker(name) for name in MARKED):
             item.add_marker(pytest.mark.unit)
-    items[:] = groups.pop("digits_run", []) + [item for group in groups.values() for item in group]
+    items.sort(key=lambda item: group_of(item.path.relative_to(PROJECT).as_posix()) != SHARED)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupedByFile:
+    """Group tests as `scheduling` says."""
+    return GroupedByFile(config, log)
 
 
 __all__ = ["pytest_runtest_setup", "pytest_terminal_summary"]  # hooks: pytest finds them here
