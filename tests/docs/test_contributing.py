@@ -54,6 +54,8 @@ def test_the_steps_work(tmp_path: Path) -> None:
     assert "balanced" in (root / "reports/model_card.md").read_text(encoding="utf-8").lower()
     headline = (root / "reports/headline.txt").read_text(encoding="utf-8")
     assert headline == f"test accuracy {test['accuracy']:.2%}\n"
+    for command in (["check", "--fix"], ["format"], ["check"]):  # `make format`, and what `make lint` checks
+        checkout.run(sys.executable, "-m", "ruff", *command, "src", "pipeline")
     checkout.run(sys.executable, "docs/draw_architecture.py")
     checks = [
         "tests/config/test_names.py",
@@ -61,8 +63,6 @@ def test_the_steps_work(tmp_path: Path) -> None:
         "tests/docs/test_architecture.py",
     ]
     checkout.run(sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider", *checks)
-    checkout.run(sys.executable, "-m", "ruff", "check", "src", "pipeline")
-    checkout.run(sys.executable, "-m", "ruff", "format", "--check", "src", "pipeline")
 
 
 def test_every_block_of_code_is_a_step() -> None:
