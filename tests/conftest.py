@@ -30,7 +30,7 @@ STARTS_PROCESSES = (
     "serving/process",
     "training/test_resume.py",
 )
-MARKED = ("browser", "real_data", "servers", "ray", "deploy", "life", "slow", "integration")
+MARKED = ("browser", "real_data", "servers", "ray", "deploy", "life", "slow", "ci", "integration")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -46,7 +46,7 @@ def test_the_lineage_of_a_served_version_is_printed(digits_run: Checkout) -> Non
     assert printed == darkroom(checkout, "lineage", "champion")
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_version_is_reproduced_to_the_bit(digits_run: Checkout, tmp_path: Path) -> None:
     checkout = digits_run
     before = checkout.run("git", "status", "--porcelain").stdout

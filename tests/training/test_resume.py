@@ -144,7 +144,7 @@ def test_a_training_killed_at_twenty_random_moments_ends_bit_for_bit_the_same(
         assert (copies[0].root / name).read_bytes() == (copies[1].root / name).read_bytes()
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_two_processes_train_what_one_does(digits_run: Checkout, tmp_path: Path) -> None:
     # not muon: it makes a step of full length even of directions in which there is little but rounding
     results = []

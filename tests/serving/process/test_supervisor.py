@@ -74,7 +74,7 @@ def _serves(store: Path, port: int, tag: str) -> bool:
         return False
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_the_bento_changes_twice_under_load_and_no_request_fails(store: Path, tmp_path: Path) -> None:
     tags = [tag_of(store, version) for version in ("1", "2")]
     log = tmp_path / "log.txt"
