@@ -25,7 +25,11 @@ def run(folder: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run a small suite with the project's hooks on a PATH without Chromium."""
     (folder / "test_suite.py").write_text(SUITE, encoding="utf-8")
     (folder / "pytest.ini").write_text("[pytest]\nmarkers =\n    browser: needs Chromium\n", encoding="utf-8")
-    known = {key: value for key, value in os.environ.items() if not key.startswith(("PYTEST", "DARKROOM"))}
+    known = {
+        key: value
+        for key, value in os.environ.items()
+        if not key.startswith(("PYTEST", "DARKROOM", "REQUIRE_BROWSER"))
+    }
     paths = os.pathsep.join([str(PROJECT), str(PROJECT / "src")])
     return subprocess.run(
         [
