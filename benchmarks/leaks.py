@@ -49,8 +49,8 @@ def main() -> None:
             corrections = read_corrections(Path(folder), meta.classes, **shape)
         mirror = meta.name != "digits" and params.augment.flip != "none"
         merged = merge_corrections(corrections, splits, meta.classes, similarity=similarity, mirror=mirror)
-        reasons = merged.outcomes["reason"].fillna("")
-        return float(reasons.str.contains("(?:is|resembles) a (?:test|validation)").mean())
+        reasons = merged.outcomes["reason"].astype("string")
+        return float(reasons.str.contains("(?:is|resembles) a (?:test|validation)", na=False).mean())
 
     print(f"{meta.name}, similarity {similarity}, {options.images} images per row; share refused")
     for name, alter in ALTERED.items():

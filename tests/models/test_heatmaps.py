@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from darkroom.models.heatmaps import GRID, ClassifierWithHeatMaps, _fast_centres, _resampling, with_heat_maps
+from darkroom.models.heatmaps import GRID, ClassifierWithHeatMaps, _resampling, with_heat_maps
 from darkroom.models.networks.fast import FastNet
 from tests.helpers.models import classifier_of, random_images
 
@@ -27,7 +27,7 @@ def test_the_evidence_sums_to_the_logit(architecture: str, convolutions: int) ->
     x = random_images(5, SHAPE)
     x[4] = 90  # all places alike: the maxima are in many of them
     maps: list[Tensor] = []
-    last = with_heat.classifier.net.get_submodule("blocks" if architecture == "fast" else "layer4")
+    last = with_heat.classifier.net.get_submodule(with_heat.layer)
     last.register_forward_hook(lambda _, __, output: maps.append(output))
     logits = with_heat.classifier.logits(x) / 1.7
     if architecture == "resnet18":
@@ -63,7 +63,8 @@ def test_probabilities_are_unchanged_and_a_mirrored_image_has_mirrored_maps(
 def test_the_centres_of_the_last_maps_are_those_of_their_receptive_fields() -> None:
     net = classifier_of("fast", SHAPE).net
     assert isinstance(net, FastNet)
-    rows, columns = _fast_centres(net, *SHAPE[:2])
+    last = net.last_maps(*SHAPE[:2])
+    rows, columns = last.rows, last.columns
     with torch.no_grad():
         net.whitening.weight.fill_(1.0)
     # the first channel passes every convolution as it is, so that a place sees just what was pooled into it

@@ -58,7 +58,7 @@ def test_the_whitening_stem_decorrelates_patches() -> None:
         return product
 
     assert (second_moment() - torch.eye(12)).abs().max() > 0.1, "not so before"
-    classifier.net.whiten(standardised)
+    classifier.net.prepare(standardised)
     torch.testing.assert_close(second_moment(), torch.eye(12), rtol=0, atol=0.02)
     weight = classifier.net.whitening.weight
     assert torch.equal(weight[12:], -weight[:12])
@@ -115,7 +115,7 @@ def test_hard_swish_approximates_gelu() -> None:
     for name in ("gelu", "hardswish"):
         torch.manual_seed(1)
         net = FastNet(**config, activation=name)
-        net.whiten(images)
+        net.prepare(images)
         with torch.no_grad():
             logits.append(net.train()(images).flatten())
     assert float(torch.corrcoef(torch.stack(logits))[0, 1]) > 0.99

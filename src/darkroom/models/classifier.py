@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from darkroom.files import read_json
 from darkroom.models.networks import build_net
+from darkroom.models.networks.net import Net
 
 
 class Classifier(nn.Module):
@@ -30,7 +31,7 @@ class Classifier(nn.Module):
     std: Tensor
     temperature: float = 1.0
 
-    def __init__(self, net: nn.Module, *, mean: Sequence[float], std: Sequence[float], views: int) -> None:
+    def __init__(self, net: Net, *, mean: Sequence[float], std: Sequence[float], views: int) -> None:
         super().__init__()
         if views not in (1, 2, 6):
             raise ValueError(f"views is {views}: 1 (as it is), 2 (mirrored too) or 6 (shifted too)")

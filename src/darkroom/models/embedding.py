@@ -6,8 +6,6 @@ from torch import Tensor, nn
 
 from darkroom.models.classifier import Classifier
 from darkroom.models.heatmaps import ClassifierWithHeatMaps
-from darkroom.models.networks.classic import ClassicNet
-from darkroom.models.networks.fast import FastNet
 
 
 class ClassifierWithEmbedding(nn.Module):
@@ -17,8 +15,7 @@ class ClassifierWithEmbedding(nn.Module):
         super().__init__()
         self.inner = inner
         classifier = inner if isinstance(inner, Classifier) else inner.classifier
-        self.views, net = classifier.views, classifier.net
-        self.head = net.get_submodule("head" if isinstance(net, FastNet | ClassicNet) else "fc.1")
+        self.views, self.head = classifier.views, classifier.net.last_layer()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images uint8 [B,H,W,C] to the outputs of `inner`, and the embedding float32 [B,features].

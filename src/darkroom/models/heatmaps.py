@@ -1,8 +1,8 @@
 """Heat maps: which places of an image contribute to each class, computed in the same pass as the prediction.
 
 A class activation map (Zhou et al. 2016, arXiv:1512.04150) divides a logit among the places of the last
-feature maps. It was designed for nets that average over the places. `FastNet` takes the largest value of each
-channel instead, so a channel's part of the logit comes from the place of that value alone.
+feature maps. It was designed for nets that average over the places. Where a net takes the largest value of
+each channel instead, a channel's part of the logit comes from the place of that value alone.
 """
 
 from collections.abc import Sequence
@@ -12,8 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from darkroom.models.classifier import Classifier
-from darkroom.models.networks.classic import ClassicNet
-from darkroom.models.networks.fast import FastNet
+from darkroom.models.networks.net import LastMaps
 
 GRID = 8  # rows and columns of a heat map, whatever the image's size
 # Places this close to a channel's maximum, as a share of it, share its part of the logit. Otherwise rounding
@@ -32,26 +31,18 @@ class ClassifierWithHeatMaps(nn.Module):
     columns: Tensor
     mirrored_columns: Tensor
 
-    def __init__(self, classifier: Classifier, centres: tuple[list[float], list[float]], size: Sequence[int]):
-        """Wrap a classifier for images of `size`, height and width in pixels.
-
-        `centres` are the centres of the rows and of the columns of its last feature maps, in pixels.
-        """
+    def __init__(self, classifier: Classifier, last: LastMaps, *, height: int, width: int) -> None:
+        """Wrap a classifier whose last feature maps are `last` for images of this size in pixels."""
         super().__init__()
         self.classifier = classifier
-        net = classifier.net
-        self.takes_maximum = isinstance(net, FastNet)
-        if isinstance(net, FastNet):
-            weight = net.head.weight.detach() / net.head.in_features
-        else:
-            weight = net.get_parameter("fc.1.weight").detach()
+        self.layer, self.takes_maximum = last.layer, last.takes_maximum
         # The softmax depends only on differences between classes, so the mean over the classes is subtracted.
-        weight = (weight - weight.mean(0)) / classifier.temperature
+        weight = (last.weight - last.weight.mean(0)) / classifier.temperature
         self.register_buffer("evidence", weight[:, :, None, None].float())
-        (height, width), (rows, columns) = size, centres
-        self.register_buffer("rows", _resampling(rows, height))
-        self.register_buffer("columns", _resampling(columns, width))
-        self.register_buffer("mirrored_columns", _resampling([width - place for place in columns], width))
+        self.register_buffer("rows", _resampling(last.rows, height))
+        self.register_buffer("columns", _resampling(last.columns, width))
+        mirrored = [width - place for place in last.columns]
+        self.register_buffer("mirrored_columns", _resampling(mirrored, width))
 
     def forward(self, images: Tensor) -> tuple[Tensor, Tensor]:
         """Images uint8 [B,H,W,C] to probabilities [B,classes] and heat maps [B,classes,GRID,GRID], float32.
@@ -61,7 +52,7 @@ class ClassifierWithHeatMaps(nn.Module):
         it. They are of the image and of its mirrored view; shifted views are left out.
         """
         maps: list[Tensor] = []
-        last = self.classifier.net.get_submodule("blocks" if self.takes_maximum else "layer4")
+        last = self.classifier.net.get_submodule(self.layer)
         hook = last.register_forward_hook(lambda _, __, output: maps.append(output))
         try:
             probabilities = self.classifier(images)
@@ -92,35 +83,12 @@ class ClassifierWithHeatMaps(nn.Module):
 def with_heat_maps(classifier: Classifier, *, height: int, width: int) -> ClassifierWithHeatMaps | None:
     """Return `classifier` with heat maps for images of this size in pixels; None where it has none.
 
-    The fully connected layers of the classic net mix all places, and the last feature map of a small image
-    has one place only.
+    It has none where the net has no last feature maps, or where they have one place only.
     """
-    net = classifier.net
-    if isinstance(net, ClassicNet):
+    last = classifier.net.last_maps(height, width)
+    if last is None or len(last.rows) * len(last.columns) == 1:
         return None
-    centres = (
-        _fast_centres(net, height, width) if isinstance(net, FastNet) else _resnet_centres(height, width)
-    )
-    if len(centres[0]) * len(centres[1]) == 1:
-        return None
-    return ClassifierWithHeatMaps(classifier, centres, (height, width))
-
-
-def _fast_centres(net: FastNet, height: int, width: int) -> tuple[list[float], list[float]]:
-    """Return the centres of the rows and columns of the last maps, in pixels from the upper left corner."""
-    height, width = height - 1, width - 1  # the stem's kernel is two pixels wide, and nothing is padded
-    first, stride = 1.0, 1
-    for _ in net.blocks:
-        if min(height, width) >= 2:  # else a block does not pool
-            height, width, first, stride = height // 2, width // 2, first + stride / 2, 2 * stride
-    rows, columns = ([first + stride * i for i in range(size)] for size in (height, width))
-    return rows, columns
-
-
-def _resnet_centres(height: int, width: int) -> tuple[list[float], list[float]]:
-    """Return the same for ResNet-18, whose three convolutions of stride 2 have padded kernels of 3."""
-    rows, columns = ([0.5 + 8 * i for i in range(-(-size // 8))] for size in (height, width))
-    return rows, columns
+    return ClassifierWithHeatMaps(classifier, last, height=height, width=width)
 
 
 def _resampling(centres: Sequence[float], length: int) -> Tensor:

@@ -10,7 +10,6 @@ from darkroom.data.splits import Meta, Split, join_splits, open_split
 from darkroom.models import processes
 from darkroom.models.classifier import Classifier, build_classifier
 from darkroom.models.inference import to_device
-from darkroom.models.networks.fast import WHITENING_IMAGES, FastNet
 
 
 def model_config(params: Params, meta: Meta) -> dict[str, Any]:
@@ -30,13 +29,14 @@ def model_config(params: Params, meta: Meta) -> dict[str, Any]:
 def new_classifier(config: dict[str, Any], train: Split, *, seed: int) -> Classifier:
     """Build a classifier with fresh weights drawn by `seed`.
 
-    A whitening stem is computed from the first training images. Sets torch's global seed.
+    Weights that a net computes from images (a whitening stem) come from the first of `train`. Sets torch's
+    global seed.
     """
     torch.manual_seed(seed)
     classifier = build_classifier(config)
-    if isinstance(classifier.net, FastNet) and config["whitening"]:
-        images = to_device(train.images[:WHITENING_IMAGES], torch.device("cpu"))
-        classifier.net.whiten(classifier.standardise(images))
+    if count := classifier.net.prepared_from:
+        images = to_device(train.images[:count], torch.device("cpu"))
+        classifier.net.prepare(classifier.standardise(images))
     return classifier
 
 

@@ -9,7 +9,6 @@ import torch
 
 from darkroom.models.exporting.onnx_graph import export_onnx
 from darkroom.models.heatmaps import GRID
-from darkroom.models.networks.classic import ClassicNet
 from darkroom.models.networks.fast import FastNet
 from darkroom.serving.prediction.runtime import Graph
 from tests.helpers.models import Exported, classifier_of, random_arrays
@@ -69,7 +68,7 @@ def test_the_last_layer_maps_the_embedding_to_the_logits(exported: Exported) -> 
     assert embedding is not None
     net = exported.classifier.net
     fast = isinstance(net, FastNet)
-    head = net.get_submodule("head" if fast or isinstance(net, ClassicNet) else "fc.1")
+    head = net.last_layer()
     with torch.inference_mode():
         expected = net(exported.classifier.standardise(torch.from_numpy(x))).numpy()
         logits = head(torch.from_numpy(embedding)).numpy() / (embedding.shape[1] if fast else 1)

@@ -7,10 +7,14 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from darkroom.models.networks.layers import Dropout
+from darkroom.models.networks.net import Net
 
 
-class ClassicNet(nn.Module):
-    """The textbook CNN: convolutions with ReLU and max-pooling, then fully connected layers with dropout."""
+class ClassicNet(Net):
+    """The textbook CNN: convolutions with ReLU and max-pooling, then fully connected layers with dropout.
+
+    It has no heat maps: the fully connected layers mix all places.
+    """
 
     def __init__(
         self,
@@ -46,6 +50,10 @@ class ClassicNet(nn.Module):
         x = self.dropout(F.relu(self.hidden(x.flatten(1))))
         logits: Tensor = self.head(x)
         return logits
+
+    def last_layer(self) -> nn.Linear:
+        """Return the second of the fully connected layers."""
+        return self.head
 
 
 def build(config: Mapping[str, Any]) -> ClassicNet:

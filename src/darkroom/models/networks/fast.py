@@ -8,6 +8,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from darkroom.models.networks.layers import BatchNorm, Dropout
+from darkroom.models.networks.net import LastMaps, Net
 
 WHITENING_KERNEL = 2
 WHITENING_IMAGES = 5000
@@ -53,10 +54,10 @@ class ConvolutionBlock(nn.Module):
         return x
 
 
-class FastNet(nn.Module):
+class FastNet(Net):
     """The net of airbench94 (Jordan 2024, arXiv:2404.00498): whitening stem, blocks, one linear layer.
 
-    With `whitening`, `whiten` must be called with training images before the first step; without, the stem
+    With `whitening`, `prepare` must be called with training images before the first step; without, the stem
     is learned. With `dirac` the convolutions start as identities (Zagoruyko & Komodakis 2017,
     arXiv:1706.00388). `convolutions` is 2 or 3 in each block, `activation` one of ACTIVATIONS.
     """
@@ -75,6 +76,7 @@ class FastNet(nn.Module):
     ) -> None:
         super().__init__()
         self.activation, self.scale = ACTIVATIONS[activation]
+        self.prepared_from = WHITENING_IMAGES if whitening else 0
         filters = 2 * channels * WHITENING_KERNEL**2
         self.whitening = nn.Conv2d(channels, filters, WHITENING_KERNEL)
         self.whitening.weight.requires_grad_(not whitening)
@@ -91,10 +93,10 @@ class FastNet(nn.Module):
             self.head.weight.div_(self.head.weight.std())
 
     @torch.no_grad()
-    def whiten(self, x: Tensor) -> None:
+    def prepare(self, images: Tensor) -> None:
         """Set the stem to the eigenvectors of the 2x2 patches of float [N,C,H,W], and their negatives."""
-        size, channels = WHITENING_KERNEL, x.shape[1]
-        patches = x.float().unfold(2, size, 1).unfold(3, size, 1).permute(0, 2, 3, 1, 4, 5)
+        size, channels = WHITENING_KERNEL, images.shape[1]
+        patches = images.float().unfold(2, size, 1).unfold(3, size, 1).permute(0, 2, 3, 1, 4, 5)
         flat = patches.reshape(-1, channels * size * size)
         values, vectors = torch.linalg.eigh(flat.T @ flat / len(flat))
         filters = vectors.T.reshape(-1, channels, size, size) / (values + WHITENING_EPSILON).sqrt().view(
@@ -108,6 +110,25 @@ class FastNet(nn.Module):
         x = F.max_pool2d(x, x.shape[2:]).flatten(1)
         logits: Tensor = self.head(self.dropout(x)) / self.head.in_features
         return logits
+
+    def last_layer(self) -> nn.Linear:
+        """Return the linear layer after the pooling."""
+        return self.head
+
+    def first_layers(self) -> Sequence[nn.Module]:
+        """Return the stem and the first block, which see the widest maps."""
+        return self.whitening, self.blocks[0]
+
+    def last_maps(self, height: int, width: int) -> LastMaps:
+        """Describe what the last block returns; a channel's largest value is pooled."""
+        height, width = height - 1, width - 1  # the stem's kernel is two pixels wide, and nothing is padded
+        first, stride = 1.0, 1
+        for _ in self.blocks:
+            if min(height, width) >= 2:  # else a block does not pool
+                height, width, first, stride = height // 2, width // 2, first + stride / 2, 2 * stride
+        rows, columns = ([first + stride * i for i in range(size)] for size in (height, width))
+        weight = self.head.weight.detach() / self.head.in_features
+        return LastMaps("blocks", weight, takes_maximum=True, rows=rows, columns=columns)
 
 
 def _convolution(channels_in: int, channels_out: int, *, dirac: bool) -> nn.Conv2d:

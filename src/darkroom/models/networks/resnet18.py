@@ -3,25 +3,51 @@
 from collections.abc import Mapping
 from typing import Any
 
-from torch import nn
+import torch
+from torch import Tensor, nn
 
 from darkroom.models.networks.layers import BatchNorm, Dropout
+from darkroom.models.networks.net import LastMaps, Net
 
 
-def resnet18(*, channels: int, classes: int, dropout: float) -> nn.Module:
-    """Build torchvision's ResNet-18 (He et al. 2015, arXiv:1512.03385) for small images.
+class ResNet18(Net):
+    """torchvision's ResNet-18 (He et al. 2015, arXiv:1512.03385) for small images.
 
     Its stem is the paper's for CIFAR: a 3x3 convolution of stride 1 and no pooling.
     """
-    from torchvision.models import resnet  # imported here: it takes seconds, and only this net needs it
 
-    net: nn.Module = resnet.resnet18(num_classes=classes, norm_layer=BatchNorm)
-    net.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
-    net.maxpool = nn.Identity()
-    net.fc = nn.Sequential(Dropout(dropout), net.get_submodule("fc"))
-    return net
+    def __init__(self, *, channels: int, classes: int, dropout: float) -> None:
+        super().__init__()
+        from torchvision.models import resnet  # imported here: it takes seconds, and only this net needs it
+
+        net = resnet.resnet18(num_classes=classes, norm_layer=BatchNorm)
+        self.conv1 = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
+        self.bn1, self.relu = net.bn1, net.relu
+        self.layer1, self.layer2, self.layer3, self.layer4 = net.layer1, net.layer2, net.layer3, net.layer4
+        self.avgpool = net.avgpool
+        self.fc = nn.Sequential(Dropout(dropout), net.get_submodule("fc"))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Standardised images float [B,C,H,W] to logits [B,classes]."""
+        x = self.relu(self.bn1(self.conv1(x)))
+        x = self.layer4(self.layer3(self.layer2(self.layer1(x))))
+        logits: Tensor = self.fc(torch.flatten(self.avgpool(x), 1))
+        return logits
+
+    def last_layer(self) -> nn.Linear:
+        """Return the linear layer after the dropout."""
+        layer = self.fc[1]
+        assert isinstance(layer, nn.Linear)
+        return layer
+
+    def last_maps(self, height: int, width: int) -> LastMaps:
+        """Describe what the last group of layers returns; a channel's mean is pooled."""
+        # three convolutions of stride 2 have padded kernels of 3
+        rows, columns = ([0.5 + 8 * i for i in range(-(-size // 8))] for size in (height, width))
+        weight = self.last_layer().weight.detach()
+        return LastMaps("layer4", weight, takes_maximum=False, rows=rows, columns=columns)
 
 
-def build(config: Mapping[str, Any]) -> nn.Module:
+def build(config: Mapping[str, Any]) -> ResNet18:
     """Build the net that `config` (models/model_config.json) describes."""
-    return resnet18(channels=config["channels"], classes=len(config["classes"]), dropout=config["dropout"])
+    return ResNet18(channels=config["channels"], classes=len(config["classes"]), dropout=config["dropout"])
