@@ -1,12 +1,17 @@
 """Raw files to splits: images as arrays, a seeded stratified split, statistics and a data report."""
 
+import os
+
+from darkroom.config.data import Data
 from darkroom.data import preparation
 from darkroom.data.corrections.reading import CorrectionError
-from darkroom.data.sources import read_raw
+from darkroom.data.sources import own, read_raw
+from darkroom.data.sources.raw import Raw
+from darkroom.data.storage import SourceError
 from darkroom.files import read_json, write_json, write_table
 from darkroom.text import class_folder
 from darkroom.tracking.runs import log_files, log_metrics, open_run
-from pipeline import DATA, REPORTS, ROOT, read_params, tracking_uri
+from pipeline import CHECKPOINTS, DATA, REPORTS, ROOT, read_params, tracking_uri
 
 
 def main() -> None:
@@ -14,7 +19,7 @@ def main() -> None:
     params = read_params()
     try:
         prepared = preparation.prepare(
-            read_raw(params.data.name, DATA / "raw"),
+            read_images(params.data),
             ROOT / "corrections" / class_folder(params.data.name),
             name=params.data.name,
             validation_fraction=params.data.validation_fraction,
@@ -22,7 +27,7 @@ def main() -> None:
             similarity=params.evaluate.duplicate_similarity,
             mirror=params.augment.flip != "none",
         )
-    except CorrectionError as error:
+    except (CorrectionError, SourceError) as error:
         raise SystemExit(str(error)) from error
     hashes = preparation.write_splits(prepared, DATA)
     meta = preparation.meta(prepared, hashes)
@@ -30,6 +35,7 @@ def main() -> None:
     write_json(DATA / "meta.json", meta)
     write_json(REPORTS / "data.json", preparation.report(prepared, hashes, source))
     write_table(REPORTS / "corrections.csv", prepared.corrections.outcomes)
+    write_table(REPORTS / "left_out.csv", own.left_out(DATA / "raw"))
     sizes = {name: len(split) for name, split in prepared.splits.items()}
     tags = {"stage": "preprocess", "data.source": source["source"], "data.official": source["official"]}
     with open_run(tracking_uri(), params.data.name, name="preprocess", tags=tags):
@@ -45,6 +51,19 @@ def main() -> None:
     print(
         f"{params.data.name}: {', '.join(f'{size:,} {name}' for name, size in sizes.items())} images of "
         f"{meta['height']}x{meta['width']}x{meta['channels']}, {len(meta['classes'])} classes"
+    )
+
+
+def read_images(settings: Data) -> Raw:
+    """Read the images of the published data set, or of the scan."""
+    if not settings.source:
+        return read_raw(settings.name, DATA / "raw")
+    return own.read(
+        settings,
+        DATA / "raw",
+        root=ROOT,
+        work=CHECKPOINTS / "images",
+        workers=len(os.sched_getaffinity(0)),
     )
 
 

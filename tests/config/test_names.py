@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 from darkroom.config.base import Section
-from darkroom.config.data import Data
+from darkroom.config.data import PUBLISHED
 from darkroom.config.model import Model
 from darkroom.config.train import Train
 from darkroom.data.sources import SOURCES
@@ -19,15 +19,18 @@ from darkroom.training.optimizers import OPTIMIZERS
 @pytest.mark.parametrize(
     ("section", "name", "implemented"),
     [
-        (Data, "name", SOURCES),
         (Model, "architecture", NETWORKS),
         (Model, "activation", ACTIVATIONS),
         (Train, "loss", LOSSES),
         (Train, "optimizer", OPTIMIZERS),
     ],
-    ids=["data.name", "model.architecture", "model.activation", "train.loss", "train.optimizer"],
+    ids=["model.architecture", "model.activation", "train.loss", "train.optimizer"],
 )
 def test_the_names_in_config_are_the_names_of_the_implementations(
     section: type[Section], name: str, implemented: Iterable[str]
 ) -> None:
     assert set(get_args(section.model_fields[name].annotation)) == set(implemented)
+
+
+def test_the_published_data_sets_are_the_sources() -> None:
+    assert set(PUBLISHED) == set(SOURCES)

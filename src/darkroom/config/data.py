@@ -1,19 +1,89 @@
 """The section `data` of params.yaml."""
 
-from typing import Annotated, Literal
+import re
+import unicodedata
+from pathlib import PurePath
+from typing import Annotated, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from darkroom.config.base import Section
+from darkroom.config.base import Count, Positive, Section, Share
+
+PUBLISHED = ("cifar10", "digits")  # data sets that Darkroom knows by name: keys of `data.sources.SOURCES`
+NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
+Side = Annotated[int, Field(ge=8, le=1024)]
 
 
 class Data(Section):
-    """Which data set, and how much of its training part validates.
+    """Which data set, and how it becomes splits.
 
     Attributes:
-        name: of the data source, a key of `darkroom.data.sources.SOURCES`.
+        name: of the data set: one of `PUBLISHED`, or the name that images of one's own get; empty: from
+            `source`.
+        source: images of one's own: a folder, a table, an archive or a URL; empty for a published data set.
         validation_fraction: share of the training images that validates, the same of every class.
+        test_fraction: share of images of one's own that tests, where the source gives no test part.
+        side: height and width of the model's input for images of one's own, in pixels: one number for both,
+            or [height, width].
+        channels: 1 (grey), 3 (RGB), or auto: grey if all images are.
+        smallest_class: a class of one's own with fewer images is left out.
+        unreadable_share: of the images of one's own, above which damaged files are an error.
+        duplicates: what becomes of equal images of one's own: together (in one split) or drop (all but one).
+        seed: draws the splits of images of one's own.
     """
 
-    name: Literal["cifar10", "digits"]
+    name: str
+    source: str
     validation_fraction: Annotated[float, Field(gt=0, lt=1)]
+    test_fraction: Annotated[float, Field(gt=0, lt=1)]
+    side: Side | Annotated[tuple[Side, Side], Field()]
+    channels: Literal["auto", 1, 3]
+    smallest_class: Positive
+    unreadable_share: Share
+    duplicates: Literal["together", "drop"]
+    seed: Count
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Height and width of the model's input, in pixels."""
+        return (self.side, self.side) if isinstance(self.side, int) else self.side
+
+    @model_validator(mode="before")
+    @classmethod
+    def _name_of_source(cls, tree: Any) -> Any:
+        if isinstance(tree, dict) and tree.get("name") == "" and isinstance(tree.get("source"), str):
+            return {**tree, "name": source_name(tree["source"])}
+        return tree
+
+    @model_validator(mode="after")
+    def _name_fits_source(self) -> "Data":
+        known = ", ".join(PUBLISHED)
+        if not self.source and self.name not in PUBLISHED:
+            raise ValueError(
+                f"data.name is {self.name!r}: not a published data set ({known}), and data.source, which would be "
+                "images of your own, is empty: darkroom data use PATH"
+            )
+        if self.source and self.name in PUBLISHED:
+            raise ValueError(
+                f"data.source is {self.source!r}, but data.name is {self.name!r}, a published data set: set "
+                f"data.name={source_name(self.source)}"
+            )
+        if not re.fullmatch(NAME, self.name):
+            raise ValueError(
+                f"data.name is {self.name!r}: it may have letters a to z, digits, '.', '_' and '-', and must "
+                "begin with a letter or a digit"
+            )
+        return self
+
+
+def source_name(source: str) -> str:
+    """Return the name of a data set from where it comes.
+
+    >>> source_name("~/My Photos/"), source_name("s3://bucket/hands.tar.gz"), source_name("/data/Fotos ä")
+    ('my-photos', 'hands', 'fotos-a')
+    """
+    last = PurePath(re.sub(r"[?#].*$", "", source) if "://" in source else source).name
+    stem = re.sub(r"(\.(tar|gz|bz2|xz|zst|tgz|zip|csv|tsv|parquet|jsonl?|ndjson|xml))+$", "", last.lower())
+    plain = unicodedata.normalize("NFKD", stem).encode("ascii", "ignore").decode()
+    name = re.sub(r"[^a-z0-9._]+", "-", plain).strip("-._")[:64]
+    return "images" if not name else f"my-{name}" if name in PUBLISHED else name

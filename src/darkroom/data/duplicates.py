@@ -11,7 +11,7 @@ of CIFAR-10 from a similarity of 0.9 on are the same photograph. Coarse drawings
 by different people reach 0.98.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -101,6 +101,53 @@ def near_duplicates(
             "similarity": rounded[found],
         }
     )
+
+
+def similar_pairs(
+    images: NDArray[np.uint8],
+    *,
+    similarity: float,
+    mirror: bool,
+    candidates: Sequence[tuple[int, int]] | None = None,
+) -> list[tuple[int, int]]:
+    """Return the pairs of images of at least this similarity, as places, the smaller first.
+
+    The similarity is that of `near_duplicates`, but images of one colour are similar to nothing.
+
+    Args:
+        images: uint8 [N,H,W,C]; may be memory-mapped.
+        similarity: -1 to 1.
+        mirror: also compare the mirrored image.
+        candidates: the pairs to compare; None compares all, which takes a second for 10,000 images and a
+            hundred times as long for ten times as many.
+    """
+    views, flat = _views(images, mirror=mirror)
+    if candidates is not None:
+        one, other = np.array(candidates, dtype=np.int64).reshape(-1, 2).T
+        value = np.full(len(one), -np.inf, dtype=np.float32)
+        for start in range(0, len(one), OTHER_CHUNK):
+            rows = slice(start, start + OTHER_CHUNK)
+            for view in views:
+                np.maximum(
+                    value[rows],
+                    np.einsum("ij,ij->i", view[one[rows]], views[0][other[rows]]),
+                    out=value[rows],
+                )
+        found = (value >= similarity) & ~flat[one] & ~flat[other]
+        return list(zip(one[found].tolist(), other[found].tolist(), strict=True))
+    pairs: list[tuple[int, int]] = []
+    with tqdm(total=len(images), desc="duplicates", unit="images", disable=None) as bar:
+        for start in range(0, len(images), OTHER_CHUNK):
+            chunk = views[0][start : start + OTHER_CHUNK]
+            value = views[0][: start + len(chunk)] @ chunk.T
+            for view in views[1:]:
+                np.maximum(value, view[: start + len(chunk)] @ chunk.T, out=value)
+            value[flat[: start + len(chunk)]] = -np.inf
+            one, other = np.nonzero(value >= similarity)
+            other += start
+            pairs += [pair for pair in zip(one.tolist(), other.tolist(), strict=True) if pair[0] < pair[1]]
+            bar.update(len(chunk))
+    return pairs
 
 
 def _closest(

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from darkroom.data.corrections.merging import MergedCorrections, merge_corrections
 from darkroom.data.corrections.reading import read_corrections
@@ -58,12 +59,7 @@ def prepare(
 
     Raises CorrectionError, and ValueError when a class is too small to be split.
     """
-    train, validation = split_indices(raw.train.labels, validation_fraction=validation_fraction, seed=seed)
-    splits = {
-        "train": Split(raw.train.images[train], raw.train.labels[train]),
-        "validation": Split(raw.train.images[validation], raw.train.labels[validation]),
-        "test": raw.test,
-    }
+    train, validation, splits = _splits(raw, validation_fraction=validation_fraction, seed=seed)
     height, width, channels = raw.train.images.shape[1:]
     found = read_corrections(corrections, raw.classes, height=height, width=width, channels=channels)
     merged = merge_corrections(found, splits, raw.classes, similarity=similarity, mirror=mirror)
@@ -72,10 +68,30 @@ def prepare(
     train = np.pad(train, (0, len(merged.train) - len(train)), constant_values=-1)
     places = {"train": train, "validation": validation, "test": np.arange(len(raw.test))}
     manifests = {part: manifest(split, places[part], raw.classes) for part, split in splits.items()}
+    for part, rows in raw.rows.items():
+        # a correction that was added has no row
+        columns = rows.reindex(range(len(manifests[part]))).fillna("")
+        manifests[part] = pd.concat([manifests[part], columns], axis=1)
     if (merged.files != "").any():
         manifests["train"]["source"] = np.where(merged.files != "", "correction", "data")
         manifests["train"]["correction"] = merged.files
     return Prepared(name, raw.classes, splits, manifests, merged)
+
+
+def _splits(
+    raw: Raw, *, validation_fraction: float, seed: int
+) -> tuple[NDArray[np.int64], NDArray[np.int64], dict[str, Split]]:
+    """Return the places of the training and validation images in the source's part, and the splits."""
+    if raw.validation is not None:
+        splits = {"train": raw.train, "validation": raw.validation, "test": raw.test}
+        return np.arange(len(raw.train)), np.arange(len(raw.validation)), splits
+    train, validation = split_indices(raw.train.labels, validation_fraction=validation_fraction, seed=seed)
+    splits = {
+        "train": Split(raw.train.images[train], raw.train.labels[train]),
+        "validation": Split(raw.train.images[validation], raw.train.labels[validation]),
+        "test": raw.test,
+    }
+    return train, validation, splits
 
 
 def write_splits(prepared: Prepared, folder: Path) -> dict[str, str]:

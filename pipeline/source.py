@@ -1,0 +1,24 @@
+"""Look at the source of the images: the list of its files tells the next stages what changed.
+
+It runs with every `dvc repro`, because DVC does not watch what lies outside the project; it reads no image.
+"""
+
+from darkroom.data.scan.listing import write_listing
+from darkroom.data.storage import SourceError, open_storage
+from pipeline import DATA, ROOT, read_params
+
+
+def main() -> None:
+    """Write data/listing.parquet; it is empty for a published data set."""
+    params = read_params()
+    try:
+        files = open_storage(params.data.source, ROOT).files() if params.data.source else iter(())
+        count = write_listing(DATA / "listing.parquet", files)
+    except SourceError as error:
+        raise SystemExit(f"source: {error}") from error
+    if params.data.source:
+        print(f"{params.data.source}: {count:,} files")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,76 @@
+"""Splits of people's own images: by a hash, so that an image stays in its split when others come."""
+
+import hashlib
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+
+PARTS = ("train", "validation", "test")
+
+
+def assign(
+    images: pd.DataFrame, *, test_fraction: float, validation_fraction: float, seed: int
+) -> tuple[pd.Series, list[str]]:
+    """Return the split of each image, and sentences about what was decided.
+
+    A split that the source gives is kept. Images with one value of `unit` are in one split, whatever is
+    given: the one that the source gives to most of them. Other units are drawn by the hash of their key, so
+    that a unit's split depends on nothing but its key, the seed and the fractions. Where a class has no image
+    in a split then, its unit whose hash is nearest is moved there.
+
+    Args:
+        images: columns `label`, `split` (empty where it is not given), `unit` and `key`, which names the unit
+            in the same way whatever other images there are.
+        test_fraction: of all images, where the source gives no test images; else none is drawn.
+        validation_fraction: of the images that do not test, where the source gives no validation images.
+        seed: draws the splits.
+    """
+    published = images["split"]
+    test = 0.0 if (published == "test").any() else test_fraction
+    validation = 0.0 if (published == "validation").any() else validation_fraction
+    # where a split is missing, it is drawn from the training images that are given
+    given = published[published.isin(("test", "validation") if test or validation else PARTS)]
+    notes = []
+    units = images.groupby("unit", sort=True)
+    keys = units["key"].min()
+    places = pd.Series([_place(f"{seed}:{key}") for key in keys], index=keys.index)
+    drawn = pd.Series(
+        np.select([places < test, places < test + (1 - test) * validation], ["test", "validation"], "train"),
+        index=keys.index,
+    )
+    if len(given):
+        drawn.update(images.loc[given.index].groupby("unit")["split"].agg(_most_frequent))
+        crossing = images[published != ""].groupby("unit")["split"].nunique() > 1
+        moved = images["unit"].isin(crossing.index[crossing]) & (published != images["unit"].map(drawn))
+        if count := int((moved & (published != "")).sum()):
+            notes.append(
+                f"{count:,} images were moved out of their given split: they are copies of "
+                "images in another one, or of one group with them."
+            )
+    fixed = set(images.loc[given.index, "unit"])
+    splits = images["unit"].map(drawn)
+    wanted = {"test": test, "validation": validation, "train": 1.0}
+    for name in [name for name in PARTS if wanted[name] > 0]:
+        for label in sorted(set(images["label"]) - set(images["label"][splits == name])):
+            of_class = images["unit"][images["label"] == label]
+            free = [unit for unit in of_class.unique() if unit not in fixed]
+            counts = splits[images["label"] == label].value_counts()
+            if len(free) < 2 or counts.max() < 2:
+                continue
+            chosen = min(free, key=lambda unit: (drawn[unit] != counts.idxmax(), places[unit]))
+            drawn[chosen] = name
+            fixed.add(chosen)
+            splits = images["unit"].map(drawn)
+            notes.append(f"No image of {label} was drawn for {name}: one was moved there.")
+    return splits, notes
+
+
+def _most_frequent(splits: Sequence[str]) -> str:
+    counts = pd.Series(list(splits)).value_counts()
+    return max(PARTS, key=lambda name: (counts.get(name, 0), name))
+
+
+def _place(key: str) -> float:
+    """Return a number from 0 to 1 that depends on `key` alone."""
+    return int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()[:8], "big") / 2**64

@@ -1,0 +1,236 @@
+"""From the files of a source to the manifest: labels, facts, duplicates, splits, and what is left out."""
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from darkroom.config.data import Data
+from darkroom.data.labels import Labelled, LabelledImage, read_labels
+from darkroom.data.scan.duplicates import clusters
+from darkroom.data.scan.examination import all_grey, examine_all
+from darkroom.data.scan.parts import assign
+from darkroom.data.scan.pixels import PixelStore
+from darkroom.data.storage import SourceError, Storage, StoredFile
+
+USED, LEFT_OUT = "used", "left out"
+FEW_REASONS = 5  # examples in an error
+
+
+@dataclass(frozen=True)
+class Scan:
+    """A source that was scanned.
+
+    Attributes:
+        manifest: a row an image or other file, by path: `path`, `label`, `split`, `group`, `unit` (images of
+            one unit are in one split), the facts, `state` (used or left out) and `reason`.
+        classes: names of the classes, sorted.
+        shape: height, width and channels of the model's input.
+        notes: whole sentences for people about what was decided.
+    """
+
+    manifest: pd.DataFrame
+    classes: tuple[str, ...]
+    shape: tuple[int, int, int]
+    notes: list[str]
+
+    @property
+    def used(self) -> pd.DataFrame:
+        """The rows of the images that are used."""
+        return self.manifest[self.manifest["state"] == USED]
+
+    @property
+    def left_out(self) -> pd.DataFrame:
+        """Path, size, label and reason of what is left out."""
+        rows = self.manifest[self.manifest["state"] == LEFT_OUT]
+        return rows[["path", "size", "label", "reason"]].reset_index(drop=True)
+
+    def summary(self) -> dict[str, Any]:
+        """Return counts and notes for a report."""
+        used, left_out = self.used, self.left_out
+        return {
+            "images": len(used),
+            "classes": {
+                name: int(count) for name, count in used["label"].value_counts().sort_index().items()
+            },
+            "splits": {name: int(count) for name, count in used["split"].value_counts().items()},
+            "left_out": {str(why): int(n) for why, n in left_out["reason"].str[:80].value_counts().items()},
+            "notes": self.notes,
+        }
+
+
+def scan(
+    storage: Storage,
+    files: Sequence[StoredFile],
+    settings: Data,
+    *,
+    similarity: float,
+    mirror: bool,
+    work: Path,
+    workers: int,
+) -> Scan:
+    """Scan the files of a source; pixels and facts are kept in the folder `work` for the next scan.
+
+    Args:
+        storage: the source.
+        files: what is in it.
+        settings: the section `data`.
+        similarity: from which on two images count as copies, which must be in one split.
+        mirror: whether mirrored copies count.
+        work: folder that keeps pixels and facts.
+        workers: threads that read and decode.
+
+    Raises SourceError where no labels are found, for fewer than two classes, and for more damaged images than
+    `settings.unreadable_share`.
+    """
+    labelled = read_labels(storage, files, settings)
+    images = labelled.images
+    shape = (*settings.size, _channels(storage, images, settings))
+    known = work / hashlib.sha256(storage.place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    with PixelStore(work / "pixels", shape) as store:
+        facts = examine_all(
+            storage, [image.file for image in images], store, known / "facts.parquet", workers=workers
+        )
+    table = pd.concat(
+        [
+            facts.rename(columns={"problem": "reason"}),
+            pd.DataFrame(
+                [(image.label, image.split, image.group) for image in images],
+                columns=["label", "split", "group"],
+            ),
+        ],
+        axis=1,
+    )
+    _check_readable(table, settings.unreadable_share)
+    notes = list(labelled.notes)
+    notes += _leave_out_contradictions(table)
+    if settings.duplicates == "drop":
+        notes += _leave_out_copies(table)
+    notes += _leave_out_small_classes(table, settings.smallest_class)
+    table["state"] = (table["reason"] == "").map({True: USED, False: LEFT_OUT})
+    used = table[table["state"] == USED]
+    classes = tuple(sorted(used["label"].unique()))
+    if len(classes) < 2:
+        raise SourceError(
+            f"{storage.place}: {len(classes)} classes have at least {settings.smallest_class} images "
+            "(data.smallest_class); at least 2 are needed"
+        )
+    with PixelStore(work / "pixels", shape) as store:
+        pixels = store.images()[[store.places[sha256] for sha256 in used["sha256"]]]
+    alike, copies = clusters(pixels, used["sha256"], used["phash"], similarity=similarity, mirror=mirror)
+    split, unit, more = _splits(used, pd.Series(alike, index=used.index), settings)
+    table["split"] = split.reindex(table.index, fill_value="")
+    table["unit"] = unit.reindex(table.index, fill_value=-1)
+    manifest = _with_others(table, labelled)
+    return Scan(manifest, classes, shape, [*notes, *copies, *more])
+
+
+def _channels(storage: Storage, images: Sequence[LabelledImage], settings: Data) -> int:
+    if settings.channels != "auto":
+        return settings.channels
+    return 1 if all_grey(storage, [image.file for image in images if not image.file.problem]) else 3
+
+
+def _check_readable(table: pd.DataFrame, share: float) -> None:
+    """Raise SourceError where more than `share` of the images cannot be read."""
+    broken = table[table["reason"] != ""]
+    if len(broken) > share * len(table):
+        examples = "\n".join(
+            f"  {row.path}: {row.reason}" for row in broken.head(FEW_REASONS).itertuples(index=False)
+        )
+        raise SourceError(
+            f"{len(broken):,} of {len(table):,} images cannot be read, more than "
+            f"data.unreadable_share={share:g} allows:\n{examples}\nReplace them, or set "
+            "data.unreadable_share higher to leave them out."
+        )
+
+
+def _leave_out_contradictions(table: pd.DataFrame) -> list[str]:
+    """Leave out equal files of different classes: which of them is right is not known."""
+    fine = table[table["reason"] == ""]
+    labels = fine.groupby("sha256")["label"].agg(lambda names: sorted(set(names)))
+    several = labels[labels.map(len) > 1]
+    for sha256, names in several.items():
+        table.loc[table["sha256"] == sha256, "reason"] = f"the same file is in the classes {', '.join(names)}"
+    count = int(fine["sha256"].isin(several.index).sum())
+    return [f"{count:,} images were left out because the same file is in several classes."] if count else []
+
+
+def _leave_out_copies(table: pd.DataFrame) -> list[str]:
+    """Leave out all but the first of equal files."""
+    fine = table[table["reason"] == ""]
+    copies = fine[fine["sha256"].duplicated()]
+    first = fine.drop_duplicates("sha256").set_index("sha256")["path"]
+    table.loc[copies.index, "reason"] = "the same file as " + copies["sha256"].map(first)
+    return [f"{len(copies):,} images were left out because they equal another."] if len(copies) else []
+
+
+def _leave_out_small_classes(table: pd.DataFrame, smallest: int) -> list[str]:
+    """Leave out classes with fewer images than `smallest`."""
+    counts = table["label"][table["reason"] == ""].value_counts()
+    small = counts[counts < smallest].sort_index()
+    for label, count in small.items():
+        rows = (table["label"] == label) & (table["reason"] == "")
+        table.loc[rows, "reason"] = f"its class has {count} images, fewer than data.smallest_class={smallest}"
+    return [
+        f"The class {label} was left out: it has {count} images, fewer than data.smallest_class={smallest}."
+        for label, count in small.items()
+    ]
+
+
+def _splits(used: pd.DataFrame, alike: pd.Series, settings: Data) -> tuple[pd.Series, pd.Series, list[str]]:
+    """Return split and unit of each image that is used, and sentences; copies have one value of `alike`."""
+    unit = alike
+    if (used["group"] != "").any():
+        # a group and the copies of its images are one unit: groups that share copies are joined
+        group = used["group"].where(used["group"] != "", "image " + used["sha256"])
+        unit = pd.Series(clusters_of_both(alike, group), index=used.index)
+    key = used["sha256"].where(used["group"] == "", "group " + used["group"])
+    units = pd.DataFrame({"label": used["label"], "split": used["split"], "unit": unit, "key": key})
+    split, notes = assign(
+        units,
+        test_fraction=settings.test_fraction,
+        validation_fraction=settings.validation_fraction,
+        seed=settings.seed,
+    )
+    copies = int((alike.groupby(alike).transform("size") > 1).sum())
+    if copies:
+        notes.insert(
+            0, f"{copies:,} images are equal or nearly equal to another; such images are in one split."
+        )
+    return split, unit, notes
+
+
+def clusters_of_both(one: pd.Series, other: pd.Series) -> list[int]:
+    """Return a number for each row, the same for rows that `one` or `other` connects."""
+    parent = list(range(len(one)))
+
+    def root(place: int) -> int:
+        while parent[place] != place:
+            parent[place] = parent[parent[place]]
+            place = parent[place]
+        return place
+
+    for column in (one, other):
+        first: dict[object, int] = {}
+        for place, value in enumerate(column):
+            parent[root(place)] = root(first.setdefault(value, place))
+    return [root(place) for place in range(len(one))]
+
+
+def _with_others(table: pd.DataFrame, labelled: Labelled) -> pd.DataFrame:
+    """Return the manifest with a row too for each file that is no image with a label, sorted by path."""
+    others = pd.DataFrame(
+        [(file.path, file.size, file.version, reason) for file, reason in labelled.left_out],
+        columns=["path", "size", "version", "reason"],
+    )
+    others["state"], others["unit"] = LEFT_OUT, -1
+    both = pd.concat([table, others], ignore_index=True) if len(others) else table
+    numbers = both.select_dtypes("number").columns
+    both[numbers] = both[numbers].fillna(0)
+    texts = [name for name in both.columns if name not in numbers]
+    both[texts] = both[texts].fillna("")
+    return both.sort_values("path", kind="stable", ignore_index=True)

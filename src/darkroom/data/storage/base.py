@@ -1,0 +1,46 @@
+"""What a storage offers."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Protocol
+
+
+class SourceError(Exception):
+    """A source that cannot be used; the message says what is wrong and what to do."""
+
+
+@dataclass(frozen=True)
+class StoredFile:
+    """A file of a storage.
+
+    Attributes:
+        path: below the source, with `/` between its parts.
+        size: in bytes.
+        version: changes when the content may have changed: a time of modification, a checksum, an etag.
+        problem: why it cannot be read, where that is known already; else empty.
+    """
+
+    path: str
+    size: int
+    version: str
+    problem: str = ""
+
+
+class Storage(Protocol):
+    """A place with files. It is only read: nothing is ever written into it.
+
+    Attributes:
+        name: of the place, for a data set that has no name of its own: the last part of a path.
+        place: the place as an absolute path or URL, for people and as a key.
+    """
+
+    name: str
+    place: str
+
+    def files(self) -> Iterator[StoredFile]:
+        """List all files, hidden ones too, in an order that depends on their names only."""
+        ...
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of the file at `path`. Raises OSError. Several threads may call it at once."""
+        ...

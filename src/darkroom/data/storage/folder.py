@@ -1,0 +1,58 @@
+"""A folder on this machine."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from darkroom.data.storage.base import SourceError, StoredFile
+
+
+class Folder:
+    """All files below a folder. Links are followed, each folder once."""
+
+    def __init__(self, folder: Path) -> None:
+        """Open `folder`, an absolute path."""
+        self.folder, self.name, self.place = folder, folder.name, str(folder)
+
+    def files(self) -> Iterator[StoredFile]:
+        """List the files by name, folder by folder."""
+        yield from self._below(self.folder, "", set())
+
+    def read(self, path: str) -> bytes:
+        """Return the bytes of the file at `path`."""
+        return (self.folder / path).read_bytes()
+
+    def _below(self, folder: Path, prefix: str, seen: set[tuple[int, int]]) -> Iterator[StoredFile]:
+        try:
+            status = folder.stat()
+            if (status.st_dev, status.st_ino) in seen:  # a link to a folder above, or to one listed already
+                return
+            seen.add((status.st_dev, status.st_ino))
+            with os.scandir(folder) as entries:
+                inside = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            yield StoredFile(prefix.rstrip("/") or ".", 0, "", f"the folder cannot be read: {error.strerror}")
+            return
+        for entry in inside:
+            path = prefix + entry.name
+            try:
+                if entry.is_dir():
+                    yield from self._below(folder / entry.name, path + "/", seen)
+                    continue
+                status = entry.stat()
+            except OSError as error:  # a link to nothing, or no permission
+                yield StoredFile(path, 0, "", f"cannot be read: {error.strerror}")
+                continue
+            if entry.is_file():  # neither a socket nor a device
+                yield StoredFile(path, status.st_size, str(status.st_mtime_ns))
+
+
+def open_folder(source: str, root: Path) -> Folder | None:
+    """Open the folder `source`; None if it is none. Raises SourceError where it may not be read."""
+    path = root / Path(source).expanduser()
+    if "://" in source or not path.is_dir():
+        return None
+    path = path.resolve()
+    if not os.access(path, os.R_OK | os.X_OK):
+        raise SourceError(f"data.source is {source!r}, a folder that you may not read: chmod u+rx {path}")
+    return Folder(path)
