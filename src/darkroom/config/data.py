@@ -60,8 +60,8 @@ class Data(Section):
         known = ", ".join(PUBLISHED)
         if not self.source and self.name not in PUBLISHED:
             raise ValueError(
-                f"data.name is {self.name!r}: not a published data set ({known}), and data.source, the folder "
-                "of your own images, is empty: darkroom data use PATH"
+                f"data.name is {self.name!r}, not a published data set ({known}), and data.source, the "
+                "folder of your own images, is empty: darkroom data use PATH"
             )
         if self.source and self.name in PUBLISHED:
             raise ValueError(
