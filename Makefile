@@ -16,7 +16,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-postgres install-ray quickstart repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-hostile bench-train bench-serve bench-tune bench-drift lint format ui dashboard serve deploy rollback image lock lock-add
+.PHONY: help install install-postgres install-ray quickstart mine repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-hostile bench-train bench-serve bench-tune bench-drift lint format ui dashboard serve deploy rollback image lock lock-add
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -45,6 +45,11 @@ $(POSTGRES) $(RAY): .venv/.%: $(INSTALLED) requirements/%.lock
 
 quickstart: install  ## run every stage on the digits, in a scratch copy of the checkout
 	@python -m darkroom quickstart
+
+mine: install  ## run the whole pipeline on your own images: make mine DATA=~/photos
+	@test -n "$(DATA)" || { echo "Name your images: make mine DATA=~/photos" >&2; exit 1; }
+	darkroom data use "$(DATA)"
+	dvc repro
 
 repro: install  ## run the whole pipeline with params.yaml: CIFAR-10
 	dvc repro

@@ -4,7 +4,7 @@ import os
 
 import click
 
-from darkroom.cli import champion, feedback, quickstart, reports, versions
+from darkroom.cli import champion, data, feedback, quickstart, reports, versions
 from darkroom.cli.context import Options
 
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -27,6 +27,7 @@ def commands(context: click.Context, name: str | None, uri: str | None) -> None:
 
 for command in (
     quickstart.quickstart,
+    data.data,
     versions.list_,
     versions.show,
     versions.compare,
