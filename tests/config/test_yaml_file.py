@@ -16,7 +16,9 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from darkroom.config import ParamsError, read_yaml
-from tests.helpers.training import PARAMS
+from tests.helpers.checkouts import PROJECT
+
+PARAMS = PROJECT / "params.yaml"
 
 # In YAML 1.1 (PyYAML) many of these are another value.
 ODD = (

@@ -17,7 +17,6 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # artifa
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
 INTERRUPTED = 130  # the status of a program that Ctrl-C ended, as shells give it
-BROKEN_PIPE = 141  # and of one whose reader went away
 
 
 @click.group(
@@ -95,9 +94,10 @@ def main(arguments: list[str] | None = None) -> None:
     except click.Abort as abort:
         raise SystemExit(INTERRUPTED) from abort
     except BrokenPipeError as error:
-        # as Python's documentation says, or its own flush at exit would report the pipe again
+        # as Python's documentation says, or its own flush at exit would report the pipe again; the status is
+        # that of click, which catches what breaks earlier
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise SystemExit(BROKEN_PIPE) from error
+        raise SystemExit(1) from error
     except SystemExit as end:
         if as_json and isinstance(end.code, str):  # Python prints it on standard error
             print_json({"error": end.code})

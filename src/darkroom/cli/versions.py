@@ -192,14 +192,13 @@ def _describe(result: "Reproduction", version: str, into: Path) -> str:
 def _find(opened: Registry, which: str) -> "ModelVersion":
     """Return a version by number or by the word `champion`; a model's name alone is refused with a hint."""
     from darkroom.registry import versions
-    from darkroom.registry.store import RegistryError
+    from darkroom.registry.store import RegistryError, open_store
 
-    client = versions.MlflowClient(opened.uri)
     if which != "champion" and not which.isdecimal():
         name = find_name(opened.uri, which)
-        if versions.list_versions(client, name):
+        if open_store(opened.uri).read(name) is not None:
             raise RegistryError(f"{which} is a model: which version? `{which}@champion`, or `{which}/NUMBER`")
-    return versions.get_version(client, opened.name, which)
+    return versions.get_version(versions.MlflowClient(opened.uri), opened.name, which)
 
 
 def _others(uri: str) -> str:
