@@ -20,13 +20,12 @@ from typing import Any
 
 import numpy as np
 import optuna
-import yaml
 from tqdm import tqdm
 
 from benchmarks.flops import flops_by_side, planned_flops
 from benchmarks.recipe import params_of_search
 from benchmarks.training import machine
-from darkroom.config import Params, override
+from darkroom.config import Params, override, read_yaml
 from darkroom.config.trees import merge
 from darkroom.data.splits import Meta, Split, open_split, read_meta
 from darkroom.files import write_json
@@ -93,7 +92,7 @@ def main() -> None:
 
 def search_params(trials: int) -> Params:
     """Return params.yaml with the recipe's space in the place of its own."""
-    recipe = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
+    recipe = read_yaml(RECIPE)
     return params_of_search(merge(recipe, {"tune": {"trials": trials, "minutes": 0}}))
 
 

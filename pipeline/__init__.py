@@ -1,7 +1,6 @@
 """The stages of dvc.yaml, one script each. Here is what all of them share: places and parameters."""
 
 import importlib.util
-import json
 import logging
 import os
 import sys
@@ -27,7 +26,7 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a doze
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 logging.getLogger("darkroom").setLevel(logging.INFO)
 
-from darkroom.config import Params, ParamsError, load_params  # noqa: E402  needs the path set above
+from darkroom.config import Params, ParamsError, load_params, load_tuned  # noqa: E402  needs the path set above
 
 DATA = ROOT / "data"
 MODELS = ROOT / "models"
@@ -42,7 +41,7 @@ TRAINING = {"seed", "data", "model", "augment", "train"}  # the parameters a tra
 def read_params(*, tuned: bool = False) -> Params:
     """Read params.yaml, with what the tuner found laid over it if `tuned`; ends the stage on an error."""
     try:
-        return load_params(ROOT / "params.yaml", json.loads(TUNED.read_text()) if tuned else None)
+        return load_params(ROOT / "params.yaml", load_tuned(TUNED) if tuned else None)
     except ParamsError as error:
         raise SystemExit(str(error)) from error
 

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 
 from darkroom.cli.quickstart import SMALL
+from darkroom.config import read_yaml
 from tests.helpers.browser_required import pytest_runtest_setup, pytest_terminal_summary
 from tests.helpers.checkouts import PROJECT, Checkout, new_checkout
 from tests.helpers.scheduling import SHARED, GroupedByFile, group_of
@@ -73,7 +73,7 @@ def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """Run every stage with the quickstart's parameters in a copy of the project, in one process."""
     checkout = new_checkout(tmp_path_factory.mktemp("digits") / "checkout")
     set_params(checkout.root / "params.yaml", SMALL)
-    stages = stage_names(yaml.safe_load((checkout.root / "dvc.yaml").read_text(encoding="utf-8")))
+    stages = stage_names(read_yaml(checkout.root / "dvc.yaml"))
     last = stages.index("register")  # it keeps dvc.lock with the version
     for part in (stages[:last], stages[last:]):
         run_stages(checkout, part)

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from darkroom.config import read_yaml
 from tests.helpers.checkouts import PROJECT, Checkout
 
-STAGES: dict[str, Any] = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+STAGES: dict[str, Any] = read_yaml(PROJECT / "dvc.yaml")["stages"]
 # Words in names of what differs between two equal runs: times, and facts of the machine.
 VARYING = {
     *("bytes", "commit", "date", "device", "duration", "environment", "host", "milliseconds", "ms"),

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from darkroom.config import read_yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
-STAGES: dict[str, Any] = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+STAGES: dict[str, Any] = read_yaml(PROJECT / "dvc.yaml")["stages"]
 
 
 def module_file(name: str) -> Path | None:

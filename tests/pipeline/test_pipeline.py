@@ -19,7 +19,6 @@ import psutil
 import pytest
 import requests
 import torch
-import yaml
 from mlflow.entities import Run
 from mlflow.tracking import MlflowClient
 
@@ -32,6 +31,7 @@ from pipeline import ROOT
 from tests.helpers.checkouts import Checkout, copy_for_training
 from tests.helpers.serving import encoded, serve_bento
 from tests.helpers.waiting import eventually
+from tests.helpers.warm_stages import set_params
 
 REPORTED = {
     *(
@@ -299,9 +299,7 @@ def test_a_killed_study_goes_on_to_its_total_and_its_trial_after_its_last_epoch(
 @pytest.mark.slow
 def test_two_workers_share_a_study_and_kills_cost_no_trial(digits_run: Checkout, tmp_path: Path) -> None:
     copy = copy_for_training(digits_run, tmp_path / "copy")
-    tree = yaml.safe_load((copy.root / "params.yaml").read_text(encoding="utf-8"))
-    tree["tune"] |= {"trials": 7, "workers": 2, "pruner": "none"}
-    (copy.root / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    set_params(copy.root / "params.yaml", ["tune.trials=7", "tune.workers=2", "tune.pruner=none"])
     stage = psutil.Popen([sys.executable, "-m", "pipeline.tune"], cwd=copy.root, env=copy.environment)
     _wait_for(stage, lambda: _finished_trials(copy.root) >= 1)
     workers = stage.children()
@@ -355,9 +353,7 @@ def test_a_changed_parameter_reruns_what_rests_on_it_alone(digits_run: Checkout)
     params = checkout.root / "params.yaml"
     before = params.read_text(encoding="utf-8")
     try:
-        tree = yaml.safe_load(before)
-        tree["evaluate"]["top_k"] = 5
-        params.write_text(yaml.safe_dump(tree), encoding="utf-8")
+        set_params(params, ["evaluate.top_k=5"])
         stale = checkout.run("dvc", "status").stdout
     finally:
         params.write_text(before, encoding="utf-8")
@@ -398,10 +394,9 @@ def test_the_real_archive_is_downloaded_preprocessed_and_trained_on(tmp_path: Pa
     copy = Checkout(tmp_path, {**os.environ, "PYTHONPATH": "src"})
     for name in ("src", "pipeline"):
         shutil.copytree(ROOT / name, tmp_path / name)
-    tree = yaml.safe_load((ROOT / "params.yaml").read_text(encoding="utf-8"))
-    tree["train"] |= {"images": 6000, "epochs": 2, "low_resolutions": [22]}
-    tree["tune"]["trials"] = 0
-    (tmp_path / "params.yaml").write_text(yaml.safe_dump(tree), encoding="utf-8")
+    shutil.copy(ROOT / "params.yaml", tmp_path)
+    changes = ["train.images=6000", "train.epochs=2", "train.low_resolutions=[22]", "tune.trials=0"]
+    set_params(tmp_path / "params.yaml", changes)
     assert os.environ.get("DARKROOM_MIRROR"), "name the archive in DARKROOM_MIRROR"
     for stage in ("download", "preprocess", "tune", "train"):
         copy.stage(stage)
