@@ -6,6 +6,7 @@ from pathlib import Path
 import click
 
 from darkroom.cli.context import ROOT, Options, mlflow_registry
+from darkroom.cli.stoppable import stoppable
 
 
 @click.command("list")
@@ -109,7 +110,8 @@ def reproduce(context: click.Context, version: str, into: Path) -> None:
     Its weights and metrics are compared with the registered ones; the exit status is 1 where a metric
     differs. VERSION is a number, or `champion`.
     """
-    with mlflow_registry(context.obj) as opened:
+    advice = f"The stage that ran can go on in {into}: `python -m pipeline.train` there, and so on."
+    with stoppable(advice), mlflow_registry(context.obj) as opened:
         from darkroom.registry import reproduction, versions
 
         found = versions.get_version(versions.MlflowClient(opened.uri), opened.name, version)

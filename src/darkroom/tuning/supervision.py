@@ -22,8 +22,12 @@ class Worker(Protocol):
         """
         ...
 
+    def request_stop(self) -> None:
+        """Ask it to stop after the step that it is at."""
+        ...
+
     def stop(self) -> None:
-        """Stop it, whatever it does."""
+        """Wait until it has stopped; after a time stop it, whatever it does."""
         ...
 
 
@@ -57,5 +61,7 @@ def supervise(start: Callable[[int], Worker], count: int, *, progress: Callable[
             if (now := progress()) != done:
                 deaths, done = 0, now
     finally:
+        for worker in workers.values():  # all at once, so that they save at the same time
+            worker.request_stop()
         for worker in workers.values():
             worker.stop()
