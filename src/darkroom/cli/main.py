@@ -6,7 +6,9 @@ import click
 
 from darkroom.cli import champion, feedback, quickstart, reports, versions
 from darkroom.cli.context import Options
+from darkroom.machine import limit_libraries
 
+limit_libraries()
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # artifacts are a dozen small files
 # MLflow's default of 7 takes four minutes before it reports that a server does not respond

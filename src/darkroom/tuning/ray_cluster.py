@@ -21,11 +21,11 @@ def connect(*, shared_storage: bool) -> None:
         raise WorkerError("tune.engine is ray, which is not installed: `make install-ray`") from error
     if not ray.is_initialized():
         quiet = {"include_dashboard": False, "log_to_driver": False}
-        try:
-            ray.init(address="auto", **quiet)
-        except ConnectionError:  # none runs; Ray would count the machine's cores
-            ray.init(address="local", num_cpus=machine.cores().count, **quiet)
-        stopping.handle_again()  # Ray has handlers of its own
+        try:  # Ray by itself would count all cores of the machine
+            ray.init(num_cpus=machine.cores().count, **quiet)
+        except ValueError:  # the number cannot be given where a cluster runs already
+            ray.init(**quiet)
+        stopping.handle_again()  # Ray has set handlers of its own
     nodes = sum(node["Alive"] for node in ray.nodes())
     if nodes > 1 and not shared_storage:
         raise WorkerError(

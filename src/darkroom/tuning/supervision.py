@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from darkroom.machine import memory
+
 POLL_SECONDS = 0.5  # between two checks of the workers
 MAX_DEATHS = 10  # of workers in a row, without progress, after which no more are started
 
@@ -55,7 +57,7 @@ def supervise(start: Callable[[int], Worker], count: int, *, progress: Callable[
                     if deaths >= MAX_DEATHS:
                         raise WorkerError(
                             f"{deaths} workers were killed one after the other, the last by {killed}, and "
-                            "nothing was done: is there enough memory for so many?"
+                            f"nothing was done: is there enough memory for so many? Here are {memory()}"
                         )
                     workers[number] = start(number)
             if (now := progress()) != done:
