@@ -28,7 +28,10 @@ def main() -> None:
         processes.launch(params.train.processes, "pipeline.train")
         return
     with processes.joined():
-        train(params)
+        try:
+            train(params)
+        except stopping.Stopped as stopped:
+            raise stopping.Stopped(stopped.signal, stopped.done, told=processes.rank() > 0) from None
 
 
 def train(params: Params) -> None:

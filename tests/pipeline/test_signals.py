@@ -46,26 +46,22 @@ def leftovers(root: Path) -> list[Path]:
 def test_a_stopped_training_goes_on_at_the_step_and_ends_the_same(
     digits_run: Checkout, tmp_path: Path
 ) -> None:
-    whole, stopped = (copy_for_training(digits_run, tmp_path / name) for name in ("whole", "stopped"))
-    for copy in (whole, stopped):
-        change(copy, "train", epochs=6, patience=6, threads=1)
-        (copy.root / "models/tuned.json").write_text("{}")
+    stopped = copy_for_training(digits_run, tmp_path / "stopped")
     ended = stop_when(
         stopped,
         (*STAGE, "pipeline.train"),
-        lambda: "epoch  2/6" in printed_by(stopped),
+        lambda: "epoch  2/12" in printed_by(stopped),
         to_process(signal.SIGTERM),
     )
     assert ended.code == -signal.SIGTERM, ended.printed
     assert "stopped by SIGTERM after " in ended.printed
-    assert "of 6; `dvc repro` goes on from there" in ended.printed
+    assert "of 12; `dvc repro` goes on from there" in ended.printed
     assert "Traceback" not in ended.printed
     assert run_states(stopped) == ["KILLED"]
     assert "resuming after " in stopped.stage("train")
     assert run_states(stopped) == ["FINISHED"], "it is the same run"
-    whole.stage("train")
     for name in ("models/model.safetensors", "reports/curve.csv", "reports/train.json"):
-        assert sha256_file(stopped.root / name) == sha256_file(whole.root / name)
+        assert sha256_file(stopped.root / name) == sha256_file(digits_run.root / name)
 
 
 @pytest.mark.slow
