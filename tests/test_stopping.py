@@ -189,6 +189,16 @@ def test_a_process_stops_when_its_parent_is_gone(start: Start) -> None:
     assert printed == "stopped by SIGTERM after step 0\n"
 
 
+def test_a_signal_that_ends_the_parent_too_is_one(start: Start) -> None:
+    slow = STEPS.replace(
+        "time.sleep(0.01)", "time.sleep(1.5)"
+    )  # longer than the parent's end takes to be seen
+    child = SCRIPT.format(same=0, work=slow).replace("try:", "stopping.stop_with_parent()\ntry:")
+    process = start(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])", "setsid")
+    os.killpg(process.pid, signal.SIGTERM)
+    assert process.communicate(timeout=60)[0] == "stopped by SIGTERM after step 0\n"
+
+
 def test_handlers_are_as_before_when_the_block_has_ended() -> None:
     before = [signal.getsignal(number) for number in stopping.SIGNALS]
     with stopping.handled():

@@ -122,8 +122,9 @@ def stop_with_parent() -> None:
 
     def watch() -> None:
         while os.getppid() == parent:
-            time.sleep(1.0)
-        os.kill(os.getpid(), signal.SIGTERM)
+            time.sleep(POLL_SECONDS)
+        if not requested():  # else the signal that ended the parent has come here too: it is no second one
+            os.kill(os.getpid(), signal.SIGTERM)
 
     threading.Thread(target=watch, daemon=True).start()
 

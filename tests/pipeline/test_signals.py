@@ -125,8 +125,12 @@ def test_several_training_processes_stop_at_the_same_step(digits_run: Checkout, 
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("send", "number"),
-    [(to_group(signal.SIGINT), signal.SIGINT), (to_process(signal.SIGTERM), signal.SIGTERM)],
-    ids=["Ctrl-C", "SIGTERM to dvc alone"],
+    [
+        (to_group(signal.SIGINT), signal.SIGINT),
+        (to_group(signal.SIGTERM), signal.SIGTERM),
+        (to_process(signal.SIGTERM), signal.SIGTERM),
+    ],
+    ids=["Ctrl-C", "SIGTERM to all", "SIGTERM to dvc alone"],
 )
 def test_dvc_repro_stops_with_its_stage_and_goes_on(
     send: Any, number: signal.Signals, digits_run: Checkout, tmp_path: Path
