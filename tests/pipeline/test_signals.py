@@ -96,7 +96,8 @@ def test_a_stopped_search_finishes_its_trials_in_the_next_run(
         to_group(signal.SIGINT),
     )
     assert ended.code == -signal.SIGINT, ended.printed
-    assert "stopped by SIGINT" in ended.printed
+    assert "of 3 trials finished" in ended.printed
+    assert "`dvc repro` goes on from there" in ended.printed
     assert "Traceback" not in ended.printed
     assert "RUNNING" not in run_states(copy), "the search's run and those of its trials are ended"
     assert list(copy.root.glob(".checkpoints/tune-*/trial-*/epoch-*-step-*")), "the step was saved"

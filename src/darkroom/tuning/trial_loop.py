@@ -13,7 +13,7 @@ from darkroom import stopping
 from darkroom.config import Params, override
 from darkroom.training.history import Epoch
 from darkroom.tuning.attempt import Attempt, Objective
-from darkroom.tuning.budget import counts_for_total, finished_trials, has_time_left, is_over, trials_allowed
+from darkroom.tuning.budget import counts_for_total, has_time_left, is_over, progress_text, trials_allowed
 from darkroom.tuning.dead_workers import release_dead
 from darkroom.tuning.errors import Pruned, failure_reason
 from darkroom.tuning.heartbeats import heartbeat, record_heartbeat
@@ -48,7 +48,7 @@ def run_trials(
     locks = folder / "workers"
     with stopping.deferred(), worker_lock(locks) as worker:
         while not is_over(study):
-            stopping.stop_if_requested(_progress(study))
+            stopping.stop_if_requested(progress_text(study))
             release_dead(study, locks, dead_after=params.tune.dead_after)
             trial = _next_trial(study, worker)
             if trial is None:
@@ -127,7 +127,7 @@ def _run(study: optuna.Study, trial: optuna.Trial, params: Params, objective: Ob
         study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
         requeue(study, study.get_trials(deepcopy=False)[trial.number])
         where = f"in trial {trial.number}, {stopped.done}" if stopped.done else f"in trial {trial.number}"
-        raise stopping.Stopped(stopped.signal, f"{where} ({_progress(study)})") from None
+        raise stopping.Stopped(stopped.signal, f"{where} ({progress_text(study)})") from None
     except Exception as error:
         reason = failure_reason(error)
         trial.set_user_attr("reason", reason or f"{type(error).__name__}: {error}")
@@ -137,10 +137,6 @@ def _run(study: optuna.Study, trial: optuna.Trial, params: Params, objective: Ob
         log.warning("trial %s failed: %s", trial.number, reason)
     trial.set_user_attr("ended", time.time())
     study.tell(trial, accuracy, state=state, skip_if_finished=True)
-
-
-def _progress(study: optuna.Study) -> str:
-    return f"with {finished_trials(study)} of {trials_allowed(study)} trials finished"
 
 
 def _first_number(trial: optuna.Trial) -> int:
