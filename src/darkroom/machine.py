@@ -81,8 +81,8 @@ def cores(environment: Mapping[str, str] = os.environ, *, root: Path = ROOT) -> 
     """Return the least of: the machine's cores, those this process is bound to, its quota, what is allotted.
 
     A quota that is no whole number is rounded up: a thread more uses up the quota, one less leaves a part of
-    it unused. `environment` has the schedulers' variables; `root` is the
-    folder in which /proc and the cgroups are looked up.
+    it unused. `environment` has the schedulers' variables; `root` is the folder in which /proc and the
+    cgroups are looked up.
     """
     installed = os.cpu_count() or 1
     visible = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else installed

@@ -19,8 +19,8 @@ def run_search(search: Search, worker_command: Sequence[str]) -> SearchResult:
     """Begin the study, or continue it, until its budget is used up; return what it found.
 
     The search is one run in MLflow, and each trial one below it. `worker_command` starts a further worker
-    in the checkout. Raises Stopped on a signal, StudyError if the storage cannot be reached or no trial completed, and
-    WorkerError if workers fail.
+    in the checkout. Raises Stopped on a signal, StudyError if the storage cannot be reached or no trial
+    completed, and WorkerError if workers fail.
     """
     params = search.params
     study = open_study(search.places.storage, search.study, params=params, about=search.about)
