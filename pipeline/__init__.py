@@ -3,6 +3,7 @@
 import importlib.util
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -17,6 +18,10 @@ if importlib.util.find_spec("torch") is None:
 # The library beside these scripts is the one to run: in a scratch copy, that copy's.
 sys.path.insert(0, str(ROOT / "src"))
 
+# until the stage can stop in order, Ctrl-C ends it without a traceback out of the imports, which take seconds
+if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 # nothing here phones home unless its user asks for it
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("DO_NOT_TRACK", "true")
@@ -26,7 +31,11 @@ os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a doze
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 logging.getLogger("darkroom").setLevel(logging.INFO)
 
-from darkroom.config import Params, ParamsError, load_params, load_tuned  # noqa: E402  needs the path set above
+from darkroom.machine import limit_libraries  # noqa: E402  needs the path set above
+
+limit_libraries()  # before anything imports numpy or torch, which start their threads then
+
+from darkroom.config import Params, ParamsError, load_params, load_tuned  # noqa: E402
 
 DATA = ROOT / "data"
 MODELS = ROOT / "models"

@@ -6,6 +6,7 @@ It runs with every `dvc repro`, because DVC does not watch what lies outside the
 from darkroom.data.scan.listing import write_listing
 from darkroom.data.storage import SourceError, open_storage
 from pipeline import DATA, ROOT, read_params
+from pipeline.stage import stage
 
 
 def main() -> None:
@@ -21,4 +22,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -9,6 +9,7 @@ import torch
 
 from darkroom.cli.quickstart import SMALL
 from darkroom.config import read_yaml
+from darkroom.machine import threads_for_libraries
 from tests.helpers.browser_required import pytest_runtest_setup, pytest_terminal_summary
 from tests.helpers.checkouts import PROJECT, Checkout, new_checkout
 from tests.helpers.scheduling import SHARED, GroupedByFile, group_of
@@ -63,6 +64,12 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupedByFile:
     """Group tests as `scheduling` says."""
     return GroupedByFile(config, log)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Return the processes of `-n auto` where there is a limit that xdist does not see; None: its choice."""
+    return threads_for_libraries() or None
 
 
 __all__ = ["pytest_runtest_setup", "pytest_terminal_summary"]  # hooks: pytest finds them here

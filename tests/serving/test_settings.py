@@ -30,6 +30,26 @@ def test_settings_are_read_from_the_environment() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cores", "gigabytes", "given", "workers", "threads", "held"),
+    [
+        (64, 64, None, 64, 1, 256),
+        (64, 4, None, 7, 9, 157),
+        (2, 0.4, None, 1, 2, 72),
+        (1, 0.3, None, 1, 1, 50),
+        (4, 1, 4, 4, 1, 50),
+    ],
+    ids=["enough", "a limit", "hardly one", "less than one", "the user decides"],
+)
+def test_workers_and_uploads_fit_into_the_memory(
+    cores: int, gigabytes: float, given: int | None, workers: int, threads: int, held: int
+) -> None:
+    environment = {} if given is None else {"DARKROOM_WORKERS": str(given)}
+    settings = read_settings(environment, cores=cores, memory=int(gigabytes * 1e9))
+    assert (settings.workers, settings.threads) == (workers, threads)
+    assert settings.held_bytes // 1_000_000 == held
+
+
+@pytest.mark.parametrize(
     ("name", "value", "message"),
     [
         ("DARKROOM_ADMIN_TOKENS", "short", "DARKROOM_ADMIN_TOKENS holds a token of 5 characters"),

@@ -10,7 +10,9 @@ from darkroom.cli import champion, data, feedback, quickstart, reports, versions
 from darkroom.cli.groups import Commands, help_without_a_command
 from darkroom.cli.options import registry_options
 from darkroom.cli.output import print_json
+from darkroom.machine import limit_libraries
 
+limit_libraries()
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # artifacts are a dozen small files
 # MLflow's default of 7 takes four minutes before it reports that a server does not respond

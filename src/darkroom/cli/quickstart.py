@@ -6,7 +6,6 @@ so that `make ui` and `make serve` show the result.
 
 import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,7 +13,9 @@ from typing import Any
 
 import click
 
+from darkroom import stopping
 from darkroom.cli.context import ROOT
+from darkroom.cli.stoppable import stoppable
 
 SMALL = (
     "data.name=digits",
@@ -51,7 +52,9 @@ def quickstart() -> None:
     started = time.perf_counter()
     # --force: each stage really runs, also where DVC remembers its outputs from the last quickstart
     command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--force", "--name", name, *changes]
-    if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
+    with stoppable("The checkout was not changed. `make quickstart` starts from the beginning."):
+        failed = stopping.run_command(command, folder=ROOT, environment=environment)
+    if failed:
         raise SystemExit("\nA stage failed: its message is above. The checkout was not changed.")
     print(summary(ROOT, name, seconds=time.perf_counter() - started))
 

@@ -17,6 +17,7 @@ from darkroom.cli.context import (
 )
 from darkroom.cli.options import Options, registry_options, split_version
 from darkroom.cli.output import only_the_result_on_stdout, print_result
+from darkroom.cli.stoppable import stoppable
 
 if TYPE_CHECKING:
     from darkroom.registry.reproduction import Reproduction
@@ -163,7 +164,8 @@ def reproduce(context: click.Context, version: str, into: Path) -> None:
     """
     options: Options = context.obj
     model, which = split_version(version)
-    with mlflow_registry(options, model) as opened:
+    advice = f"The stage that ran can go on in {into}: `python -m pipeline.train` there, and so on."
+    with stoppable(advice), mlflow_registry(options, model) as opened:
         from darkroom.registry import reproduction
 
         found = _find(opened, which)

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from darkroom import stopping
 from darkroom.config.trees import flatten
 from darkroom.data.splits import split_sha256
 from darkroom.files import read_json, sha256_file
@@ -142,13 +143,9 @@ def run_stage(folder: Path, stage: str) -> None:
     Raises RegistryError when it fails.
     """
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_TRACKING")}
-    done = subprocess.run(
-        [sys.executable, "-m", f"pipeline.{stage}"],
-        cwd=folder,
-        env=kept | {"PYTHONPATH": str(folder / "src")},
-        check=False,
-    )
-    if done.returncode:
+    command = [sys.executable, "-m", f"pipeline.{stage}"]
+    environment = kept | {"PYTHONPATH": str(folder / "src")}
+    if stopping.run_command(command, folder=folder, environment=environment):
         raise RegistryError(f"stage {stage} failed in {folder}: its message is above")
 
 

@@ -5,9 +5,10 @@ import os
 import sys
 from pathlib import Path
 
+from ..machine import cores, memory
 from .http.admission import is_loopback
 from .process.supervisor import Supervisor
-from .settings import read_settings, usable_cores
+from .settings import read_settings
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -22,9 +23,12 @@ def main() -> None:
     parser.add_argument("--port", type=int, default=3000, help="port to listen on (default: %(default)s)")
     arguments = parser.parse_args()
     try:
-        settings = read_settings(os.environ, cores=usable_cores())
+        usable = (cores(), memory())
+        settings = read_settings(os.environ, cores=usable[0].count, memory=usable[1].bytes)
     except ValueError as error:
         sys.exit(str(error))
+    if limits := "; ".join(str(each) for each in usable if each.reason):
+        print(f"{settings.workers} worker(s); {limits}")
     home = _prepare_home()
     tag = _find_bento(home, arguments.bento)
     try:

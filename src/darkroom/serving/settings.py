@@ -1,9 +1,13 @@
 """The service's settings from environment variables; docs/serving.md explains each."""
 
-import os
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+HELD_BYTES = 256_000_000  # that all uploads of one worker may hold at once
+LEAST_HELD_BYTES = 50_000_000  # where memory is scarce: a request with a batch still fits
+WORKER_BYTES = 512_000_000  # of memory, for which there is one worker at most
+IDLE_BYTES = 256_000_000  # that a worker uses without uploads
 
 MIN_TOKEN = 16  # characters; shorter ones can be guessed
 ROLES = ("predict", "feedback", "admin")  # in rising order: each includes those before it
@@ -24,6 +28,7 @@ class Settings:
     Attributes:
         workers: number of processes, each with one thread for the model.
         threads: CPU threads of the model in each worker.
+        held_bytes: limit of what all uploads of one worker hold.
         queue_seconds: the longest time that an accepted request may be expected to wait in the queue.
         tokens: role by token; empty: no route needs one.
         requests_per_minute: limit for one client; 0: no limit.
@@ -39,6 +44,7 @@ class Settings:
 
     workers: int
     threads: int
+    held_bytes: int = HELD_BYTES
     queue_seconds: float = 1.0
     tokens: Mapping[str, str] = field(default_factory=dict)
     requests_per_minute: int = 0
@@ -52,8 +58,8 @@ class Settings:
     log_images: bool = False
 
 
-def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
-    """Return the settings in `environment`, for a machine with `cores` usable cores.
+def read_settings(environment: Mapping[str, str], *, cores: int, memory: int | None = None) -> Settings:
+    """Return the settings in `environment`, for `cores` usable cores and so many bytes of usable memory.
 
     Raises:
         ValueError: a variable is unknown or has an invalid value; the message names it.
@@ -64,10 +70,12 @@ def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
     """
     if unknown := sorted(name for name in environment if name.startswith(PREFIX) and name not in KNOWN):
         raise ValueError(f"{unknown[0]} is not a setting; known are {', '.join(sorted(KNOWN))}")
-    workers = _number(environment, "WORKERS", default=cores, low=1, high=256)
+    enough = cores if memory is None else max(1, min(cores, memory // WORKER_BYTES))
+    workers = _number(environment, "WORKERS", default=enough, low=1, high=256)
     return Settings(
         workers=int(workers),
         threads=max(1, cores // int(workers)),
+        held_bytes=HELD_BYTES if memory is None else _held_bytes(memory // int(workers)),
         queue_seconds=_number(environment, "QUEUE_SECONDS", default=1.0, low=0.05, high=60),
         tokens=_tokens(environment),
         requests_per_minute=int(_number(environment, "RATE", default=0, low=0, high=1_000_000)),
@@ -82,9 +90,12 @@ def read_settings(environment: Mapping[str, str], *, cores: int) -> Settings:
     )
 
 
-def usable_cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+def _held_bytes(memory: int) -> int:
+    """Return what the uploads of a worker may hold that has so many bytes of memory.
+
+    Decoded images and what the model computes take about as much as the uploads.
+    """
+    return max(LEAST_HELD_BYTES, min(HELD_BYTES, (memory - IDLE_BYTES) // 2))
 
 
 def _number(environment: Mapping[str, str], name: str, *, default: float, low: float, high: float) -> float:

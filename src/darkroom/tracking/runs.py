@@ -11,6 +11,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from darkroom.config.trees import flatten
+from darkroom.stopping import Stopped
 from darkroom.tracking.mlflow_tables import relocate_artifacts, sqlite_file
 
 
@@ -26,7 +27,7 @@ def open_run(
 ) -> Iterator[str]:
     """Open a run for the time of the block and yield its id.
 
-    The run ends as FINISHED, or as FAILED when the block raises.
+    The run ends as FINISHED, as KILLED when a signal stops the block, or as FAILED when it raises an error.
 
     Args:
         uri: of the tracking store.
@@ -46,7 +47,11 @@ def open_run(
         run_id=known, run_name=None if known else name, nested=above is not None, parent_run_id=above
     ) as run:
         mlflow.set_tags({key: str(value) for key, value in (tags or {}).items()})
-        yield run.info.run_id
+        try:
+            yield run.info.run_id
+        except Stopped:
+            end_run_as("KILLED")
+            raise
 
 
 def _create_database(uri: str) -> None:

@@ -17,6 +17,7 @@ from ...images.resizing import to_model_input
 from ..errors import too_busy
 from ..memory import UploadMemory
 from ..metrics import DECODE_SECONDS, WAITING
+from ..settings import HELD_BYTES
 from .batching import SMOOTHING, Batcher
 from .model import Classifier
 from .runtime import Prediction
@@ -64,14 +65,15 @@ class Engine:
         memory: what the uploads of this process hold.
     """
 
-    def __init__(self, classifier: Classifier, *, queue_seconds: float) -> None:
+    def __init__(self, classifier: Classifier, *, queue_seconds: float, held_bytes: int = HELD_BYTES) -> None:
         """Start the threads.
 
         Args:
             classifier: the model.
             queue_seconds: a request whose expected time in the queue is longer is refused.
+            held_bytes: limit of what the uploads of this process hold.
         """
-        self.classifier, self.memory = classifier, UploadMemory()
+        self.classifier, self.memory = classifier, UploadMemory(held_bytes)
         self._batcher = Batcher(classifier)
         self._queue_seconds = queue_seconds
         self._admitted = self._large = 0

@@ -13,8 +13,10 @@ from typing import Any
 import bentoml
 from starlette.types import Receive, Scope, Send
 
+from ...machine import cores, limit_libraries, memory
 from ..shared_folder import share_folder
 
+limit_libraries()  # before numpy is imported, which starts its threads then
 SHARED = share_folder(os.environ)
 
 # after share_folder: these modules open files in that folder when they are imported
@@ -33,13 +35,13 @@ from ..monitoring.recent_predictions import RecentPredictions  # noqa: E402
 from ..monitoring.reference_file import read_reference  # noqa: E402
 from ..prediction.engine import Engine  # noqa: E402
 from ..prediction.model import Classifier  # noqa: E402
-from ..settings import read_settings, usable_cores  # noqa: E402
+from ..settings import read_settings  # noqa: E402
 from .notify import notify_readiness  # noqa: E402
 
 # The same place in a checkout and in a Bento, which keeps the project's layout.
 MODEL = Path(__file__).resolve().parents[4] / "models" / "champion"
 
-settings = read_settings(os.environ, cores=usable_cores())
+settings = read_settings(os.environ, cores=cores().count, memory=memory().bytes)
 # X-Forwarded-For is trusted only from proxies that the operator names.
 os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
 # With this variable, which it sets in containers, BentoML does not restart workers that died.
@@ -80,7 +82,9 @@ class Darkroom:
         """Load the model once, before the first request."""
         with notify_readiness(os.environ):
             classifier = Classifier(MODEL, threads=settings.threads)
-            app.state.engine = Engine(classifier, queue_seconds=settings.queue_seconds)
+            app.state.engine = Engine(
+                classifier, queue_seconds=settings.queue_seconds, held_bytes=settings.held_bytes
+            )
             store = PredictionLog(settings.log, limit=settings.log_bytes) if settings.log else None
             drift = _drift(classifier)
             if store or drift:
