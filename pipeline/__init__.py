@@ -9,25 +9,29 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+if "PYTHONSAFEPATH" in os.environ and (Path.cwd() / "pipeline").is_dir() and Path.cwd() != ROOT:
+    raise SystemExit(
+        f"PYTHONSAFEPATH is set, so Python took the stages in {ROOT} and not those of this folder, "
+        f"{Path.cwd()}: `unset PYTHONSAFEPATH`"
+    )
+
+# The library beside these scripts is the one to run: in a scratch copy, that copy's.
+sys.path.insert(0, str(ROOT / "src"))
+
+from darkroom.environment import prepare_process  # noqa: E402  needs the path set above
+
+prepare_process(ROOT, stage=True)
+
 if importlib.util.find_spec("torch") is None:
     raise SystemExit(
         f"{sys.executable} has no torch: activate the environment first (`. .venv/bin/activate`), "
         "which `make install` makes"
     )
 
-# The library beside these scripts is the one to run: in a scratch copy, that copy's.
-sys.path.insert(0, str(ROOT / "src"))
-
-# nothing here phones home unless its user asks for it
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("DO_NOT_TRACK", "true")
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a dozen small files
-
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 logging.getLogger("darkroom").setLevel(logging.INFO)
 
-from darkroom.config import Params, ParamsError, load_params  # noqa: E402  needs the path set above
+from darkroom.config import Params, ParamsError, load_params  # noqa: E402
 
 DATA = ROOT / "data"
 MODELS = ROOT / "models"
@@ -42,7 +46,9 @@ TRAINING = {"seed", "data", "model", "augment", "train"}  # the parameters a tra
 def read_params(*, tuned: bool = False) -> Params:
     """Read params.yaml, with what the tuner found laid over it if `tuned`; ends the stage on an error."""
     try:
-        return load_params(ROOT / "params.yaml", json.loads(TUNED.read_text()) if tuned else None)
+        return load_params(
+            ROOT / "params.yaml", json.loads(TUNED.read_text(encoding="utf-8")) if tuned else None
+        )
     except ParamsError as error:
         raise SystemExit(str(error)) from error
 

@@ -5,10 +5,10 @@ import os
 import click
 
 from darkroom.cli import champion, feedback, quickstart, reports, versions
-from darkroom.cli.context import Options
+from darkroom.cli.context import ROOT, Options
+from darkroom.disk import disk_errors_told
+from darkroom.environment import prepare_process
 
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # artifacts are a dozen small files
 # MLflow's default of 7 takes four minutes before it reports that a server does not respond
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
@@ -45,8 +45,11 @@ for command in (
 
 def main(arguments: list[str] | None = None) -> None:
     """Run a command, of `arguments` or of the process; raise SystemExit when it fails."""
+    prepare_process(ROOT)
+    places = [ROOT, ROOT / "mlflow.db", ROOT / "models"]
     try:
-        commands.main(arguments)
+        with disk_errors_told(places, again="run the command again"):
+            commands.main(arguments)
     except SystemExit as end:
         if end.code:  # click ends a command that succeeded by SystemExit(0)
             raise

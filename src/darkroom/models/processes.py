@@ -11,6 +11,8 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from darkroom.environment import LAUNCHED
+
 
 def launched() -> bool:
     """Return whether torchrun started this process."""
@@ -22,6 +24,7 @@ def launch(count: int, module: str) -> None:
     # imported here because it takes seconds, which a training in one process need not spend
     from torch.distributed.run import main
 
+    os.environ[LAUNCHED] = "1"
     main(["--standalone", f"--nproc-per-node={count}", "-m", module])
 
 

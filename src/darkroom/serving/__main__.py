@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from ..environment import prepare_process
 from .http.admission import is_loopback
 from .process.supervisor import Supervisor
 from .settings import read_settings, usable_cores
@@ -21,6 +22,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=3000, help="port to listen on (default: %(default)s)")
     arguments = parser.parse_args()
+    prepare_process(PROJECT)
     try:
         settings = read_settings(os.environ, cores=usable_cores())
     except ValueError as error:
@@ -46,7 +48,6 @@ def main() -> None:
 
 def _prepare_home() -> Path:
     """Set the environment that BentoML reads when it is imported; return its home, which exists then."""
-    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # tracing costs a fifth of a request
     home = Path(os.environ.get("BENTOML_HOME", str(PROJECT / ".bentoml"))).resolve()
     home.mkdir(parents=True, exist_ok=True)
