@@ -1,12 +1,12 @@
 """What every stage's script ends with: run the stage, and tell people what went wrong with the machine."""
 
-import os
 import tempfile
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
 from darkroom.disk import disk_errors_told
+from darkroom.environment import bento_home
 from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, tracking_uri
 
 
@@ -18,14 +18,7 @@ def stage(main: Callable[[], None]) -> None:
 
 def written_places() -> list[Path]:
     """Return the files and folders that stages write to; each may be on a disk of its own."""
-    places = [
-        ROOT,
-        DATA,
-        MODELS,
-        REPORTS,
-        CHECKPOINTS,
-        Path(os.environ.get("BENTOML_HOME", ROOT / ".bentoml")),
-    ]
+    places = [ROOT, DATA, MODELS, REPORTS, CHECKPOINTS, bento_home(ROOT)]
     if tracking_uri().startswith("sqlite:///"):
         places.append(Path(tracking_uri().removeprefix("sqlite:///")))
     with suppress(FileNotFoundError):  # there is none, which the stage will notice

@@ -14,9 +14,8 @@ FULL = re.compile(r"no space left on (the )?d|database or disk is full|os error 
 QUOTA = re.compile(r"disk quota exceeded|os error 122\b", re.IGNORECASE)
 TOO_LARGE = re.compile(r"file too large|os error 27\b", re.IGNORECASE)
 READ_ONLY = re.compile(r"read-only file system|os error 30\b", re.IGNORECASE)
-REFUSED = re.compile(
-    r"attempt to write a readonly database|unable to open database file|permission denied", re.IGNORECASE
-)
+REFUSED = re.compile("attempt to write a readonly database|unable to open database file", re.IGNORECASE)
+DENIED = re.compile("permission denied", re.IGNORECASE)  # of a file; without one it may be a port's
 NO_TEMPORARY = re.compile("No usable temporary directory")
 NAMED = re.compile(
     r"(?:left on device|quota exceeded|too large|denied|file system): '([^']+)'", re.IGNORECASE
@@ -70,7 +69,8 @@ def explain(error: BaseException, places: Sequence[Path], *, again: str) -> str 
         if code == errno.EROFS or READ_ONLY.search(text):
             place = path or _unwritable(places)
             return f"the file system of {place} is read-only: mount it writable, then {again}"
-        if (code in (errno.EACCES, errno.EPERM) and path is not None) or REFUSED.search(text):
+        denied = code in (errno.EACCES, errno.EPERM) or DENIED.search(text)
+        if (denied and path is not None) or REFUSED.search(text):
             return _refused(path or _unwritable(places), again)
     return _suspected(error, places, again)
 

@@ -92,6 +92,12 @@ def prepare_process(root: Path, *, stage: bool = False) -> None:
         os.environ[TOLD] = "1"
 
 
+def bento_home(root: Path) -> Path:
+    """Return BentoML's home: BENTOML_HOME, as BentoML reads it, else the folder .bentoml of the checkout."""
+    given = os.environ.get("BENTOML_HOME")
+    return Path(os.path.expandvars(given)).expanduser().resolve() if given else root / ".bentoml"
+
+
 def chosen(names: Iterable[str], patterns: Iterable[str], *, but: Iterable[str] = ()) -> list[str]:
     """Return the names that fit one of `patterns` and none of `but`, sorted.
 

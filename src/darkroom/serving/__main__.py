@@ -5,7 +5,7 @@ import os
 import sys
 from pathlib import Path
 
-from ..environment import prepare_process
+from ..environment import bento_home, prepare_process
 from .http.admission import is_loopback
 from .process.supervisor import Supervisor
 from .settings import read_settings, usable_cores
@@ -49,7 +49,7 @@ def main() -> None:
 def _prepare_home() -> Path:
     """Set the environment that BentoML reads when it is imported; return its home, which exists then."""
     os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # tracing costs a fifth of a request
-    home = Path(os.environ.get("BENTOML_HOME", str(PROJECT / ".bentoml"))).resolve()
+    home = bento_home(PROJECT)
     home.mkdir(parents=True, exist_ok=True)
     os.environ["BENTOML_HOME"] = str(home)
     return home
