@@ -11,6 +11,7 @@ DASHBOARD := .venv/dashboard/.installed
 # the stages' commands say `python`: the environment's
 export PATH := $(CURDIR)/$(BIN):$(PATH)
 export PYTHONPATH := src
+unexport PYTHONSAFEPATH  # with it Python does not find `pipeline` in this folder
 export MLFLOW_DISABLE_TELEMETRY ?= true
 export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
@@ -28,8 +29,9 @@ $(INSTALLED): requirements/bootstrap.lock requirements/dev.lock
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.lock
 	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/dev.lock
-	@# `python -m darkroom` finds the library; a scratch copy's own comes before it by PYTHONPATH
-	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' | while read -r place; do echo "$(CURDIR)/src" > "$$place/darkroom.pth"; done
+	@# `python -m darkroom` finds the library; a scratch copy's own comes before it by PYTHONPATH. The folder itself is
+	@# for `pipeline`, which says what is wrong where PYTHONSAFEPATH hides the current folder.
+	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' | while read -r place; do printf '%s\n' "$(CURDIR)/src" "$(CURDIR)" > "$$place/darkroom.pth"; done
 	@# the command `darkroom`: sh starts the environment's Python, which skips that line as a string
 	@printf '%s\n' '#!/bin/sh' "'''exec' \"\$$(dirname \"\$$0\")/python\" \"\$$0\" \"\$$@\"" "' '''" 'from darkroom.cli.main import main' '' 'main()' > $(BIN)/darkroom && chmod +x $(BIN)/darkroom
 	@touch $@

@@ -9,29 +9,33 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 
+if "PYTHONSAFEPATH" in os.environ and (Path.cwd() / "pipeline").is_dir() and Path.cwd() != ROOT:
+    raise SystemExit(
+        f"PYTHONSAFEPATH is set, so Python took the stages in {ROOT} and not those of this folder, "
+        f"{Path.cwd()}: `unset PYTHONSAFEPATH`"
+    )
+
+# The library beside these scripts is the one to run: in a scratch copy, that copy's.
+sys.path.insert(0, str(ROOT / "src"))
+
+from darkroom.environment import prepare_process  # noqa: E402  needs the path set above
+
+prepare_process(ROOT, stage=True)
+
 if importlib.util.find_spec("torch") is None:
     raise SystemExit(
         f"{sys.executable} has no torch: activate the environment first (`. .venv/bin/activate`), "
         "which `make install` makes"
     )
 
-# The library beside these scripts is the one to run: in a scratch copy, that copy's.
-sys.path.insert(0, str(ROOT / "src"))
-
 # until the stage can stop in order, Ctrl-C ends it without a traceback out of the imports, which take seconds
 if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, signal.SIG_DFL)
 
-# nothing here phones home unless its user asks for it
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("DO_NOT_TRACK", "true")
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a dozen small files
-
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 logging.getLogger("darkroom").setLevel(logging.INFO)
 
-from darkroom.machine import limit_libraries  # noqa: E402  needs the path set above
+from darkroom.machine import limit_libraries  # noqa: E402
 
 limit_libraries()  # before anything imports numpy or torch, which start their threads then
 

@@ -1,9 +1,7 @@
 """Export the graph that is served, compare it with torch, and write the reference images' statistics."""
 
-import shutil
-
 from darkroom.data.splits import open_split, read_meta
-from darkroom.files import read_json, write_json
+from darkroom.files import copy_file, read_json, write_json
 from darkroom.models.classifier import load_classifier
 from darkroom.models.exporting.latency import latency
 from darkroom.models.exporting.onnx_graph import export_onnx
@@ -50,7 +48,7 @@ def main() -> None:
         parameters=sum(weight.numel() for weight in classifier.parameters()),
     )
     write_json(exported / "model.json", description)
-    shutil.copyfile(REPORTS / "model_card.html", exported / "card.html")
+    copy_file(REPORTS / "model_card.html", exported / "card.html")
     reference = write_reference(
         graph,
         validation,

@@ -1,8 +1,6 @@
 """Build the Bento that holds the champion and the service."""
 
-import os
-from pathlib import Path
-
+from darkroom.environment import bento_home
 from darkroom.files import read_json, write_json
 from darkroom.registry.store import registered_name
 from darkroom.registry.versions import record_bento
@@ -13,7 +11,6 @@ from pipeline.stage import stage
 
 def main() -> None:
     """Run the stage."""
-    home = Path(os.environ.get("BENTOML_HOME", ROOT / ".bentoml"))
     champion = read_json(MODELS / "champion" / "model.json")
     version = str(champion["version"])
     built = build_bento(
@@ -21,7 +18,7 @@ def main() -> None:
         name=f"darkroom-{champion['name']}",
         version=bento_version(ROOT, version),
         archive=MODELS / "darkroom.bento",
-        home=home,
+        home=bento_home(ROOT),
     )
     write_json(REPORTS / "bento.json", {"tag": built["tag"], "model_version": version})
     record_bento(tracking_uri(), registered_name(champion["name"]), version, built["tag"])

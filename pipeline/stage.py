@@ -1,27 +1,42 @@
-"""What every stage has around its work: it stops in order on a signal, and says how many cores it may use."""
+"""What every stage has around its work: it stops in order on a signal, and tells limits and errors of disks."""
 
 import os
 import sys
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
 
 from darkroom import machine, stopping
-from pipeline import ROOT
+from darkroom.disk import disk_errors_told
+from darkroom.environment import bento_home
+from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, tracking_uri
 
 
 def stage(main: Callable[[], None]) -> None:
-    """Run a stage; on a signal say how to go on, and end by that signal."""
+    """Run a stage; on a signal say how to go on, and end by that signal; tell what is wrong with a disk."""
     if "DVC_STAGE" in os.environ:  # without DVC nobody would use the outputs, and a new run would collide
         stopping.stop_with_parent()
     limits = machine_limits()
     if limits and "TORCHELASTIC_RUN_ID" not in os.environ:  # torchrun's parent has said it
         print(limits, flush=True)
     try:
-        with stopping.handled():
+        with stopping.handled(), disk_errors_told(written_places(), again="run `dvc repro` again"):
             main()
     except stopping.Stopped as stopped:
         if not stopped.told:
             print(f"{stopped}; {how_to_go_on(stopped)}", file=sys.stderr)
         stopping.end_by(stopped.signal)
+
+
+def written_places() -> list[Path]:
+    """Return the files and folders that stages write to; each may be on a disk of its own."""
+    places = [ROOT, DATA, MODELS, REPORTS, CHECKPOINTS, bento_home(ROOT)]
+    if tracking_uri().startswith("sqlite:///"):
+        places.append(Path(tracking_uri().removeprefix("sqlite:///")))
+    with suppress(FileNotFoundError):  # there is none, which the stage will notice
+        places.append(Path(tempfile.gettempdir()))
+    return places
 
 
 def machine_limits() -> str:

@@ -56,7 +56,7 @@ def new_checkout(folder: Path) -> Checkout:
     keep = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(("GIT_", "MLFLOW", "BENTOML", "DARK"))
+        if not key.startswith(("GIT_", "MLFLOW", "BENTOML", "DARK", "_DARK"))
     }
     environment = keep | {
         "HOME": str(home),

@@ -7,14 +7,15 @@ import click
 
 from darkroom import __version__
 from darkroom.cli import champion, data, feedback, quickstart, reports, versions
+from darkroom.cli.context import ROOT
 from darkroom.cli.groups import Commands, help_without_a_command
 from darkroom.cli.options import registry_options
 from darkroom.cli.output import print_json
+from darkroom.disk import disk_errors_told
+from darkroom.environment import prepare_process
 from darkroom.machine import limit_libraries
 
 limit_libraries()
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # artifacts are a dozen small files
 # MLflow's default of 7 takes four minutes before it reports that a server does not respond
 os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "2")
 
@@ -84,11 +85,14 @@ def main(arguments: list[str] | None = None) -> None:
 
     With --json the error is printed as JSON too, beside the message on standard error.
     """
+    prepare_process(ROOT)
     words = sys.argv[1:] if arguments is None else arguments
     as_json = any(word.lower() == "--json" for word in words)
+    places = [ROOT, ROOT / "mlflow.db", ROOT / "models"]
     try:
-        status = commands.main(words, standalone_mode=False)
-        sys.stdout.flush()  # here, where a broken pipe is caught
+        with disk_errors_told(places, again="run the command again"):
+            status = commands.main(words, standalone_mode=False)
+            sys.stdout.flush()  # here, where a broken pipe is caught
     except click.ClickException as error:
         error.show()
         if as_json:

@@ -11,6 +11,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from darkroom.environment import LAUNCHED
 from darkroom.stopping import Stopped
 
 
@@ -28,6 +29,7 @@ def launch(count: int, module: str) -> None:
     from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.run import main
 
+    os.environ[LAUNCHED] = "1"
     try:
         main(["--standalone", f"--nproc-per-node={count}", "-m", module])
     except SignalException as stopped:  # torchrun has passed it on, and waited for the processes

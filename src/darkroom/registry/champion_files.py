@@ -1,10 +1,9 @@
 """The champion's files, copied from the registry to the checkout, where packaging takes them."""
 
-import shutil
 from pathlib import Path
 from typing import Any
 
-from darkroom.files import read_json, write_json
+from darkroom.files import copy_file, folder_aside, read_json, write_json
 from darkroom.registry.evidence import evidence_of
 from darkroom.registry.store import RegistryError
 from darkroom.registry.versions import MlflowClient, find_champion
@@ -24,11 +23,10 @@ def write_champion(uri: str, name: str, folder: Path) -> dict[str, Any]:
     with evidence_of(uri, champion) as evidence:
         info: dict[str, Any] = read_json(evidence / "model.json")
         info |= {"version": str(champion.version), "run_id": champion.tags["run_id"]}
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-        for file in ("model.onnx", "card.html"):
-            shutil.copyfile(evidence / file, folder / file)
-        if (evidence / "reference.json").is_file():  # older versions were registered without it
-            shutil.copyfile(evidence / "reference.json", folder / "reference.json")
-        write_json(folder / "model.json", info)
+        with folder_aside(folder) as aside:
+            for file in ("model.onnx", "card.html"):
+                copy_file(evidence / file, aside / file)
+            if (evidence / "reference.json").is_file():  # older versions were registered without it
+                copy_file(evidence / "reference.json", aside / "reference.json")
+            write_json(aside / "model.json", info)
     return info

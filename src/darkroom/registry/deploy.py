@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from darkroom.environment import bento_home
 from darkroom.registry.store import RegistryError, Store
 from darkroom.serving.process.control import (
     SupervisorError as SupervisorError,  # re-exported for callers of `deploy`
@@ -30,7 +31,7 @@ def deploy(root: Path, store: Store, name: str, *, port: int, tag: str | None = 
         RegistryError: there is no champion, or it cannot be packaged.
         SupervisorError: no service runs, or the new Bento does not start.
     """
-    home = Path(os.environ.get("BENTOML_HOME") or root / ".bentoml").resolve()
+    home = bento_home(root)
     current = read_state(home, port)["tag"]
     if tag is None:
         model = store.read(name)

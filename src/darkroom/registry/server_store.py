@@ -103,7 +103,7 @@ class ServerStore:
                 json=None if method == "GET" else arguments,
                 timeout=TIMEOUT_SECONDS,
             )
-        except requests.RequestException as error:
+        except OSError as error:  # also a plain one, for a REQUESTS_CA_BUNDLE that is not there
             raise RegistryError(f"the registry at {self._shown_uri} cannot be used: {error}") from error
         try:
             content: dict[str, Any] = response.json()

@@ -5,6 +5,7 @@ import os
 import sys
 from pathlib import Path
 
+from ..environment import bento_home, prepare_process
 from ..machine import cores, memory
 from .http.admission import is_loopback
 from .process.supervisor import Supervisor
@@ -22,6 +23,7 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=3000, help="port to listen on (default: %(default)s)")
     arguments = parser.parse_args()
+    prepare_process(PROJECT)
     try:
         usable = (cores(), memory())
         settings = read_settings(os.environ, cores=usable[0].count, memory=usable[1].bytes)
@@ -50,9 +52,8 @@ def main() -> None:
 
 def _prepare_home() -> Path:
     """Set the environment that BentoML reads when it is imported; return its home, which exists then."""
-    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # tracing costs a fifth of a request
-    home = Path(os.environ.get("BENTOML_HOME", str(PROJECT / ".bentoml"))).resolve()
+    home = bento_home(PROJECT)
     home.mkdir(parents=True, exist_ok=True)
     os.environ["BENTOML_HOME"] = str(home)
     return home

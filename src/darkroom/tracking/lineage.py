@@ -1,11 +1,14 @@
 """The code and environment of a result: the commit, the uncommitted changes, the package versions."""
 
+import errno
 import os
 import platform
 import subprocess
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
+
+from darkroom.disk import FULL
 
 PACKAGES = (
     "torch",
@@ -53,7 +56,10 @@ def environment() -> dict[str, str]:
 
 
 def _git(root: Path, *arguments: str, **environment: str) -> bytes | None:
-    """Return what git prints; None where it fails or is not installed."""
+    """Return what git prints; None where it fails or is not installed.
+
+    Raises OSError where the disk is full, which must not look like a folder without changes.
+    """
     try:
         done = subprocess.run(
             ["git", "-C", str(root), *arguments],
@@ -63,4 +69,6 @@ def _git(root: Path, *arguments: str, **environment: str) -> bytes | None:
         )
     except FileNotFoundError:
         return None  # an archive of the sources runs without git too
+    if done.returncode and FULL.search(said := done.stderr.decode(errors="replace")):
+        raise OSError(errno.ENOSPC, f"No space left on device ({said.strip()})")
     return done.stdout if done.returncode == 0 else None

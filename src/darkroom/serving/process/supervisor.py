@@ -103,7 +103,16 @@ class Supervisor:
         old, self._serving = self._serving, server
         self._finish_start(server)
         before = old.tag if old else None
-        write_state(self.home, self.port, control=self._control.path, tag=server.tag, before=before)
+        try:
+            write_state(self.home, self.port, control=self._control.path, tag=server.tag, before=before)
+        except OSError as error:  # a full disk is no reason not to serve
+            path = state_path(self.home, self.port)
+            print(
+                f"{path} cannot be written ({error.strerror}), so `darkroom deploy` does not find this "
+                "service: start it again when that is repaired",
+                file=sys.stderr,
+                flush=True,
+            )
         if old is not None:
             old.process.terminate()
             self._stopping.append(old)
