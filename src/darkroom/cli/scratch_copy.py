@@ -73,7 +73,8 @@ def save_experiment(root: Path, copy: Path, name: str, environment: Mapping[str,
     Returns why not, where that fails.
     """
     if not (copy / ".git").exists():
-        return "git has no commit of this folder"
+        has_commit = (root / ".git").exists() and git(root, "rev-parse", "--verify", "HEAD")
+        return "git could not clone this folder" if has_commit else "git has no commit of this folder"
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "exp", "save", "--force", "--name", name],
         cwd=copy,
