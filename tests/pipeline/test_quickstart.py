@@ -11,9 +11,13 @@ from darkroom.files import read_json
 from darkroom.tracking.sources import code_sha256
 from tests.helpers.checkouts import FOLDER, new_checkout
 
+ODD_AND_DEEP = "/".join(
+    ["-~a;b,c=d+e[f]{g}*h!i|j<k>l^m@n ", *["vierzig Zeichen lang, mit ä und 日本 darin"] * 5]
+)
+
 
 @pytest.mark.slow
-@pytest.mark.parametrize("folder", [FOLDER, "-~a;b,c=d+e[f]{g}*h!i|j<k>l^m@n "])
+@pytest.mark.parametrize("folder", [FOLDER, ODD_AND_DEEP])
 def test_the_quickstart_reports_its_results_and_leaves_the_checkout_clean(
     folder: str, tmp_path: Path
 ) -> None:

@@ -23,13 +23,13 @@ def folder_problem(folder: str) -> str | None:
 
     >>> folder_problem("/home/me/Bilder (ä) #1 日本 & it's")
     >>> print(folder_problem("/home/me/100%/darkroom"))
-    The name of the folder /home/me/100%/darkroom has a '%', with which MLflow cannot create its database: \
+    The name of the folder /home/me/100%/darkroom has a %, with which MLflow cannot create its database: \
 rename the folder or move the project to another one.
     """
     cure = "rename the folder or move the project to another one."
     for character, reason in REFUSED.items():
         if character in folder:
-            return f"The name of the folder {folder} has a {character!r}, with which {reason}: {cure}"
+            return f"The name of the folder {folder} has a {character}, with which {reason}: {cure}"
     if not folder.isprintable():
         try:
             folder.encode()
