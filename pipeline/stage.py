@@ -1,4 +1,4 @@
-"""What every stage has around its work: it stops in order on a signal, and tells limits and errors of disks."""
+"""What every stage has around its work: it stops in order on a signal, and tells what limits or stops it."""
 
 import os
 import sys
@@ -47,7 +47,9 @@ def machine_limits() -> str:
 
 def how_to_go_on(stopped: stopping.Stopped) -> str:
     """Return what the next run does."""
-    if "exps" in ROOT.parts and ".dvc" in ROOT.parts:  # the scratch copy of `dvc exp run --temp` goes with it
+    if (
+        ".dvc" in ROOT.parts
+    ):  # a scratch copy, of the quickstart or of `dvc exp run --temp`, which goes with it
         return "the same command starts again"
     if stopped.done:
         return "`dvc repro` goes on from there"

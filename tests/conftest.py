@@ -11,7 +11,7 @@ from darkroom.cli.quickstart import SMALL
 from darkroom.config import read_yaml
 from darkroom.machine import threads_for_libraries
 from tests.helpers.browser_required import pytest_runtest_setup, pytest_terminal_summary
-from tests.helpers.checkouts import PROJECT, Checkout, new_checkout
+from tests.helpers.checkouts import FOLDER, PROJECT, Checkout, new_checkout
 from tests.helpers.scheduling import SHARED, GroupedByFile, group_of
 from tests.helpers.warm_stages import run_stages, set_params, stage_names
 
@@ -77,8 +77,11 @@ __all__ = ["pytest_runtest_setup", "pytest_terminal_summary"]  # hooks: pytest f
 
 @pytest.fixture(scope="session")
 def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """Run every stage with the quickstart's parameters in a copy of the project, in one process."""
-    checkout = new_checkout(tmp_path_factory.mktemp("digits") / "checkout")
+    """Run every stage with the quickstart's parameters in a copy of the project, in one process.
+
+    The copy lies in a folder as people name them, so that all that tests do with it works there.
+    """
+    checkout = new_checkout(tmp_path_factory.mktemp(FOLDER) / "checkout")
     set_params(checkout.root / "params.yaml", SMALL)
     stages = stage_names(read_yaml(checkout.root / "dvc.yaml"))
     last = stages.index("register")  # it keeps dvc.lock with the version

@@ -11,6 +11,8 @@ import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
+from urllib.request import url2pathname
 
 import numpy as np
 import onnxruntime
@@ -103,7 +105,7 @@ def test_metrics_params_and_plots_say_something(digits_run: Checkout) -> None:
     metrics = checkout.run("dvc", "metrics", "diff", "--all", "--json").stdout
     assert '"test.accuracy"' in metrics
     plots = checkout.run("dvc", "plots", "show", "-o", "plots-shown").stdout
-    page = Path(re.sub(r"^file://", "", plots.strip()))
+    page = Path(url2pathname(urlsplit(plots.strip()).path))
     html = page.read_text(encoding="utf-8")
     for name in (
         "confusion",

@@ -13,6 +13,7 @@ from darkroom.registry.store import RegistryError
 from darkroom.registry.versions import ModelVersion
 from darkroom.text import columns
 from darkroom.tracking import lineage
+from darkroom.tracking.sources import code_sha256
 
 
 def collect_origin(
@@ -45,6 +46,7 @@ def collect_origin(
     return {
         "commit": lineage.commit(root),
         "uncommitted_changes": bool(lineage.uncommitted_diff(root)),
+        "code_sha256": code_sha256(root),
         "data": {
             "name": name,
             "source": data["source"],
@@ -82,6 +84,7 @@ def version_tags(origin: Mapping[str, Any], test: Mapping[str, Any], millisecond
         "data_source": origin["data"]["source"]["source"],
         "commit": origin["commit"] or "none",
         "uncommitted_changes": origin["uncommitted_changes"],
+        "code_sha256": origin["code_sha256"],
         "study": origin["study"],
         "trained_run": origin["run"],
         "milliseconds": milliseconds,
@@ -123,8 +126,8 @@ def _summary(version: ModelVersion, origin: Mapping[str, Any], *, has_changes: b
         "model": f"{version.name} version {version.version}",
         "graph sha256": version.tags["sha256"],
         "weights sha256": origin["weights_sha256"],
-        "commit": origin["commit"] or "none: made outside git",
-        "uncommitted": "yes, below" if has_changes else "nothing",
+        "commit": lineage.describe_commit(origin["commit"], origin.get("code_sha256")),
+        **({"uncommitted": "yes, below" if has_changes else "nothing"} if origin["commit"] else {}),
         "data": f"{origin['data']['name']} from {source['source']}"
         + ("" if source.get("official", True) else " (not the official release)"),
         **{f"data sha256, {part}": value for part, value in hashes.items()},

@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from darkroom.registry.deploy import deploy, find_bento
 from darkroom.registry.store import RegisteredModel, RegistryError, Store, registered_name
 from darkroom.serving.process.bento import bento_version, build_bento
 from darkroom.serving.process.control import SupervisorError, change_bento, read_state
+from darkroom.serving.process.supervisor import Supervisor
 from tests.helpers.checkouts import PROJECT
 from tests.helpers.load import Load, wait_for_old_server
 from tests.helpers.serving import DIGITS, free_port, write_champion, write_project
@@ -72,6 +74,17 @@ def _serves(store: Path, port: int, tag: str) -> bool:
         return bool(read_state(store, port)["tag"] == tag)
     except SupervisorError:
         return False
+
+
+def test_a_long_temporary_folder_does_not_keep_it_from_listening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("ä" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    supervisor = Supervisor(tmp_path / "home", host="127.0.0.1", port=free_port(), workers=1)
+    supervisor._shut_down()
+    assert not list(long.iterdir())
 
 
 @pytest.mark.ci

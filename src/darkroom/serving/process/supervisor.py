@@ -8,6 +8,7 @@ old one continues.
 No supervisor that was tried can do this; docs/production.md has the reasons.
 """
 
+import os
 import selectors
 import shutil
 import signal
@@ -41,8 +42,7 @@ class Supervisor:
         """
         self.home, self.port, self.workers = home, port, workers
         self._listener = listen(host, port)
-        # in /tmp: addresses of Unix sockets must be short; mkdtemp's folders are their user's alone
-        self._folder = Path(tempfile.mkdtemp(prefix="darkroom-"))
+        self._folder = _socket_folder()
         self._control = ControlSocket(self._folder / "control")
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._control, selectors.EVENT_READ, self._accept_request)
@@ -155,3 +155,12 @@ class Supervisor:
         self._respond({"error": "the service was stopped"})
         self._control.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _socket_folder() -> Path:
+    """Create the folder of the sockets, which is its user's alone.
+
+    It is in /tmp where TMPDIR is long: the address of a Unix socket has at most 107 bytes.
+    """
+    usual = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="darkroom-", dir=usual if len(os.fsencode(usual)) < 60 else "/tmp"))  # noqa: S108
