@@ -6,6 +6,7 @@ from darkroom.data.download.errors import DownloadError
 from darkroom.data.sources import obtain
 from darkroom.files import write_json
 from pipeline import DATA, ROOT, read_params
+from pipeline.stage import stage
 
 
 def main() -> None:
@@ -22,4 +23,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

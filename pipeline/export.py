@@ -13,6 +13,7 @@ from darkroom.models.exporting.served_precision import choose_served_precision, 
 from darkroom.tracking import runs
 from darkroom.tracking.trained_run import trained_run
 from pipeline import CALIBRATION, DATA, MODELS, REPORTS, read_params, tracking_uri
+from pipeline.stage import stage
 
 PARITY_IMAGES = 1000
 
@@ -70,4 +71,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -8,6 +8,7 @@ from darkroom.registry.store import registered_name
 from darkroom.registry.versions import record_bento
 from darkroom.serving.process.bento import bento_version, build_bento
 from pipeline import MODELS, REPORTS, ROOT, tracking_uri
+from pipeline.stage import stage
 
 
 def main() -> None:
@@ -28,4 +29,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

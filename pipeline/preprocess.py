@@ -7,6 +7,7 @@ from darkroom.files import read_json, write_json, write_table
 from darkroom.text import class_folder
 from darkroom.tracking.runs import log_files, log_metrics, open_run
 from pipeline import DATA, REPORTS, ROOT, read_params, tracking_uri
+from pipeline.stage import stage
 
 
 def main() -> None:
@@ -49,4 +50,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

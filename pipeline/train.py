@@ -17,6 +17,7 @@ from darkroom.training.history import Epoch
 from darkroom.training.loop import fit
 from darkroom.training.start import join_for_final_fit, model_config, new_classifier
 from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
+from pipeline.stage import stage
 
 
 def main() -> None:
@@ -85,4 +86,4 @@ def train(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -18,6 +18,7 @@ from darkroom.tuning.supervision import WorkerError
 from darkroom.tuning.worker import run_worker
 from darkroom.tuning.worker_processes import end_with_parent
 from pipeline import CHECKPOINTS, DATA, REPORTS, ROOT, STUDY, TUNED, read_params, tracking_uri
+from pipeline.stage import stage
 
 STOPPED = "stopped: the next run continues the study"
 WORKER = [sys.executable, "-m", "pipeline.tune", "--worker", "--owned"]
@@ -59,4 +60,4 @@ def write_outputs(result: SearchResult) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -85,7 +85,7 @@ def test_only_evaluate_reads_the_test_set() -> None:
 
 
 def test_every_script_is_a_stage() -> None:
-    assert {path.stem for path in (PROJECT / "pipeline").glob("*.py")} - {"__init__"} == set(STAGES)
+    assert {path.stem for path in (PROJECT / "pipeline").glob("*.py")} - {"__init__", "stage"} == set(STAGES)
     assert all(stage["cmd"] == f"python -m pipeline.{name}" for name, stage in STAGES.items())
 
 

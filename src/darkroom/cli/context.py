@@ -42,8 +42,8 @@ def registry(options: Options) -> Iterator[Registry]:
 def mlflow_registry(options: Options) -> Iterator[Registry]:
     """Give the registry to commands that use MLflow's client, whose import takes seconds."""
     with registry(options) as opened:
-        from darkroom.registry.mlflow_store import registry_errors
-        from darkroom.tracking.mlflow_tables import relocate_artifacts
+        from darkroom.registry.store_errors import registry_errors
+        from darkroom.tracking.artifact_places import relocate_artifacts
 
         with registry_errors(opened.uri):
             relocate_artifacts(opened.uri)
@@ -51,15 +51,17 @@ def mlflow_registry(options: Options) -> Iterator[Registry]:
 
 
 def _check_file(uri: str) -> None:
-    """End the program where the registry is a file that does not exist: MLflow would create an empty one."""
+    """End the program where the registry is a file that is missing or empty: MLflow would fill it."""
     from darkroom.tracking.mlflow_tables import sqlite_file
 
     path = sqlite_file(uri)
-    if path is not None and not path.is_file():
-        raise SystemExit(
-            f"{path} does not exist, so nothing is registered: run `make quickstart` or `dvc repro`; in a "
-            "clone whose files came from `dvc pull`, `dvc repro -s -f register` rebuilds it"
-        )
+    if path is None or (path.is_file() and path.stat().st_size):
+        return
+    state = "is empty" if path.is_file() else "does not exist"
+    raise SystemExit(
+        f"{path} {state}, so nothing is registered: run `make quickstart` or `dvc repro`; in a "
+        "clone whose files came from `dvc pull`, `dvc repro -s -f register` rebuilds it"
+    )
 
 
 def _data_name() -> str:

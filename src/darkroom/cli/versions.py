@@ -130,5 +130,8 @@ def reproduce(context: click.Context, version: str, into: Path) -> None:
 def _accuracy(tags: Mapping[str, str]) -> str:
     """Return a version's test accuracy with its interval, as far as the tags hold them."""
     names = ("test_accuracy", "test_accuracy_low", "test_accuracy_high")
-    kept = [f"{float(tags[name]):.2%}" for name in names if name in tags]
+    try:
+        kept = [f"{float(tags[name]):.2%}" for name in names if name in tags]
+    except ValueError:
+        return "not a number"  # somebody edited the tag
     return "{} ({} to {})".format(*kept) if len(kept) == 3 else "".join(kept[:1])

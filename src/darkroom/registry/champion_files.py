@@ -4,8 +4,8 @@ import shutil
 from pathlib import Path
 from typing import Any
 
-from darkroom.files import read_json, write_json
-from darkroom.registry.evidence import evidence_of
+from darkroom.files import write_json
+from darkroom.registry.evidence import check_graph, evidence_of, read_part
 from darkroom.registry.store import RegistryError
 from darkroom.registry.versions import MlflowClient, find_champion
 
@@ -22,13 +22,14 @@ def write_champion(uri: str, name: str, folder: Path) -> dict[str, Any]:
             "`python -m darkroom promote VERSION --why ...`"
         )
     with evidence_of(uri, champion) as evidence:
-        info: dict[str, Any] = read_json(evidence / "model.json")
+        info: dict[str, Any] = read_part(evidence, "model.json")
         info |= {"version": str(champion.version), "run_id": champion.tags["run_id"]}
+        check_graph(evidence, champion)
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-        for file in ("model.onnx", "card.html"):
-            shutil.copyfile(evidence / file, folder / file)
-        if (evidence / "reference.json").is_file():  # older versions were registered without it
-            shutil.copyfile(evidence / "reference.json", folder / "reference.json")
+        shutil.copyfile(evidence / "model.onnx", folder / "model.onnx")
+        for file in ("card.html", "reference.json"):  # older versions were registered without them
+            if (evidence / file).is_file():
+                shutil.copyfile(evidence / file, folder / file)
         write_json(folder / "model.json", info)
     return info
