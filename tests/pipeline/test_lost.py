@@ -3,8 +3,11 @@
 import json
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from darkroom.files import read_json, sha256_file
 from tests.helpers.checkouts import PROJECT, Checkout
@@ -78,3 +81,54 @@ def test_register_goes_on_or_says_what_to_do(digits_run: Checkout, tmp_path: Pat
     assert sha256_file(copy.root / "models/champion/model.onnx") == graph
     assert read_json(copy.root / "reports/registered.json")["version"] == "1"
     assert (copy.root / "mlflow.db").read_bytes() == b"no database"
+
+
+def remove_models(root: Path) -> None:
+    shutil.rmtree(root / "models")
+
+
+def remove_reports(root: Path) -> None:
+    for path in (root / "reports").iterdir():
+        path.unlink()
+
+
+def remove_data(root: Path) -> None:
+    shutil.rmtree(root / "data")
+
+
+def damage_the_cache(root: Path) -> None:
+    """Damage the cached graph and remove the champion's files, which would come from the cache."""
+    sha = (root / "models/exported/model.onnx").read_bytes()
+    for path in (root / ".dvc/cache").rglob("*"):
+        if path.is_file() and path.read_bytes() == sha:
+            path.chmod(0o644)
+            path.write_bytes(b"damaged")
+    shutil.rmtree(root / "models/champion")
+    shutil.rmtree(root / "models/exported")
+
+
+def remove_the_cache(root: Path) -> None:
+    shutil.rmtree(root / ".dvc/cache")
+    shutil.rmtree(root / "models/champion")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    "lose",
+    [remove_models, remove_reports, remove_data, damage_the_cache, remove_the_cache],
+    ids=lambda lose: lose.__name__,
+)
+def test_dvc_repro_brings_back_what_was_deleted(
+    digits_run: Checkout, tmp_path: Path, lose: Callable[[Path], None]
+) -> None:
+    copy = Checkout(tmp_path / "copy", digits_run.environment)
+    shutil.copytree(digits_run.root, copy.root, symlinks=True)
+    adopt_artifacts(copy.root / "mlflow.db", digits_run.root)
+    graph = sha256_file(copy.root / "models/champion/model.onnx")
+    reported = {path.name for path in (copy.root / "reports").iterdir()}
+    lose(copy.root)
+    done = copy.run("dvc", "repro")
+    assert "Traceback" not in done.stdout + done.stderr
+    assert sha256_file(copy.root / "models/champion/model.onnx") == graph
+    assert {path.name for path in (copy.root / "reports").iterdir()} == reported
+    assert "up to date" in copy.run("dvc", "repro").stdout

@@ -8,6 +8,7 @@ from darkroom.files import write_json
 from darkroom.registry.evidence import check_graph, evidence_of, read_part
 from darkroom.registry.store import RegistryError
 from darkroom.registry.versions import MlflowClient, find_champion
+from darkroom.tracking.store_errors import without_secrets
 
 
 def write_champion(uri: str, name: str, folder: Path) -> dict[str, Any]:
@@ -18,7 +19,7 @@ def write_champion(uri: str, name: str, folder: Path) -> dict[str, Any]:
     champion = find_champion(MlflowClient(uri), name)
     if champion is None:
         raise RegistryError(
-            f"{name} has no champion in {uri}: make a version champion with "
+            f"{name} has no champion in {without_secrets(uri)}: make a version champion with "
             "`python -m darkroom promote VERSION --why ...`"
         )
     with evidence_of(uri, champion) as evidence:
