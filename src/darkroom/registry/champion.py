@@ -62,7 +62,8 @@ def rollback(store: Store, name: str, *, why: str) -> Change:
         model, existing = store.read(name), store.versions(name)
         if model is None:
             raise RegistryError(no_model(name))
-        earlier = [version for version in succession(_changes(model)) if version in existing]
+        line = succession(happened(_changes(model), model.champion))
+        earlier = [version for version in line if version in existing]
         if earlier and earlier[-1] == model.champion:
             earlier.pop()
         gone = []
@@ -168,15 +169,16 @@ def succession(changes: Sequence[Change]) -> list[str]:
 
 
 def _changes(model: RegisteredModel) -> list[Change]:
-    """Return the recorded changes that happened; what somebody edited into something else is left out."""
+    """Return the recorded changes; what somebody edited into something else is left out."""
     tags = [model.tags[key] for key in sorted(model.tags) if key.startswith(HISTORY)]
-    return happened([change for change in map(_read_change, tags) if change], model.champion)
+    return [change for change in map(_read_change, tags) if change]
 
 
 def happened(changes: Sequence[Change], champion: str | None) -> list[Change]:
     """Return the changes without those that a process recorded and, killed or refused, did not make.
 
-    After such a change the champion is the one from before it, as the next change or `champion` shows.
+    After such a change the champion is the one from before it, as the next change or `champion` shows. The
+    same is so where somebody undid a change in MLflow itself.
 
     >>> changes = [
     ...     Change(when="", who="", action="promote", before=b, after=a, why="")
