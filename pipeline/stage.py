@@ -3,11 +3,11 @@
 import os
 import sys
 import tempfile
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from darkroom import machine, stopping
+from darkroom import UserError, machine, stopping
 from darkroom.disk import disk_errors_told
 from darkroom.environment import bento_home
 from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, tracking_uri
@@ -21,12 +21,35 @@ def stage(main: Callable[[], None]) -> None:
     if limits and "TORCHELASTIC_RUN_ID" not in os.environ:  # torchrun's parent has said it
         print(limits, flush=True)
     try:
-        with stopping.handled(), disk_errors_told(written_places(), again="run `dvc repro` again"):
+        with (
+            stopping.handled(),
+            disk_errors_told(written_places(), again="run `dvc repro` again"),
+            user_errors_told(),
+        ):
             main()
     except stopping.Stopped as stopped:
         if not stopped.told:
             print(f"{stopped}; {how_to_go_on(stopped)}", file=sys.stderr)
         stopping.end_by(stopped.signal)
+
+
+@contextmanager
+def user_errors_told() -> Iterator[None]:
+    """End the process with a message, without a traceback, where a person has something to do.
+
+    That is where the block raises UserError, or does not find a file of the project that it reads.
+    """
+    try:
+        yield
+    except UserError as error:
+        raise SystemExit(str(error)) from error
+    except FileNotFoundError as error:
+        path = Path(str(error.filename)).absolute()
+        if not path.is_relative_to(ROOT):
+            raise
+        raise SystemExit(
+            f"{path.relative_to(ROOT)} is missing: `dvc repro` makes it, with everything that it needs"
+        ) from error
 
 
 def written_places() -> list[Path]:
@@ -47,9 +70,8 @@ def machine_limits() -> str:
 
 def how_to_go_on(stopped: stopping.Stopped) -> str:
     """Return what the next run does."""
-    if (
-        ".dvc" in ROOT.parts
-    ):  # a scratch copy, of the quickstart or of `dvc exp run --temp`, which goes with it
+    # a scratch copy, of the quickstart or of `dvc exp run --temp`, goes with what it had
+    if ".dvc" in ROOT.parts:
         return "the same command starts again"
     if stopped.done:
         return "`dvc repro` goes on from there"

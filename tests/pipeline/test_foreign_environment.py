@@ -19,7 +19,7 @@ ALL = ("download", "preprocess", "tune", "study", "train", "calibrate", "evaluat
 def test_a_training_under_all_foreign_variables_is_the_same(digits_run: Checkout, tmp_path: Path) -> None:
     copy = copy_for_training(digits_run, tmp_path / "copy")
     foreign = foreign_environment(tmp_path / "foreign")
-    done = copy.run(sys.executable, "-m", "pipeline.train", **foreign)
+    done = copy.run(sys.executable, "-m", "pipeline.train", check=True, **foreign)
     (told,) = (line for line in done.stderr.splitlines() if line.startswith("environment: "))
     for name in NAMES:
         assert name in told

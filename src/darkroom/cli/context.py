@@ -52,8 +52,8 @@ def mlflow_registry(options: Options, model: str | None = None) -> Iterator[Regi
 @contextmanager
 def mlflow_client(uri: str) -> Iterator[None]:
     """Prepare a registry for MLflow's client and turn the client's errors into RegistryError."""
-    from darkroom.registry.mlflow_store import registry_errors
-    from darkroom.tracking.mlflow_tables import relocate_artifacts
+    from darkroom.registry.store_errors import registry_errors
+    from darkroom.tracking.artifact_places import relocate_artifacts
 
     with registry_errors(uri):
         relocate_artifacts(uri)
@@ -104,15 +104,17 @@ def _default_name(uri: str) -> str:
 
 
 def _check_file(uri: str) -> None:
-    """End the program where the registry is a file that does not exist: MLflow would create an empty one."""
+    """End the program where the registry is a file that is missing or empty: MLflow would fill it."""
     from darkroom.tracking.mlflow_tables import sqlite_file
 
     path = sqlite_file(uri)
-    if path is not None and not path.is_file():
-        raise SystemExit(
-            f"{path} does not exist, so nothing is registered: run `make quickstart` or `dvc repro`; in a "
-            "clone whose files came from `dvc pull`, `dvc repro -s -f register` rebuilds it"
-        )
+    if path is None or (path.is_file() and path.stat().st_size):
+        return
+    state = "is empty" if path.is_file() else "does not exist"
+    raise SystemExit(
+        f"{path} {state}, so nothing is registered: run `make quickstart` or `dvc repro`; in a "
+        "clone whose files came from `dvc pull`, `dvc repro -s -f register` rebuilds it"
+    )
 
 
 def _data_name() -> str:

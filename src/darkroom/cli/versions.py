@@ -225,5 +225,8 @@ def _row(facts: Mapping[str, Any]) -> tuple[str, ...]:
 def _accuracy(facts: Mapping[str, Any]) -> str:
     """Return a version's test accuracy with its interval, as far as it was registered with them."""
     names = ("test_accuracy", "test_accuracy_low", "test_accuracy_high")
-    kept = [f"{facts[name]:.2%}" for name in names if facts.get(name) is not None]
+    try:
+        kept = [f"{float(facts[name]):.2%}" for name in names if facts.get(name) is not None]
+    except ValueError:
+        return "not a number"  # somebody edited the tag
     return "{} ({} to {})".format(*kept) if len(kept) == 3 else "".join(kept[:1])

@@ -14,8 +14,8 @@ from typing import Any
 from darkroom import stopping
 from darkroom.config.trees import flatten
 from darkroom.data.splits import split_sha256
-from darkroom.files import read_json, sha256_file
-from darkroom.registry.evidence import evidence_of
+from darkroom.files import read_json, sha256_file, write_json
+from darkroom.registry.evidence import EvidenceGoneError, evidence_of, read_part
 from darkroom.registry.origin import read_origin
 from darkroom.registry.store import RegistryError
 from darkroom.registry.versions import ModelVersion
@@ -59,6 +59,7 @@ def reproduce(uri: str, version: ModelVersion, *, root: Path, into: Path) -> Rep
         raise FileExistsError(f"{into} exists already: name a new folder")
     with evidence_of(uri, version) as evidence:
         origin = read_origin(evidence, version)
+        tuned, measured = (read_part(evidence, part) for part in ("tuned.json", "metrics.json"))
         try:
             if origin["commit"]:
                 check_out(root, origin["commit"], evidence / "uncommitted.diff", into)
@@ -69,12 +70,10 @@ def reproduce(uri: str, version: ModelVersion, *, root: Path, into: Path) -> Rep
             shutil.rmtree(into, ignore_errors=True)
             raise
         (into / "models").mkdir(exist_ok=True)
-        shutil.copyfile(evidence / "tuned.json", into / "models" / "tuned.json")
+        write_json(into / "models" / "tuned.json", tuned)
         for stage in STAGES:
             run_stage(into, stage)
-        after, before = (
-            flatten(read_json(path)) for path in (into / "reports/metrics.json", evidence / "metrics.json")
-        )
+        after, before = flatten(read_json(into / "reports/metrics.json")), flatten(measured)
     return Reproduction(
         same_weights=sha256_file(into / "models/model.safetensors") == origin["weights_sha256"],
         metrics=len(before),
@@ -88,6 +87,8 @@ def check_out(root: Path, commit: str, diff: Path, into: Path) -> None:
 
     Raises RegistryError when the commit is not in the repository or the diff does not apply.
     """
+    if not diff.is_file():
+        raise EvidenceGoneError("the uncommitted changes are missing among the version's files")
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
         archive = Path(scratch) / "commit.tar"

@@ -8,6 +8,7 @@ from pathlib import Path
 from ..environment import bento_home, prepare_process
 from ..machine import cores, memory
 from .http.admission import is_loopback
+from .process.bento_store import restore_exported, whole_bentos
 from .process.supervisor import Supervisor
 from .settings import read_settings
 
@@ -60,13 +61,22 @@ def _prepare_home() -> Path:
 
 
 def _find_bento(home: Path, wanted: str | None) -> str:
-    """Return the tag of the wanted or the newest Bento of the store; exit with a message without one."""
-    import bentoml  # reads BENTOML_HOME once, when imported
+    """Return the tag of the wanted or the newest Bento of the store; exit with a message without one.
 
-    stored = sorted(bentoml.bentos.list(), key=lambda bento: bento.info.creation_time)
-    tags = [str(bento.tag) for bento in stored]
+    Where the store has none, the one that the pipeline exported is put into it.
+    """
+    tags = whole_bentos(home)
+    archive = PROJECT / "models/darkroom.bento"
+    if not tags and archive.is_file():
+        try:
+            tags = [restore_exported(archive)]
+        except ValueError as error:
+            sys.exit(str(error))
     if not tags:
-        sys.exit(f"There is no Bento in {home} yet: run `make quickstart` or `dvc repro`.")
+        sys.exit(
+            f"There is no Bento in {home}: run `make quickstart` or `dvc repro`; where models/champion is, "
+            "`dvc repro -s -f package` builds one of it."
+        )
     if wanted and wanted not in tags:
         sys.exit(f"There is no Bento {wanted} in {home}; there are {', '.join(tags)}.")
     return wanted or tags[-1]

@@ -120,6 +120,9 @@ class Registry:
     def read(self, name: str) -> RegisteredModel | None:
         return RegisteredModel(tags={}, champion=self.champion) if name == NAME else None
 
+    def versions(self, name: str) -> list[str]:
+        return ["1", "2"]
+
 
 def test_the_champion_is_deployed_and_errors_name_what_is_missing(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -135,5 +138,9 @@ def test_the_champion_is_deployed_and_errors_name_what_is_missing(
         assert read_state(store, port)["tag"] == tag_of(store, "2")
         with pytest.raises(RegistryError, match="has no champion to serve"):
             deployed(None)
+        with pytest.raises(RegistryError, match="version 7, was deleted: roll back"):
+            deployed("7")
+        with pytest.raises(RegistryError, match=r"no whole Bento darkroom-digits:9: it lacks bento\.yaml"):
+            deploy(PROJECT, cast(Store, Registry("1")), NAME, port=port, tag="darkroom-digits:9")
     with pytest.raises(SupervisorError, match="start it with `make serve`"):
         deployed("2")
