@@ -83,7 +83,17 @@ def test_without_its_last_slash_the_prefix_leads_to_the_page(url: str) -> None:
     assert [each.headers["location"] for each in response.history] in ([], ["/vision/"])
 
 
+@pytest.fixture
+def untold(service: str) -> Iterator[str]:
+    """Behind an nginx that removes the prefix and says nothing of it."""
+    with nginx(
+        service, "location /vision/ { proxy_pass http://darkroom/; proxy_set_header Host $host; }"
+    ) as url:
+        yield url + "/vision/"
+
+
 @pytest.mark.parametrize("page", ["", "docs", "card"])
+@pytest.mark.parametrize("url", ["removed", "passed_on", "untold"], indirect=True)
 def test_every_link_of_a_page_leads_somewhere_under_the_prefix(url: str, page: str) -> None:
     text = requests.get(url + page, timeout=30).text
     base = re.search(r'<base href="([^"]+)"', text)
@@ -218,6 +228,10 @@ def test_the_rate_limit_counts_clients_and_not_the_proxy() -> None:
         forged = [f"198.51.100.{number}, 203.0.113.50" for number in range(12)]
         assert 429 in statuses(url, forged)
         assert 429 in statuses(url, [f"2001:db8::{number:x}" for number in range(12)])  # one /64
+        metrics = requests.get(
+            inner + "/vision/metrics", headers={"X-Forwarded-For": "203.0.113.99"}, timeout=30
+        ).text
+        assert 'darkroom_requests_total{route="/model",status="4xx"}' in metrics, "the refused ones count"
 
 
 def test_from_anybody_else_the_headers_are_ignored() -> None:

@@ -117,6 +117,7 @@ def _rate_limit() -> RateLimit | None:
     return RateLimit(settings.requests_per_minute, SHARED)
 
 
+# a request passes the middleware in this order
 bento_service: Any = Darkroom  # at runtime the decorator has replaced the class by a bentoml.Service
 bento_service.add_asgi_middleware(
     BehindProxy,
@@ -126,6 +127,6 @@ bento_service.add_asgi_middleware(
 )
 if settings.access_log:
     bento_service.add_asgi_middleware(AccessLog)
+bento_service.add_asgi_middleware(RequestMetrics)  # before those that refuse requests
 bento_service.add_asgi_middleware(CancelledUploads)
 bento_service.add_asgi_middleware(Admission, settings=settings, rate=_rate_limit())
-bento_service.add_asgi_middleware(RequestMetrics)
