@@ -2,6 +2,7 @@
 
 import shutil
 import signal
+import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ import pytest
 
 from tests.helpers.checkouts import PROJECT
 from tests.helpers.serving import free_port
-from tests.helpers.waiting import answers, eventually
+from tests.helpers.waiting import eventually
 
 # Debian installs it where only root's PATH leads
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
@@ -44,7 +45,6 @@ http {{
     upstream darkroom {{ server {service}; keepalive 16; }}
     server {{
         listen 127.0.0.1:{port}{tls};
-        location = /up {{ return 200; }}
         {locations}
     }}
 }}
@@ -79,11 +79,18 @@ def nginx(service: str, locations: str = EXAMPLE, *, tls: str = "") -> Iterator[
         server = subprocess.Popen(command)
         url = f"http{'s' if tls else ''}://127.0.0.1:{port}"
         try:
-            if not tls:
-                eventually(lambda: answers(url + "/up"), "nginx responds", seconds=30, process=server)
+            eventually(lambda: _listens(port), "nginx listens", seconds=30, process=server)
             yield url
         finally:
             server.send_signal(signal.SIGTERM)
             server.wait(30)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _listens(port: int) -> bool:
+    try:
+        socket.create_connection(("127.0.0.1", port), 5).close()
+    except OSError:
+        return False
+    return True
