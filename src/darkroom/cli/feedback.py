@@ -49,6 +49,7 @@ def list_(
         from darkroom.feedback.gallery import gallery_page
         from darkroom.feedback.tables import to_table
         from darkroom.files import write_table, write_text
+        from darkroom.serving.escaping import escape
 
         every = store.read_items(kept)
         items = [item for item in every if not (only_open and item.decision)]
@@ -74,7 +75,8 @@ def list_(
                 )
                 for item in items
             ]
-            lines.append(columns([("image", "reported", "predicted", "model", "decision"), *rows]))
+            shown = [tuple(map(escape, row)) for row in rows]  # what strangers sent reaches a terminal
+            lines.append(columns([("image", "reported", "predicted", "model", "decision"), *shown]))
     facts = {"images": len(every), "undecided": undecided, "listed": items}
     print_result(options, facts, "\n".join(lines))
 
@@ -155,10 +157,11 @@ def export(options: Options, folder: Path | None, into: Path) -> None:
 def _reviewed(folder: Path | None) -> Iterator[Path]:
     """Give the folder with the feedback; an error in the block ends the program with its message."""
     from darkroom.feedback.store import ReviewError  # imports pandas, which takes a second
+    from darkroom.serving.escaping import escape
 
     if folder is None:
         raise SystemExit("name the folder in which the service keeps feedback: --folder or DARKROOM_FEEDBACK")
     try:
         yield folder
     except (ReviewError, OSError) as error:
-        raise SystemExit(str(error)) from error
+        raise SystemExit("\n".join(map(escape, str(error).split("\n")))) from error

@@ -1,8 +1,11 @@
 """The service's settings from environment variables; docs/serving.md explains each."""
 
+import ipaddress
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from .path_prefix import parse_prefix
 
 HELD_BYTES = 256_000_000  # that all uploads of one worker may hold at once
 LEAST_HELD_BYTES = 50_000_000  # where memory is scarce: a request with a batch still fits
@@ -15,6 +18,7 @@ PREFIX = "DARKROOM_"
 NAMES = (
     *(f"{role.upper()}_TOKENS" for role in ROLES),
     *("WORKERS", "QUEUE_SECONDS", "RATE", "ORIGINS", "HOSTS", "ACCESS_LOG"),
+    *("PROXIES", "ROOT_PATH"),
     *("FEEDBACK", "FEEDBACK_MB", "LOG", "LOG_MB", "LOG_IMAGES"),
     "MIRROR",  # read by the download stage
 )
@@ -34,6 +38,8 @@ class Settings:
         requests_per_minute: limit for one client; 0: no limit.
         origins: other sites whose pages may use the service (CORS).
         hosts: host names of a service that listens on loopback, besides localhost.
+        proxies: that are trusted: networks of IPv4 and IPv6, `unix:` for Unix sockets, `*` for every peer.
+        root_path: the path under which a proxy offers the service, decoded; empty: the root.
         access_log: whether each request is logged.
         feedback: the folder for feedback; None: feedback is off.
         feedback_bytes: limit of that folder.
@@ -50,6 +56,8 @@ class Settings:
     requests_per_minute: int = 0
     origins: tuple[str, ...] = ()
     hosts: tuple[str, ...] = ()
+    proxies: tuple[str, ...] = ()
+    root_path: str = ""
     access_log: bool = False
     feedback: Path | None = None
     feedback_bytes: int = 1_000_000_000
@@ -81,7 +89,9 @@ def read_settings(environment: Mapping[str, str], *, cores: int, memory: int | N
         requests_per_minute=int(_number(environment, "RATE", default=0, low=0, high=1_000_000)),
         origins=_origins(environment),
         hosts=tuple(name.lower() for name in _list(environment, "HOSTS")),
-        access_log=environment.get(PREFIX + "ACCESS_LOG", "") == "1",
+        proxies=_proxies(environment),
+        root_path=_root_path(environment),
+        access_log=_switch(environment, "ACCESS_LOG"),
         feedback=_folder(environment, "FEEDBACK"),
         feedback_bytes=int(1e6 * _number(environment, "FEEDBACK_MB", default=1000, low=1, high=1e6)),
         log=_folder(environment, "LOG"),
@@ -161,3 +171,28 @@ def _origins(environment: Mapping[str, str]) -> tuple[str, ...]:
                 "separated by commas"
             )
     return origins
+
+
+def _proxies(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the trusted proxies; without our own variable, from the one that uvicorn and gunicorn read."""
+    name = PREFIX + "PROXIES" if environment.get(PREFIX + "PROXIES", "").strip() else "FORWARDED_ALLOW_IPS"
+    parts = (part.strip() for part in environment.get(name, "").split(","))
+    return tuple(part if part in ("*", "unix:") else _network(name, part) for part in parts if part)
+
+
+def _network(name: str, text: str) -> str:
+    try:
+        # an IPv4 address as sockets for both versions show it
+        return str(ipaddress.ip_network(text.lower().removeprefix("::ffff:") if "." in text else text))
+    except ValueError as error:
+        raise ValueError(
+            f"{name} holds {text!r} ({error}); needed: addresses and networks such as 127.0.0.1, 10.0.0.0/8 "
+            "or fd00::/8, separated by commas; unix: for Unix sockets, * for whoever connects"
+        ) from error
+
+
+def _root_path(environment: Mapping[str, str]) -> str:
+    text = environment.get(PREFIX + "ROOT_PATH", "").strip()
+    if (prefix := parse_prefix(text)) is None:
+        raise ValueError(f"{PREFIX}ROOT_PATH is {text!r}; needed: a path such as /vision, percent-encoded")
+    return prefix

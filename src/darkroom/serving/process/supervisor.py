@@ -19,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ..escaping import escape
 from .bento_server import BentoServer, listen, start_server
 from .control import ChangeRequest, ControlSocket, state_path, write_state
 
@@ -127,7 +128,7 @@ class Supervisor:
         message = f"{server.tag} does not serve: {problem}"
         if self._serving is not None:
             message += f"; {self._serving.tag} continues to serve"
-        print(message, file=sys.stderr, flush=True)
+        print(escape(message), file=sys.stderr, flush=True)
         self._respond({"error": message})
 
     def _finish_start(self, server: BentoServer) -> None:
