@@ -1,0 +1,98 @@
+"""The limits that are checked before any pixel is decoded."""
+
+from PIL import Image
+
+from .errors import ImageError
+from .heif_boxes import HeifFile
+from .jpeg2000 import read_code_stream
+from .tiff_tags import STRIP_OFFSETS, TILE_OFFSETS, Tag
+
+MAX_PIXELS = 50_000_000
+MAX_SCANS = 100  # of a JPEG; each scan covers all pixels again, so a small file could take minutes
+MAX_CODED_PIXELS = 2 * MAX_PIXELS  # of a HEIC or AVIF with its tiles and its transparency
+MAX_PARTS = 50_000  # strips or tiles of a TIFF; each costs a call
+MAX_TILES = (
+    10_000  # of a JPEG 2000; its decoder makes room for all at once, some kilobytes for each component
+)
+MAX_COMPONENTS = 5  # of a JPEG 2000: CMYK and transparency
+MAX_LAYERS = 1_000  # of quality, of a JPEG 2000
+MAX_PLAIN_BYTES = 250_000  # of a PNM written as text, of which a second reads about a megabyte
+
+
+def check_size(width: int, height: int) -> None:
+    """Refuse an image with too many pixels.
+
+    Raises:
+        ImageError: 413, over `MAX_PIXELS`.
+    """
+    if width * height > MAX_PIXELS:
+        raise ImageError(
+            "too_many_pixels",
+            f"The image has {width} × {height} = {width * height:,} pixels; at most {MAX_PIXELS:,} are "
+            "accepted. Send a smaller one.",
+            413,
+        )
+
+
+def check_heif(file: HeifFile) -> None:
+    """Refuse a HEIC or AVIF image that would decode many more pixels than it shows.
+
+    Raises:
+        ImageError: 413, over `MAX_CODED_PIXELS`.
+    """
+    if (coded := file.decoded_pixels()) > MAX_CODED_PIXELS:
+        raise ImageError(
+            "too_many_pixels",
+            f"The image consists of coded parts with {coded:,} pixels in all; at most {MAX_CODED_PIXELS:,} "
+            "are accepted. Send a smaller one.",
+            413,
+        )
+
+
+def check_parts(tags: dict[int, Tag]) -> None:
+    """Refuse a TIFF in very many strips or tiles, of each of which Pillow makes an object when it opens it.
+
+    Raises:
+        ImageError: over `MAX_PARTS`.
+    """
+    parts = max((tags[tag].count for tag in (STRIP_OFFSETS, TILE_OFFSETS) if tag in tags), default=0)
+    if parts > MAX_PARTS:
+        raise _complex(
+            "too_many_parts", f"is a TIFF in {parts:,} strips or tiles; at most {MAX_PARTS:,} are accepted"
+        )
+
+
+def check_structure(image: Image.Image, data: bytes) -> None:
+    """Refuse an opened image whose small file would keep its decoder busy for long, or take much memory.
+
+    Raises:
+        ImageError: over a limit of this file, or a structure that cannot be read.
+    """
+    # the data of a scan cannot contain this marker; a TIFF may contain JPEGs
+    if image.format in ("JPEG", "MPO", "TIFF") and (scans := data.count(b"\xff\xda")) > MAX_SCANS:
+        raise _complex("too_many_scans", f"is a JPEG in {scans:,} scans; at most {MAX_SCANS} are accepted")
+    if image.format == "JPEG2000":
+        _check_jpeg2000(data)
+    if image.format == "PPM" and data[1:2] in b"123" and len(data) > MAX_PLAIN_BYTES:
+        raise _complex(
+            "too_much_text",
+            f"is a PNM of {len(data):,} bytes in text form; at most {MAX_PLAIN_BYTES:,} are accepted",
+        )
+
+
+def _check_jpeg2000(data: bytes) -> None:
+    stream = read_code_stream(data)
+    check_size(stream.width, stream.height)
+    for count, limit, name in (
+        (stream.tiles, MAX_TILES, "tiles"),
+        (stream.components, MAX_COMPONENTS, "components"),
+        (stream.layers, MAX_LAYERS, "layers"),
+    ):
+        if count > limit:
+            raise _complex(
+                "too_many_parts", f"is a JPEG 2000 in {count:,} {name}; at most {limit:,} are accepted"
+            )
+
+
+def _complex(code: str, what: str) -> ImageError:
+    return ImageError(code, f"The image {what}. Save it again, as PNG or JPEG.")
