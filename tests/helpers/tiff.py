@@ -2,6 +2,7 @@
 
 import struct
 from collections.abc import Mapping
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,7 +11,10 @@ SHORT, LONG = 3, 4
 
 
 def tiff(
-    pixels: NDArray[np.generic], tags: Mapping[int, int | tuple[int, ...]] | None = None, *, order: str = "<"
+    pixels: NDArray[np.generic],
+    tags: Mapping[int, int | tuple[int, ...]] | None = None,
+    *,
+    order: Literal["<", ">"] = "<",
 ) -> bytes:
     """Return an uncompressed TIFF of `[H,W]` or `[H,W,C]` samples.
 

@@ -25,7 +25,21 @@ from darkroom.images.formats import ImageError, open_image
 from darkroom.images.resizing import to_model_input
 
 SIDES = (8, 32, 160, 224, 299)
-UNEXPLAINED = "are not an image in an accepted format"  # the sentence for what nobody recognised
+UNKNOWN = "are not an image in an accepted format"  # the sentence for what nobody recognised
+IMAGES = (
+    ".png",
+    ".jpg",
+    ".jpeg",
+    ".webp",
+    ".heic",
+    ".heif",
+    ".avif",
+    ".jp2",
+    ".gif",
+    ".bmp",
+    ".tif",
+    ".tiff",
+)
 SECONDS = 20  # for one file; none of the known ones takes two
 Outcome = tuple[str, str]  # one of decoded, refused, failed and crashed; and what is to be said of it
 
@@ -91,7 +105,7 @@ def problems(found: dict[Path, Outcome], written: str) -> list[str]:
     wrong = [
         f"{path}: {kind}: {text}"
         for path, (kind, text) in found.items()
-        if kind in ("failed", "crashed") or UNEXPLAINED in text
+        if kind in ("failed", "crashed") or (UNKNOWN in text and path.suffix.lower() in IMAGES)
     ]
     return wrong + ([f"decoders wrote {len(written):,} characters: {written[:300]!r}"] if written else [])
 
@@ -119,6 +133,8 @@ def main() -> None:
     for path, (kind, text) in found.items() if arguments.refused else ():
         if kind == "refused":
             print(f"{path.relative_to(arguments.folder)}: {text}")
+    unknown = [path.name for path, (_, text) in found.items() if UNKNOWN in text]
+    print(f"of no kind that is known by name: {', '.join(unknown) or 'none'}")
     counts = Counter(kind if kind != "decoded" else f"decoded {text}" for kind, text in found.values())
     print("\n".join(f"{count:6} {name}" for name, count in sorted(counts.items())))
     wrong = problems(found, written)

@@ -10,7 +10,7 @@ import zlib
 from pathlib import Path
 
 import pytest
-from PIL import Image
+from PIL import Image, ImageCms
 
 from darkroom.images import formats
 from darkroom.images.decoding import decode
@@ -109,6 +109,8 @@ NAMED = {
     "ZIP": zipped("image.png"),
     "Word": zipped("word/document.xml"),
     "tar": tar(),
+    "ICC": ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes(),
+    "first bytes are damaged": png_header(3, 3)[1:],
     "gzip": gzip.compress(b"image"),
     "HTML": b"\n<!DOCTYPE html><html><head><title>Sign in</title>",
     "JSON": b'{"image": "iVBORw0KGgo="}',

@@ -134,9 +134,15 @@ def test_a_tiff_in_very_many_strips_is_refused_before_pillow_lists_them() -> Non
     assert f"{count:,}" in error.message
 
 
-def test_a_pnm_written_as_text_is_limited() -> None:
-    numbers = b"P2 1000 1000 255\n" + b"200 " * 1_000_000
-    assert refusal(numbers).code == "too_much_text"
+@pytest.mark.parametrize(
+    "data",
+    [b"P2 1000 1000 255\n" + b"200 " * 1_000_000, b"P6 1000 1000 254\n" + bytes(3_000_000)],
+    ids=["text", "another white"],
+)
+def test_a_pnm_that_is_slow_to_read_is_limited(data: bytes) -> None:
+    assert refusal(data).code == "too_slow_format"
+    quick = b"P6 1000 1000 255\n" + bytes(3_000_000)
+    assert decode(quick).size == (1000, 1000)
 
 
 def png_bomb() -> bytes:

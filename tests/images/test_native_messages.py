@@ -8,15 +8,18 @@ from pathlib import Path
 import pytest
 
 from darkroom.images import native_messages
+from tests.serving.http.hostile.images import originals
 
 PROJECT = Path(__file__).resolve().parents[2]
 DAMAGE = """
-import io, sys
+import sys
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 import numpy as np
 from darkroom.images import decoding, native_messages
 from darkroom.images.errors import ImageError
-from tests.serving.http.hostile.images import originals
+
+folder = Path(sys.argv[1])
 
 def damaged(original, seed):
     random = np.random.default_rng(seed)
@@ -31,10 +34,10 @@ def decode(data):
     except ImageError:
         pass
 
-files = [damaged(file, seed) for file in originals() for seed in range(40)]
+files = [damaged(file, seed) for path in folder.glob("*.image") for file in [path.read_bytes()] for seed in range(40)]
 with ThreadPoolExecutor(2) as pool:
     list(pool.map(decode, files))
-open(sys.argv[1], "w").write(str(native_messages.messages()))
+(folder / "count").write_text(str(native_messages.messages()))
 """
 MANY_TAGS = """
 import io, struct, sys
@@ -51,7 +54,7 @@ assert decode(file.getvalue()).size == (8, 8)
 
 def run(script: str, *arguments: str) -> str:
     """Run a script in another process and return all that it wrote."""
-    environment = {**os.environ, "PYTHONPATH": f"{PROJECT / 'src'}{os.pathsep}{PROJECT}"}
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT / "src")}
     done = subprocess.run(
         [sys.executable, "-c", script, *arguments],
         env=environment,
@@ -66,7 +69,9 @@ def run(script: str, *arguments: str) -> str:
 
 @pytest.mark.integration
 def test_no_decoder_writes_of_damaged_files(tmp_path: Path) -> None:
-    assert run(DAMAGE, str(tmp_path / "count")) == ""
+    for number, data in enumerate(originals()):
+        (tmp_path / f"{number}.image").write_bytes(data)
+    assert run(DAMAGE, str(tmp_path)) == ""
     assert int((tmp_path / "count").read_text()) > 20  # libtiff had something to say, and was counted
 
 

@@ -137,5 +137,6 @@ def _not_opened(data: bytes, start: str) -> ImageError:
         )
     return ImageError(
         "not_an_image",
-        f"These {len(data):,} bytes are not an image in an accepted format. Send one of {accepted_names()}.",
+        f"These {len(data):,} bytes are not an image in an accepted format, nor anything else that is known "
+        f"by name. Send one of {accepted_names()}.",
     )

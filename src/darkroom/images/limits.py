@@ -16,7 +16,8 @@ MAX_TILES = (
 )
 MAX_COMPONENTS = 5  # of a JPEG 2000: CMYK and transparency
 MAX_LAYERS = 1_000  # of quality, of a JPEG 2000
-MAX_PLAIN_BYTES = 250_000  # of a PNM written as text, of which a second reads about a megabyte
+MAX_SLOW_BYTES = 500_000  # of a PNM that Pillow reads in Python: about a megabyte a second
+_SLOW_DECODERS = ("ppm", "ppm_plain")  # Pillow's names
 
 
 def check_size(width: int, height: int) -> None:
@@ -55,7 +56,7 @@ def check_parts(tags: dict[int, Tag]) -> None:
     Raises:
         ImageError: over `MAX_PARTS`.
     """
-    parts = max((tags[tag].count for tag in (STRIP_OFFSETS, TILE_OFFSETS) if tag in tags), default=0)
+    parts = max((tags[tag].values for tag in (STRIP_OFFSETS, TILE_OFFSETS) if tag in tags), default=0)
     if parts > MAX_PARTS:
         raise _complex(
             "too_many_parts", f"is a TIFF in {parts:,} strips or tiles; at most {MAX_PARTS:,} are accepted"
@@ -73,10 +74,12 @@ def check_structure(image: Image.Image, data: bytes) -> None:
         raise _complex("too_many_scans", f"is a JPEG in {scans:,} scans; at most {MAX_SCANS} are accepted")
     if image.format == "JPEG2000":
         _check_jpeg2000(data)
-    if image.format == "PPM" and data[1:2] in b"123" and len(data) > MAX_PLAIN_BYTES:
+    slow = any(tile[0] in _SLOW_DECODERS for tile in getattr(image, "tile", ()))
+    if slow and len(data) > MAX_SLOW_BYTES:
         raise _complex(
-            "too_much_text",
-            f"is a PNM of {len(data):,} bytes in text form; at most {MAX_PLAIN_BYTES:,} are accepted",
+            "too_slow_format",
+            f"is a PNM of {len(data):,} bytes, written as text or with a white level other than 255 or "
+            f"65535, which is slow to read; at most {MAX_SLOW_BYTES:,} are accepted",
         )
 
 

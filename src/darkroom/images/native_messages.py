@@ -21,19 +21,21 @@ def messages() -> int:
     return _seen
 
 
-@_HANDLER
 def _count(_module: bytes, _format: int, _arguments: int) -> None:
     """Take a message of libtiff, in the thread that decodes; its text is not even put together."""
     global _seen
     _seen = next(_counter)  # one call of C: threads do not count the same number twice
 
 
+_counting = _HANDLER(_count)  # kept here: libtiff goes on calling it
+
+
 def silence() -> None:
     """Keep the messages of all decoders off stderr, for the whole process."""
-    warnings.filterwarnings("ignore", module=r"PIL\.")
+    warnings.filterwarnings("ignore", module=r"(PIL|pillow_heif)\.")
     logging.getLogger("PIL").setLevel(logging.CRITICAL)
     try:
         # looked up through Pillow's extension, whose own libtiff is meant, not another one in the process
-        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(_count)
+        ctypes.CDLL(_imaging.__file__).TIFFSetErrorHandler(_counting)
     except (AttributeError, OSError):  # a Pillow without libtiff, or with one linked into it (Windows)
         return

@@ -19,7 +19,7 @@ MAX_TAGS = 4096
 class Tag(NamedTuple):
     """How many values a tag has; and its value, where that is one short or long number."""
 
-    count: int
+    values: int
     value: int
 
 
@@ -31,7 +31,7 @@ def read_tags(data: bytes) -> dict[int, Tag]:
 
     >>> tag = struct.pack("<HHII", 256, 4, 1, 640)
     >>> read_tags(b"II*\0\x08\0\0\0" + b"\x01\0" + tag)
-    {256: Tag(count=1, value=640)}
+    {256: Tag(values=1, value=640)}
     """
     order = "<" if data.startswith(b"II") else ">"
     big = 43 in data[2:4]

@@ -2,6 +2,7 @@
 
 import base64
 import binascii
+import tarfile
 
 from . import tiff_tags
 from .signatures import DEVELOP, EXPORT, NOTHING, RAW_MAKERS, SAVE, SIGNATURES, TEXTS, UNPACK, ZIPS
@@ -24,6 +25,12 @@ def describe(data: bytes) -> str:
         return _sentence(name, EXPORT) if name else _sentence("a ZIP archive", UNPACK)
     if data[:1] == b"\x0a" and data[1:2] in b"\0\2\3\4\5" and data[2:3] in b"\0\1":
         return _sentence("a PCX image", SAVE)
+    if _is_tar(data):
+        return _sentence("a tar archive", UNPACK)
+    if b"IHDR" in data[:32]:
+        return _sentence("a PNG whose first bytes are damaged", "send the complete file, not copied as text")
+    if data[:4] in (b"\0\0\x80\x3f", b"\x3f\x80\0\0"):
+        return _sentence("a SPIDER image", EXPORT)
     if not data.strip(b"\0"):
         return f"These {len(data):,} bytes are all zero: the file was not written or copied completely."
     return _describe_text(data)
@@ -59,6 +66,14 @@ def _is_targa(data: bytes) -> bool:
     colours = kind in (b"\0\1", b"\0\2", b"\0\3", b"\0\x09", b"\0\x0a", b"\0\x0b", b"\1\1", b"\1\x09")
     width, height = int.from_bytes(data[12:14], "little"), int.from_bytes(data[14:16], "little")
     return colours and depth in (1, 8, 15, 16, 24, 32) and width > 0 and height > 0 and data[17] < 64
+
+
+def _is_tar(data: bytes) -> bool:
+    try:
+        tarfile.TarInfo.frombuf(data[:512], "utf-8", "replace")
+    except tarfile.HeaderError:
+        return False
+    return True
 
 
 def _describe_text(data: bytes) -> str:
