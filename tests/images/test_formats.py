@@ -200,3 +200,10 @@ def test_every_accepted_format_is_documented_in_the_page_and_the_docs() -> None:
     for place in ("src/darkroom/serving/page/index.html", "docs/images.md"):
         text = " ".join((Path(__file__).parents[2] / place).read_text(encoding="utf-8").split())
         assert accepted_names() in text or accepted_names().replace(" or ", " and ") in text, place
+
+
+def test_a_variant_that_is_not_supported_is_told_from_damage() -> None:
+    good = bytearray(encoded(Image.new("P", (8, 8)), "BMP"))
+    good[28] = 2  # bits a pixel
+    with pytest.raises(ImageError, match="This is BMP in a variant that cannot be read here"):
+        decode(bytes(good))

@@ -34,7 +34,8 @@ def decode(data):
     except ImageError:
         pass
 
-files = [damaged(file, seed) for path in folder.glob("*.image") for file in [path.read_bytes()] for seed in range(40)]
+originals = [path.read_bytes() for path in sorted(folder.glob("*.image"))]
+files = [damaged(file, seed) for file in originals for seed in range(40)]
 with ThreadPoolExecutor(2) as pool:
     list(pool.map(decode, files))
 (folder / "count").write_text(str(native_messages.messages()))

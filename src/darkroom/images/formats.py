@@ -129,6 +129,12 @@ def _check_heif(data: bytes) -> tuple[tuple[str, ...], tuple[int, int] | None]:
 
 
 def _not_opened(data: bytes, start: str) -> ImageError:
+    if start and _is_unsupported(data, start):
+        return ImageError(
+            "not_an_image",
+            f"This is {NAMES[start]} in a variant that cannot be read here; save it as PNG or JPEG and send "
+            "that.",
+        )
     if start:
         return ImageError(
             "not_an_image",
@@ -140,3 +146,14 @@ def _not_opened(data: bytes, start: str) -> ImageError:
         f"These {len(data):,} bytes are not an image in an accepted format, nor anything else that is known "
         f"by name. Send one of {accepted_names()}.",
     )
+
+
+def _is_unsupported(data: bytes, start: str) -> bool:
+    """Return whether Pillow refuses a file of this format for its kind, not for damage."""
+    if start not in Image.OPEN:
+        return False
+    try:
+        Image.OPEN[start][0](io.BytesIO(data), "")
+    except Exception as error:  # of any type; Image.open() hides it
+        return any(word in str(error).lower() for word in ("unsupported", "unknown", "unable to determine"))
+    return False

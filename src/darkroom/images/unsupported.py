@@ -62,10 +62,10 @@ def _is_targa(data: bytes) -> bool:
     """Return whether the header is that of a Targa image, which has no signature."""
     if len(data) < 18:
         return False
-    kind, depth = data[1:3], data[16]
-    colours = kind in (b"\0\1", b"\0\2", b"\0\3", b"\0\x09", b"\0\x0a", b"\0\x0b", b"\1\1", b"\1\x09")
+    colour_map, kind, depth = data[1], data[2], data[16]
     width, height = int.from_bytes(data[12:14], "little"), int.from_bytes(data[14:16], "little")
-    return colours and depth in (1, 8, 15, 16, 24, 32) and width > 0 and height > 0 and data[17] < 64
+    known = colour_map in (0, 1) and kind in (1, 2, 3, 9, 10, 11) and depth in (1, 8, 15, 16, 24, 32)
+    return known and width > 0 and height > 0 and data[17] < 64
 
 
 def _is_tar(data: bytes) -> bool:
@@ -95,7 +95,7 @@ def _describe_text(data: bytes) -> str:
         return _sentence("an image in base64, written as text", "decode it and send the bytes")
     if low.startswith((b"{", b"[")):
         return _sentence("JSON", "send the image itself, not a description of it")
-    return _sentence("text", "send the image itself")
+    return f"These {len(data):,} bytes are text; send the image itself."
 
 
 def _is_text(start: bytes) -> bool:
