@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from darkroom.images import limits
+from darkroom.images import heif_boxes, limits
 from darkroom.images.decoding import decode
 from darkroom.images.formats import ImageError, open_image
 from darkroom.images.heif_boxes import MAX_PARTS as MAX_REFERENCES
@@ -96,6 +96,16 @@ def test_images_that_are_derived_from_themselves_are_refused() -> None:
     looped = data[: place + 4] + struct.pack(">H", source) + data[place + 6 :]
     assert refusal(looped).status == 422
     assert MAX_REFERENCES > 256 * 256
+
+
+@pytest.mark.parametrize("count", [30, heif_boxes.MAX_ITEMS])
+def test_items_that_share_their_data_are_limited(count: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(heif_boxes, "MAX_SHARED_BYTES", 100_000)
+    data = encoded(random_image(64, 64), "HEIF") + bytes(20_000)
+    item = read_heif(data).items[1]
+    shared = heif_boxes.Item(item.kind, extents=[(0, len(data))])
+    with pytest.raises(ValueError, match="too many"):
+        heif_boxes._read_coded_sizes(data, heif_boxes.HeifFile(dict.fromkeys(range(count), shared)))
 
 
 def jpeg2000(**changes: int) -> bytes:

@@ -12,6 +12,8 @@ from .boxes import Numbers, boxes
 from .coded_sizes import hevc_size, sizes_in_av1, sizes_in_hevc
 
 MAX_DEPTH = 4  # of images derived from derived images
+MAX_ITEMS = 1000  # libheif has the same limit
+MAX_SHARED_BYTES = 100_000_000  # copied of data that several items share
 MAX_PARTS = 100_000  # a grid has at most 256 x 256 tiles
 _CONTAINERS = (b"moov", b"trak", b"mdia", b"minf", b"stbl")
 
@@ -105,9 +107,16 @@ def read_heif(data: bytes) -> HeifFile:
             _read_tracks(data, start, end, file)
     if file.primary not in file.items and not file.sequence:
         raise ValueError("there is no main image")
+    _read_coded_sizes(data, file)
+    return file
+
+
+def _read_coded_sizes(data: bytes, file: HeifFile) -> None:
+    """Add the sizes that the items' own data state."""
+    lengths = [length or len(data) for item in file.items.values() for _, length in item.extents]
+    if len(file.items) > MAX_ITEMS or sum(lengths) > 4 * len(data) + MAX_SHARED_BYTES:
+        raise ValueError("too many items, or too many that share their data")
     for item in file.items.values():
-        if sum(length or len(data) for _, length in item.extents) > 2 * len(data):
-            raise ValueError("the data of an item are longer than the file")
         content = file.idat if item.inside else data
         coded = b"".join(
             content[offset : offset + length if length else None] for offset, length in item.extents
@@ -116,7 +125,6 @@ def read_heif(data: bytes) -> HeifFile:
             item.sizes += sizes_in_hevc(coded, item.nal_length)
         elif item.kind == b"av01":
             item.sizes += sizes_in_av1(coded)
-    return file
 
 
 def _read_meta(data: bytes, start: int, end: int, file: HeifFile) -> None:
