@@ -133,7 +133,7 @@ def test_the_structures_of_jpeg_2000_are_limited(changes: dict[str, int], text: 
     assert open_image(jpeg2000()).size == (16, 16)
     error = refusal(jpeg2000(**changes))
     assert error.status == 422
-    assert text in error.message or "header is damaged" in error.message
+    assert text in error.message
 
 
 def test_a_tiff_in_very_many_strips_is_refused_before_pillow_lists_them() -> None:

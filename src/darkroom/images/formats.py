@@ -11,7 +11,7 @@ from .errors import ImageError as ImageError
 from .heif_boxes import read_heif
 from .limits import MAX_PIXELS as MAX_PIXELS
 from .limits import MAX_SCANS as MAX_SCANS
-from .limits import check_heif, check_parts, check_size, check_structure
+from .limits import check_heif, check_jpeg2000, check_parts, check_size, check_structure
 from .native_messages import silence
 from .tiff_tags import SIGNATURES as TIFF_SIGNATURES
 from .tiff_tags import read_tags
@@ -79,6 +79,8 @@ def open_image(data: bytes) -> Image.Image:
         formats, points = FORMATS, None
         if start == "TIFF":
             _check_tiff(data)
+        elif start == "JPEG2000":
+            check_jpeg2000(data)
         elif start in ("HEIF", "AVIF"):
             formats, points = _check_heif(data)
         image = Image.open(io.BytesIO(data), formats=formats)

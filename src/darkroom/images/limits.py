@@ -72,8 +72,6 @@ def check_structure(image: Image.Image, data: bytes) -> None:
     # the data of a scan cannot contain this marker; a TIFF may contain JPEGs
     if image.format in ("JPEG", "MPO", "TIFF") and (scans := data.count(b"\xff\xda")) > MAX_SCANS:
         raise _complex("too_many_scans", f"is a JPEG in {scans:,} scans; at most {MAX_SCANS} are accepted")
-    if image.format == "JPEG2000":
-        _check_jpeg2000(data)
     slow = any(tile[0] in _SLOW_DECODERS for tile in getattr(image, "tile", ()))
     if slow and len(data) > MAX_SLOW_BYTES:
         raise _complex(
@@ -83,7 +81,13 @@ def check_structure(image: Image.Image, data: bytes) -> None:
         )
 
 
-def _check_jpeg2000(data: bytes) -> None:
+def check_jpeg2000(data: bytes) -> None:
+    """Refuse a JPEG 2000 by what the header of its data states, which its container may state otherwise.
+
+    Raises:
+        ImageError: over `MAX_PIXELS`, `MAX_TILES`, `MAX_COMPONENTS` or `MAX_LAYERS`.
+        ValueError, struct.error: the header is damaged.
+    """
     stream = read_code_stream(data)
     check_size(stream.width, stream.height)
     for count, limit, name in (
