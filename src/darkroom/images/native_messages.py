@@ -24,7 +24,7 @@ def messages() -> int:
 def _count(_module: bytes, _format: int, _arguments: int) -> None:
     """Take a message of libtiff, in the thread that decodes; its text is not even put together."""
     global _seen
-    _seen = next(_counter)  # one call of C: threads do not count the same number twice
+    _seen = next(_counter)  # a number once; of two threads at once the lower may be the last for a moment
 
 
 _counting = _HANDLER(_count)  # kept here: libtiff goes on calling it

@@ -119,7 +119,7 @@ class Engine:
         return Classified(pixels, prediction, time.perf_counter() - start, files)
 
     def _count_messages(self) -> None:
-        before, self._messages = self._messages, messages()
+        before, self._messages = self._messages, max(self._messages, messages())
         DECODER_MESSAGES.inc(self._messages - before)
 
     @contextmanager
