@@ -18,7 +18,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-postgres install-ray quickstart mine repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-hostile bench-train bench-serve bench-tune bench-drift lint format ui dashboard serve deploy rollback image lock lock-add
+.PHONY: help install install-postgres install-ray quickstart mine repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-corpus test-hostile bench-train bench-serve bench-tune bench-drift lint format ui dashboard serve deploy rollback image lock lock-add
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -102,6 +102,9 @@ $(DEPLOY): $(INSTALLED) requirements/deploy.lock
 
 test-life: install  ## play a model's life once: trained, served, monitored, corrected, replaced, rolled back (minutes)
 	python -m pytest -m life -s
+
+test-corpus: install  ## decode every file below FOLDER=… as the service does, such as an image library's test images (URL=…: send them too)
+	python -m tests.images.corpus $(FOLDER) $(if $(URL),--url $(URL)) $(ARGS)
 
 test-hostile: install  ## ten thousand hostile requests to the service, counted by kind of response
 	python -m tests.serving.http.hostile $(ARGS)

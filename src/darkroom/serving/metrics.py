@@ -42,6 +42,9 @@ DECODE_SECONDS = Histogram(
     "Decoding of a request's images, including the wait for it",
     buckets=SECONDS_BUCKETS,
 )
+DECODER_MESSAGES = Counter(
+    "darkroom_decoder_messages", "What decoders said of damaged images; none of it reaches the log"
+)
 MODEL_SECONDS = Histogram("darkroom_model_seconds", "Inference on one batch", buckets=SECONDS_BUCKETS)
 BATCH_IMAGES = Histogram(
     "darkroom_batch_images", "Images in one batch of the model", buckets=(1, 2, 4, 8, 16, 32, 64)
