@@ -32,10 +32,12 @@ class Storage(Protocol):
     Attributes:
         name: of the place, for a data set that has no name of its own: the last part of a path.
         place: the place as an absolute path or URL, for people and as a key.
+        table: path of the file with the labels, where the source names one; else empty.
     """
 
     name: str
     place: str
+    table: str
 
     def files(self) -> Iterator[StoredFile]:
         """List all files, hidden ones too, in an order that depends on their names only."""

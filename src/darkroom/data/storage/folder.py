@@ -10,6 +10,8 @@ from darkroom.data.storage.base import SourceError, StoredFile
 class Folder:
     """All files below a folder. Links are followed, each folder once."""
 
+    table = ""
+
     def __init__(self, folder: Path) -> None:
         """Open `folder`, an absolute path."""
         self.folder, self.name, self.place = folder, folder.name, str(folder)
