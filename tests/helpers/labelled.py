@@ -12,8 +12,9 @@ IMAGE = b"not decoded here"
 
 def read(source: Path, **changes: object) -> Labelled:
     """Read the labels of a source on this machine."""
-    storage = open_storage(str(source), source.parent)
-    return read_labels(storage, list(storage.files()), settings(**changes))
+    chosen = settings(**changes)
+    storage = open_storage(str(source), source.parent, chosen)
+    return read_labels(storage, list(storage.files()), chosen)
 
 
 def read_files(folder: Path, files: Mapping[str, str | bytes], **changes: object) -> Labelled:

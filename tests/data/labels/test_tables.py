@@ -66,8 +66,16 @@ def test_the_table_itself_may_be_the_source(tmp_path: Path) -> None:
         "labels.csv": "path,label\nphotos/a.jpg,cat\nphotos/b.jpg,dog\n",
         "other.csv": "path,label\na.jpg,x\n",
     }
-    read_files(folder, {**table, **TWO})
+    with pytest.raises(
+        SourceError, match=r"2 files have labels and disagree about 1 image.*set data.table to one"
+    ):
+        read_files(folder, {**table, **TWO})
     assert labels(read(folder / "labels.csv")) == BOTH
+    assert labels(read(folder, table="labels.csv")) == BOTH
+    assert labels(read(folder / "photos", table=str(folder / "labels.csv"))) == {
+        "a.jpg": "cat",
+        "b.jpg": "dog",
+    }
 
 
 def test_named_columns_and_a_named_table(tmp_path: Path) -> None:

@@ -4,7 +4,6 @@ A parser turns the bytes of one file into rows: an image by its name, and its la
 not decided here: see `labels`.
 """
 
-from darkroom.config.data import Data
 from darkroom.data.annotations import (
     coco,
     cvat,
@@ -17,13 +16,16 @@ from darkroom.data.annotations import (
     vertex,
     voc,
 )
-from darkroom.data.annotations.base import Annotation, AnnotationError, Document, Parser
+from darkroom.data.annotations.base import Annotation, AnnotationError, ColumnNames, Columns, Document, Parser
 from darkroom.data.annotations.names import is_hidden
 
 __all__ = [
     "PARSERS",
+    "SUFFIXES",
     "Annotation",
     "AnnotationError",
+    "ColumnNames",
+    "Columns",
     "Document",
     "Parser",
     "may_have_labels",
@@ -70,7 +72,7 @@ def parser_of(document: Document) -> str:
     return ""
 
 
-def parse(document: Document, settings: Data) -> list[Annotation]:
+def parse(document: Document, settings: ColumnNames) -> list[Annotation]:
     """Return the rows of a file with labels. Raises AnnotationError where it is of no kind, or damaged."""
     name = parser_of(document)
     if not name:

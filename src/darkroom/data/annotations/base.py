@@ -9,7 +9,6 @@ from pathlib import PurePosixPath
 from typing import Any, Protocol
 from xml.etree import ElementTree
 
-from darkroom.config.data import Data
 from darkroom.data.annotations.text import decode
 
 
@@ -103,6 +102,29 @@ class Document:
             return None
 
 
+class ColumnNames(Protocol):
+    """The columns that the parameters name (the section `data`); empty ones are found."""
+
+    @property
+    def image(self) -> str: ...  # noqa: D102
+    @property
+    def label(self) -> str: ...  # noqa: D102
+    @property
+    def split(self) -> str: ...  # noqa: D102
+    @property
+    def group(self) -> str: ...  # noqa: D102
+
+
+@dataclass(frozen=True)
+class Columns:
+    """Names of columns; by default all are found."""
+
+    image: str = ""
+    label: str = ""
+    split: str = ""
+    group: str = ""
+
+
 class Parser(Protocol):
     """The functions of a parser's module."""
 
@@ -110,7 +132,7 @@ class Parser(Protocol):
         """Whether the file is of this kind, by its content."""
         ...
 
-    def read(self, document: Document, settings: Data) -> Iterable[Annotation]:
+    def read(self, document: Document, settings: ColumnNames) -> Iterable[Annotation]:
         """Return what the file says, in its order. Raises AnnotationError."""
         ...
 
@@ -128,12 +150,11 @@ def split_in_name(path: str) -> str:
 
     >>> split_in_name("annotations/instances_val2017.json"), split_in_name("train/_classes.csv")
     ('validation', 'train')
-    >>> split_in_name("train_test.csv"), split_in_name("labels.csv")
-    ('', '')
+    >>> split_in_name("train_test.csv"), split_in_name("data/test-00000-of-00001/metadata.jsonl")
+    ('', 'test')
     """
-    parts = PurePosixPath(path.lower())
-    for words in (re.split(r"[^a-z]+", parts.stem), reversed(parts.parent.parts)):
-        found = {SPLITS[word] for word in words if word in SPLITS}
+    for part in reversed(PurePosixPath(path.lower()).with_suffix("").parts):
+        found = {SPLITS[word] for word in re.split(r"[^a-z]+", part) if word in SPLITS}
         if len(found) == 1:
             return found.pop()
         if found:

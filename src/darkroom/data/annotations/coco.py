@@ -4,8 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any
 
-from darkroom.config.data import Data
-from darkroom.data.annotations.base import Annotation, AnnotationError, Document, text_of, unique
+from darkroom.data.annotations.base import Annotation, AnnotationError, ColumnNames, Document, text_of, unique
 
 
 def recognises(document: Document) -> bool:
@@ -16,7 +15,7 @@ def recognises(document: Document) -> bool:
     )
 
 
-def read(document: Document, settings: Data) -> Iterable[Annotation]:
+def read(document: Document, settings: ColumnNames) -> Iterable[Annotation]:
     """Return a row an image: the set of the categories in it."""
     value = document.json
     try:

@@ -6,8 +6,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 from typing import Any
 
-from darkroom.config.data import Data
-from darkroom.data.annotations.base import SPLITS, AnnotationError
+from darkroom.data.annotations.base import SPLITS, AnnotationError, ColumnNames
 from darkroom.data.annotations.grid import Grid
 from darkroom.data.annotations.names import is_url, looks_like_an_image
 
@@ -39,7 +38,7 @@ SAMPLE = 1000  # rows by which a column is judged
 
 
 @dataclass(frozen=True)
-class Columns:
+class Found:
     """The columns of a table.
 
     Attributes:
@@ -57,7 +56,7 @@ class Columns:
     group: str = ""
 
 
-def find_columns(grid: Grid, settings: Data) -> Columns | None:
+def find_columns(grid: Grid, settings: ColumnNames) -> Found | None:
     """Return the columns that the parameters name, or found by name and content; None if none is the image.
 
     Raises AnnotationError where a named column is not there, or has values that cannot be.
@@ -81,7 +80,7 @@ def find_columns(grid: Grid, settings: Data) -> Columns | None:
         others = [name for name in grid.names if name not in taken]
         if not label and not one_hot and len(others) == 1 and not _all_images(grid.column(others[0])):
             label = others[0]
-    return Columns(image, label, one_hot, split, group)
+    return Found(image, label, one_hot, split, group)
 
 
 def plain(name: Any) -> str:

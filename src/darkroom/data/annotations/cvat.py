@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from darkroom.config.data import Data
-from darkroom.data.annotations.base import Annotation, Document, unique
+from darkroom.data.annotations.base import Annotation, ColumnNames, Document, unique
 from darkroom.data.annotations.columns import split_of
 
 
@@ -13,7 +12,7 @@ def recognises(document: Document) -> bool:
     return root is not None and root.tag == "annotations" and root.find("image[@name]") is not None
 
 
-def read(document: Document, settings: Data) -> Iterable[Annotation]:
+def read(document: Document, settings: ColumnNames) -> Iterable[Annotation]:
     """Return a row an image: its tags, or the labels of its shapes where no image has a tag."""
     root = document.xml
     assert root is not None  # as recognises saw

@@ -5,8 +5,7 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from darkroom.config.data import Data
-from darkroom.data.annotations.base import Annotation, Document, text_of, unique
+from darkroom.data.annotations.base import Annotation, ColumnNames, Document, text_of, unique
 from darkroom.data.annotations.grid import read_grid
 from darkroom.data.annotations.names import is_url, looks_like_an_image
 
@@ -31,7 +30,7 @@ def recognises(document: Document) -> bool:
     return grid is not None and len(ADDED & set(grid.names)) >= 3
 
 
-def read(document: Document, settings: Data) -> Iterable[Annotation]:
+def read(document: Document, settings: ColumnNames) -> Iterable[Annotation]:
     """Return a row an annotation: several people's of one image are several rows."""
     if not document.objects:
         grid = read_grid(document)
@@ -55,7 +54,7 @@ def _of_task(task: dict[str, Any]) -> Iterator[Annotation]:
         yield Annotation(image, ())
 
 
-def _of_flat(row: dict[str, Any], settings: Data) -> Annotation:
+def _of_flat(row: dict[str, Any], settings: ColumnNames) -> Annotation:
     data = {name: cell for name, cell in row.items() if name not in ADDED and name != "id"}
     image_column = settings.image or next((name for name, cell in data.items() if _is_image(cell)), "")
     label_column = settings.label or ("choice" if "choice" in data else "")

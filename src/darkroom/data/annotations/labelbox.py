@@ -4,8 +4,7 @@ from collections.abc import Iterable
 from typing import Any
 from urllib.parse import urlsplit
 
-from darkroom.config.data import Data
-from darkroom.data.annotations.base import Annotation, Document, text_of, unique, walk
+from darkroom.data.annotations.base import Annotation, ColumnNames, Document, text_of, unique, walk
 from darkroom.data.annotations.columns import plain, split_of
 from darkroom.data.annotations.names import is_url, looks_like_an_image
 
@@ -16,7 +15,7 @@ def recognises(document: Document) -> bool:
     return isinstance(first.get("data_row"), dict) and "projects" in first
 
 
-def read(document: Document, settings: Data) -> Iterable[Annotation]:
+def read(document: Document, settings: ColumnNames) -> Iterable[Annotation]:
     """Return a row a label: several people's of one image are several rows."""
     for line in document.objects:
         row = line["data_row"]

@@ -2,8 +2,7 @@
 
 from collections.abc import Iterable
 
-from darkroom.config.data import Data
-from darkroom.data.annotations.base import Annotation, Document, text_of, unique
+from darkroom.data.annotations.base import Annotation, ColumnNames, Document, text_of, unique
 
 
 def recognises(document: Document) -> bool:
@@ -12,7 +11,7 @@ def recognises(document: Document) -> bool:
     return isinstance(value, dict) and "imagePath" in value and isinstance(value.get("shapes"), list)
 
 
-def read(document: Document, settings: Data) -> Iterable[Annotation]:
+def read(document: Document, settings: ColumnNames) -> Iterable[Annotation]:
     """Return one row: the flags that are set, else the labels of the shapes."""
     value = document.json
     flags = [name for name, is_set in (value.get("flags") or {}).items() if is_set]

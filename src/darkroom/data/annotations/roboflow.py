@@ -5,9 +5,8 @@ from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import PurePosixPath
 
-from darkroom.config.data import Data
 from darkroom.data.annotations import table
-from darkroom.data.annotations.base import Annotation, Document
+from darkroom.data.annotations.base import Annotation, ColumnNames, Document
 
 VERSION = re.compile(r"\.rf\.[0-9A-Za-z]+(\.\w+)?$")
 
@@ -17,7 +16,7 @@ def recognises(document: Document) -> bool:
     return PurePosixPath(document.path).name.lower() == "_classes.csv"
 
 
-def read(document: Document, settings: Data) -> Iterable[Annotation]:
+def read(document: Document, settings: ColumnNames) -> Iterable[Annotation]:
     """Return a row an image; the versions that Roboflow made of one photograph are one group."""
     for row in table.read(document, settings):
         photo = VERSION.sub("", row.image)

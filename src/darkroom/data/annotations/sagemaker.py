@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from darkroom.config.data import Data
-from darkroom.data.annotations.base import Annotation, AnnotationError, Document, text_of, unique
+from darkroom.data.annotations.base import Annotation, AnnotationError, ColumnNames, Document, text_of, unique
 
 METADATA = "-metadata"
 
@@ -14,7 +13,7 @@ def recognises(document: Document) -> bool:
     return "source-ref" in next(iter(document.objects), {})
 
 
-def read(document: Document, settings: Data) -> Iterable[Annotation]:
+def read(document: Document, settings: ColumnNames) -> Iterable[Annotation]:
     """Return a row an image. Raises AnnotationError where several attributes may be the label."""
     lines = document.objects
     attributes = sorted(

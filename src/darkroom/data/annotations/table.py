@@ -4,8 +4,7 @@ import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from darkroom.config.data import Data
-from darkroom.data.annotations.base import Annotation, AnnotationError, Document, text_of, unique
+from darkroom.data.annotations.base import Annotation, AnnotationError, ColumnNames, Document, text_of, unique
 from darkroom.data.annotations.columns import IMAGES, find_columns, plain, split_of
 from darkroom.data.annotations.grid import Grid, read_grid
 from darkroom.data.annotations.names import is_url, looks_like_an_image
@@ -23,7 +22,7 @@ def recognises(document: Document) -> bool:
     return usual or any(_names_image(cell) for row in [grid.names, *grid.rows[:5]] for cell in row)
 
 
-def read(document: Document, settings: Data) -> Iterable[Annotation]:
+def read(document: Document, settings: ColumnNames) -> Iterable[Annotation]:
     """Return a row an image. Raises AnnotationError where no column can be the image, or none the label."""
     grid = read_grid(document)
     if grid is not None and any(map(_names_image, grid.names)):  # the first row is data: there is no header

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from darkroom.config.data import Data
-from darkroom.data.annotations.base import Annotation, Document, text_of, unique, walk
+from darkroom.data.annotations.base import Annotation, ColumnNames, Document, text_of, unique, walk
 from darkroom.data.annotations.columns import plain, split_of
 from darkroom.data.annotations.grid import read_grid
 
@@ -21,7 +20,7 @@ def recognises(document: Document) -> bool:
     return "imageGcsUri" in next(iter(document.objects), {})
 
 
-def read(document: Document, settings: Data) -> Iterable[Annotation]:
+def read(document: Document, settings: ColumnNames) -> Iterable[Annotation]:
     """Return a row an image."""
     if document.suffix != ".csv":
         return [_of_object(one) for one in document.objects]

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 from pathlib import PurePosixPath
 
-from darkroom.config.data import Data
-from darkroom.data.annotations.base import Annotation, Document, unique
+from darkroom.data.annotations.base import Annotation, ColumnNames, Document, unique
 
 
 def recognises(document: Document) -> bool:
@@ -13,7 +12,7 @@ def recognises(document: Document) -> bool:
     return root is not None and root.tag == "annotation" and root.find("size") is not None
 
 
-def read(document: Document, settings: Data) -> Iterable[Annotation]:
+def read(document: Document, settings: ColumnNames) -> Iterable[Annotation]:
     """Return one row: the set of the objects' categories."""
     root = document.xml
     assert root is not None  # as recognises saw

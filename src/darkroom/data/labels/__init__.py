@@ -7,14 +7,14 @@ label, and its split and group where they are given.
 from collections.abc import Sequence
 
 from darkroom.config.data import Data
-from darkroom.data.labels import annotated, folders
+from darkroom.data.labels import annotated, folders, webdataset
 from darkroom.data.labels.base import Format, Labelled, LabelledImage, UnrecognisedError
 from darkroom.data.storage import SourceError, Storage, StoredFile
 
 __all__ = ["FORMATS", "Format", "Labelled", "LabelledImage", "UnrecognisedError", "read_labels"]
 
 # Each is asked in this order; the first that recognises the files reads them.
-FORMATS: dict[str, Format] = {"annotated": annotated, "folders": folders}
+FORMATS: dict[str, Format] = {"webdataset": webdataset, "annotated": annotated, "folders": folders}
 
 
 def read_labels(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Labelled:

@@ -68,6 +68,7 @@ def read(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Label
     tables = max(by_kind.values(), key=lambda one: one.count(1), default=None)
     if tables is None or (not named and not tables.found):
         raise UnrecognisedError("\n".join(problems))
+    _check_agreement(tables)
     if not named:
         _check_against_folders(tables, storage, files, settings)
     return _labelled(tables, files, split_lists(storage, files))
@@ -137,6 +138,17 @@ def _add(tables: Tables, document: Document, settings: Data, references: Referen
         found.rows += 1
         if row.group:
             found.groups.add(row.group)
+
+
+def _check_agreement(tables: Tables) -> None:
+    """Raise SourceError where files contradict each other about many images: one of them is meant."""
+    disputed = sum(len(set(found.labels.values())) > 1 for found in tables.found.values())
+    if len(tables.paths) > 1 and 10 * disputed > len(tables.found):
+        raise SourceError(
+            f"{len(tables.paths)} files have labels and disagree about {disputed:,} "
+            f"image{'s' * (disputed > 1)}: {', '.join(tables.paths[:5])}. Say which is right: set data.table "
+            "to one of them"
+        )
 
 
 def _check_against_folders(

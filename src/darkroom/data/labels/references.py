@@ -57,7 +57,8 @@ class References:
             plain = name.replace("\\", "/")
             relative = plain.removeprefix(self.place)
             near = posixpath.normpath(posixpath.join(folder, relative))
-            for path in (name, near, posixpath.normpath(relative)):
+            beside = near.removeprefix(self.place)
+            for path in (name, near, beside, posixpath.normpath(relative)):
                 if path in self.by_path:
                     return self.by_path[path]
         return None

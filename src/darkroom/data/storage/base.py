@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+LARGEST = 256 << 20  # bytes of one image: more is no photograph, or an attempt to fill the memory
+
 
 class SourceError(Exception):
     """A source that cannot be used; the message says what is wrong and what to do."""
