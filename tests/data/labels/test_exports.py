@@ -92,7 +92,7 @@ def voc(number: int) -> str:
 def cvat(inside: str) -> str:
     tags = "".join(
         f'<image id="{n}" name="{name}" width="24" height="20" subset="{"Validation" if n < 2 else "Train"}">'
-        + inside.format(name_of(n))
+        + inside.replace("{}", name_of(n))
         + "</image>"
         for n, name in enumerate(NAMES)
     )

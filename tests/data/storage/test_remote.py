@@ -1,4 +1,4 @@
-"""Sources on other machines: a real web server, and fsspec's file systems; nothing half-read is taken for whole."""
+"""Sources on other machines: a real web server, fsspec's file systems; half a source is never a whole one."""
 
 import io
 import os
@@ -99,20 +99,16 @@ def test_the_listing_tells_what_changed(tmp_path: Path) -> None:
         assert listing("three") != first
 
 
-def test_a_server_that_fails_for_a_moment_is_asked_again(tmp_path: Path) -> None:
+def test_a_server_that_fails_for_a_moment_is_asked_again(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     colours(tmp_path / "site", count=3)
     with site(tmp_path / "site") as server:
         storage = open_storage(server.url, tmp_path)
         server.failing = {"red/0": 503}
-        timer = threading.Timer(0.05, server.failing.clear)
-        timer.start()
-        data = b""
-        while not data:
-            try:
-                data = storage.read("red/0.png")
-            except OSError as error:
-                assert "503" in str(error) or "HTTPError" in str(error)
-        assert data == (tmp_path / "site/red/0.png").read_bytes()
+        monkeypatch.setattr(reading.time, "sleep", lambda _: server.failing.clear())
+        assert storage.read("red/0.png") == (tmp_path / "site/red/0.png").read_bytes()
+        assert server.asked.count("/red/0.png") == 2
 
 
 def test_a_scan_that_a_failing_server_ends_goes_on_from_there(tmp_path: Path) -> None:
@@ -140,8 +136,6 @@ def test_a_file_that_is_not_there_any_more_is_left_out(tmp_path: Path) -> None:
     colours(tmp_path / "site", count=4)
     with site(tmp_path / "site") as server:
         server.failing = {"red/1": 404, "red/2": 403}
-        with pytest.raises(SourceError, match="cannot be listed"):
-            list(open_storage(server.url, tmp_path).files())
         storage = open_storage(server.url, tmp_path)
         for path, status in (("red/1.png", "404"), ("red/2.png", "403")):
             with pytest.raises(OSError, match=status):

@@ -54,10 +54,13 @@ class Remote:
             raise SourceError(
                 f"{self.place} cannot be listed: {str(error)[:300] or type(error).__name__}"
             ) from error
+        if not listed:
+            raise SourceError(f"{self.place}: there is no such place, or it has no files")
         for path in sorted(listed):
             info = listed[path]
             size = int(info.get("size") or 0)
-            yield StoredFile(path, size, version_of(info), "too large" if size > LARGEST else "")
+            problem = f"it is larger than {LARGEST >> 20} MiB" if size > LARGEST else info.get("problem", "")
+            yield StoredFile(path, size, version_of(info), problem)
 
     def read(self, path: str) -> bytes:
         """Return the bytes of the file at `path`. Raises OSError, and SourceError where the place is gone."""
@@ -97,7 +100,13 @@ class Remote:
     def _asked(self, names: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         """Return size and version of files on a web server, whose index has none."""
         with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
-            return dict(zip(names, pool.map(self.files_of.info, names), strict=True))
+            return dict(zip(names, pool.map(self._info, names), strict=True))
+
+    def _info(self, name: str) -> Mapping[str, Any]:
+        try:
+            return dict(self.files_of.info(name))
+        except FileNotFoundError:
+            return {"problem": "the index names it, but the server does not have it"}
 
 
 def open_remote(source: str, root: Path, columns: ColumnNames) -> Remote | None:

@@ -18,7 +18,7 @@ from darkroom.data.annotations import ColumnNames
 from darkroom.data.storage.base import SourceError, StoredFile
 from darkroom.data.storage.limits import check_size, problem_of
 
-OPENERS: dict[str, Any] = {  # by the first bytes
+OPENERS: dict[bytes, Any] = {  # by the first bytes
     b"\x1f\x8b": gzip.open,
     b"BZh": bz2.open,
     b"\xfd7zXZ\x00": lzma.open,
@@ -78,7 +78,7 @@ class Tar:
                 for member in tar:
                     if not member.isdir():
                         found[member.name.removeprefix("./")] = member
-                    tar.members = []  # it would keep all of them a second time
+                    tar.members = []  # type: ignore[attr-defined]  # it would keep all of them a second time
                 _check_end(tar.fileobj, tar.offset)
         except (tarfile.TarError, EOFError) as error:
             raise SourceError(
