@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 from darkroom.data.labels import Labelled, read_labels
 from darkroom.data.storage import open_storage
@@ -17,7 +18,7 @@ def read(source: Path, **changes: object) -> Labelled:
     return read_labels(storage, list(storage.files()), chosen)
 
 
-def read_files(folder: Path, files: Mapping[str, str | bytes], **changes: object) -> Labelled:
+def read_files(folder: Path, files: Mapping[str, Any], **changes: object) -> Labelled:
     """Write files into a folder, and read its labels."""
     contents = {path: text.encode() if isinstance(text, str) else text for path, text in files.items()}
     return read(write_files(folder, contents), **changes)

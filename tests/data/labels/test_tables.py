@@ -207,6 +207,17 @@ def test_names_with_quotes_commas_newlines_and_emoji(tmp_path: Path) -> None:
     assert labels(found) == {name: "cat" if number % 2 else "dog" for number, name in enumerate(names)}
 
 
+def test_splits_and_groups_of_a_table_and_labels_of_folders(tmp_path: Path) -> None:
+    table = "file_name,one,several,day\ncat/1.jpg,train,test,mon\ncat/2.jpg,test,train,mon\ndog/1.jpg,validation,test,tue\n"
+    files = images("x/cat/1.jpg", "x/cat/2.jpg", "x/dog/1.jpg", "x/dog/2.jpg")
+    changes = {"table": str(tmp_path / "parts.csv"), "split": "one", "group": "day"}
+    (tmp_path / "parts.csv").write_text(table)
+    found = read_files(tmp_path / "mine", files, **changes)
+    assert set(labels(found).values()) == {"cat", "dog"}
+    assert list(splits(found).values()) == ["train", "test", "validation", ""]
+    assert [image.group for image in found.images] == ["mon", "mon", "tue", ""]
+
+
 def test_an_image_in_two_splits_tests(tmp_path: Path) -> None:
     table = "path,label,split\na.jpg,cat,train\nb.jpg,dog,train\na.jpg,cat,test\nc.jpg,dog,test\n"
     found = read_files(tmp_path / "mine", {"labels.csv": table, **images("a.jpg", "b.jpg", "c.jpg")})

@@ -106,7 +106,7 @@ def test_a_server_that_fails_for_a_moment_is_asked_again(
     with site(tmp_path / "site") as server:
         storage = open_storage(server.url, tmp_path)
         server.failing = {"red/0": 503}
-        monkeypatch.setattr(reading.time, "sleep", lambda _: server.failing.clear())
+        monkeypatch.setattr("time.sleep", lambda _: server.failing.clear())
         assert storage.read("red/0.png") == (tmp_path / "site/red/0.png").read_bytes()
         assert server.asked.count("/red/0.png") == 2
 

@@ -78,7 +78,7 @@ def find_columns(grid: Grid, settings: ColumnNames) -> Found | None:
         if not label:
             one_hot = _one_hot(grid, taken)
         others = [name for name in grid.names if name not in taken]
-        if not label and not one_hot and len(others) == 1 and not _all_images(grid.column(others[0])):
+        if not label and not one_hot and len(others) == 1 and _may_be_labels(grid.column(others[0])):
             label = others[0]
     return Found(image, label, one_hot, split, group)
 
@@ -135,6 +135,10 @@ def _all_images(cells: Iterable[Any]) -> bool:
     filled = [str(cell) for cell in cells if cell]
     images = sum(is_url(cell) or looks_like_an_image(PurePosixPath(cell).name) for cell in filled)
     return bool(filled) and images > len(filled) / 2
+
+
+def _may_be_labels(cells: Sequence[Any]) -> bool:
+    return not _all_images(cells) and not all(split_of(cell) for cell in cells)
 
 
 def _split(grid: Grid, taken: set[str]) -> str:

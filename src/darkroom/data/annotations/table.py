@@ -33,7 +33,8 @@ def read(document: Document, settings: ColumnNames) -> Iterable[Annotation]:
     known = ", ".join(map(repr, grid.names))
     if columns is None:
         raise AnnotationError(f"no column names images: set data.image to one of {known}")
-    if not columns.label and not columns.one_hot:
+    only_splits = settings.split or settings.group  # the labels may be those of the folders
+    if not columns.label and not columns.one_hot and not only_splits:
         raise AnnotationError(f"no column has the labels: set data.label to one of {known}")
     images = grid.column(columns.image)
     labels = _one_hot(grid, columns.one_hot) if columns.one_hot else _labels(grid, columns.label)
@@ -44,6 +45,8 @@ def read(document: Document, settings: ColumnNames) -> Iterable[Annotation]:
 
 
 def _labels(grid: Grid, column: str) -> list[tuple[str, ...]]:
+    if not column:
+        return [()] * len(grid.rows)
     cells = grid.column(column)
     if any(isinstance(cell, list) for cell in cells):
         return [unique(cell if isinstance(cell, list) else [cell]) for cell in cells]

@@ -14,7 +14,11 @@ from darkroom.data.storage import SourceError, Storage, StoredFile
 __all__ = ["FORMATS", "Format", "Labelled", "LabelledImage", "UnrecognisedError", "read_labels"]
 
 # Each is asked in this order; the first that recognises the files reads them.
-FORMATS: dict[str, Format] = {"webdataset": webdataset, "annotated": annotated, "folders": folders}
+FORMATS: dict[str, Format] = {
+    "webdataset": webdataset,
+    "annotated": annotated,
+    "folders": folders,
+}
 
 
 def read_labels(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Labelled:

@@ -68,6 +68,8 @@ def read(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Label
     tables = max(by_kind.values(), key=lambda one: one.count(1), default=None)
     if tables is None or (not named and not tables.found):
         raise UnrecognisedError("\n".join(problems))
+    if named and (settings.split or settings.group) and not tables.count(1) + tables.count(2):
+        return _splits_of_folders(tables, folders.read(storage, files, settings))
     _check_agreement(tables)
     if not named:
         _check_against_folders(tables, storage, files, settings)
@@ -170,6 +172,20 @@ def _check_against_folders(
     raise UnrecognisedError(
         f"{', '.join(tables.paths[:3])} was not used, because it gives {what} of {images:,}."
     )
+
+
+def _splits_of_folders(tables: Tables, labelled: Labelled) -> Labelled:
+    """Return images that have their labels from folders with the splits and groups of a table."""
+    images = []
+    for image in labelled.images:
+        found = tables.found.get(image.file.path, Found(splits={image.split}))
+        split = min(found.splits, key=PRECEDENCE.index)
+        images.append(replace(image, split=split, group=min(found.groups, default="")))
+    given = sum(image.file.path in tables.found for image in images)
+    note = (
+        f"The labels are those of the folders; {tables.paths[0]} has splits and groups of {given:,} images."
+    )
+    return Labelled(images, labelled.left_out, [note, *tables.notes, *labelled.notes])
 
 
 def _labelled(tables: Tables, files: Sequence[StoredFile], lists: dict[str, str]) -> Labelled:
