@@ -17,6 +17,7 @@ from darkroom.data.annotations import ColumnNames
 from darkroom.data.annotations.names import is_url
 from darkroom.data.download.mirrors import public_url
 from darkroom.data.storage.base import LARGEST, SourceError, StoredFile
+from darkroom.data.storage.object_store import SCHEMES, open_object_store
 from darkroom.data.storage.reading import Reader, fetch_http
 
 # What tells that a file changed, the best first: each kind of place has another name for it.
@@ -24,9 +25,8 @@ VERSIONS = (
     *("ETag", "etag", "md5Hash", "md5", "Content-MD5", "content_md5", "checksum", "crc32c", "generation"),
     *("LastModified", "last_modified", "updated", "mtime", "modified", "created"),
 )
-PACKAGES = {"s3": "s3fs", "s3a": "s3fs", "gs": "gcsfs", "gcs": "gcsfs", "sftp": "paramiko", "ssh": "paramiko"}
-PACKAGES |= {**dict.fromkeys(("az", "abfs", "abfss", "adl"), "adlfs"), "hf": "huggingface_hub"}
-SAME_VERSION = ("s3fs", "gcsfs")  # released together with fsspec, and they need its version
+PACKAGES = {"az": "adlfs", "abfs": "adlfs", "abfss": "adlfs", "adl": "adlfs", "hf": "huggingface_hub"}
+PACKAGES |= {"sftp": "paramiko", "ssh": "paramiko"}
 ASKED_AT_ONCE = 16  # files whose size is asked
 
 
@@ -123,13 +123,16 @@ def file_system(url: str) -> AbstractFileSystem:
     try:
         return fsspec.core.url_to_fs(url, **options)[0]
     except ImportError as error:
+        if scheme in SCHEMES:
+            try:
+                return open_object_store(url)
+            except OSError as problem:
+                raise SourceError(f"{public_url(url)} cannot be reached: {problem}") from problem
         package = PACKAGES.get(scheme, "")
-        if package in SAME_VERSION:
-            package += f"=={fsspec.__version__}"
         what = f": {shlex.quote(sys.executable)} -m pip install {package}" if package else f" ({error})"
         raise SourceError(f"{scheme}:// needs a package that is not installed{what}") from error
     except ValueError as error:
-        known = ", ".join(sorted({*PACKAGES, "http", "https"} & {*known_implementations}))
+        known = ", ".join(sorted({*PACKAGES, *SCHEMES, "http", "https", "ftp"} & {*known_implementations}))
         raise SourceError(f"{public_url(url)}: {error}; known are {known}") from error
 
 
