@@ -13,7 +13,9 @@ def main() -> None:
     """Write data/listing.parquet; it is empty for a published data set."""
     params = read_params()
     try:
-        files = open_storage(params.data.source, ROOT).files() if params.data.source else iter(())
+        files = (
+            open_storage(params.data.source, ROOT, params.data).files() if params.data.source else iter(())
+        )
         count = write_listing(DATA / "listing.parquet", files)
     except SourceError as error:
         raise SystemExit(f"source: {error}") from error

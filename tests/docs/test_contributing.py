@@ -9,40 +9,17 @@ import pytest
 from darkroom.cli.quickstart import SMALL
 from darkroom.files import read_json
 from tests.helpers.checkouts import PROJECT, new_checkout
+from tests.helpers.documented_steps import STEP, follow
 from tests.helpers.warm_stages import run_stages, set_params
 
 TEXT = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
-STEP = re.compile(
-    r"```(?:python|yaml)\n# (new file:|replace in|import in|add to (\w+) in) (\S+)\n(.*?)```", re.DOTALL
-)
-
-
-def follow(root: Path) -> None:
-    """Do in a checkout what the blocks of CONTRIBUTING.md say."""
-    for action, name, place, content in STEP.findall(TEXT):
-        path = root / place
-        if action == "new file:":
-            assert not path.exists(), f"{place} is there already"
-            path.write_text(content, encoding="utf-8")
-            continue
-        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
-        if action == "replace in":
-            start = re.match(r"from \S+ import|\s*\w+ ?[:=]", content)[0]  # type: ignore[index]  # it is one
-            (at,) = [number for number, line in enumerate(lines) if line.startswith(start)]
-            lines[at : at + 1] = [content]
-        elif action == "import in":
-            lines.insert(next(n for n, line in enumerate(lines) if line.startswith("from darkroom")), content)
-        else:
-            (at,) = [number for number, line in enumerate(lines) if re.match(rf"{name}\b", line)]
-            lines.insert(at + 1, content)
-        path.write_text("".join(lines), encoding="utf-8")
 
 
 @pytest.mark.integration
 def test_the_steps_work(tmp_path: Path) -> None:
     checkout = new_checkout(tmp_path / "checkout")
     root = checkout.root
-    follow(root)
+    follow(root, TEXT)
     changes = [change for change in SMALL if not change.startswith(("data.", "tune.", "evaluate."))]
     changes += ["data.name=stripes", "train.loss=focal", "model.architecture=tiny", "train.epochs=3"]
     changes += ["tune.trials=0", "tune.space={}"]

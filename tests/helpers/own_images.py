@@ -12,6 +12,11 @@ from darkroom.config.data import Data
 SETTINGS = {
     "name": "mine",
     "source": "mine",
+    "table": "",
+    "image": "",
+    "label": "",
+    "split": "",
+    "group": "",
     "validation_fraction": 0.2,
     "test_fraction": 0.2,
     "side": 16,

@@ -98,11 +98,8 @@ def servers() -> Iterator[Servers]:
     try:
         database, stop = _start_postgres(binaries, folder / "postgres")
         stops.append(stop)
-        port = free_port()
-        s3 = f"http://127.0.0.1:{port}"
-        moto = [str(PYTHON), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
-        (folder / "s3").mkdir()
-        stops.append(_started(moto, folder / "s3", lambda: answers(f"{s3}/moto-api/")))
+        s3, stop = _start_object_store(folder / "s3", free_port())
+        stops.append(stop)
         (folder / "mlflow").mkdir()
         running = Servers(folder / "mlflow", database, s3)
         requests.put(f"{s3}/{BUCKET}", timeout=60).raise_for_status()
@@ -131,6 +128,26 @@ def mlflow_server(folder: Path, database: Path) -> Iterator[str]:
         yield uri
     finally:
         stop()
+
+
+@contextmanager
+def object_store(folder: Path) -> Iterator[str]:
+    """Start an emulator of S3 alone; yield its address."""
+    if not PYTHON.exists():
+        pytest.skip(f"{PYTHON} is not there: `make test-servers` creates it from requirements/servers.lock")
+    address, stop = _start_object_store(folder, free_port())
+    try:
+        yield address
+    finally:
+        stop()
+
+
+def _start_object_store(folder: Path, port: int) -> tuple[str, Callable[[], None]]:
+    """Start an emulator of S3; return its address and a function that stops it."""
+    folder.mkdir()
+    address = f"http://127.0.0.1:{port}"
+    command = [str(PYTHON), "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)]
+    return address, _started(command, folder, lambda: answers(f"{address}/moto-api/"))
 
 
 @contextmanager

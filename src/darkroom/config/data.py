@@ -28,6 +28,11 @@ class Data(Section):
         name: of the data set: one of `PUBLISHED`, or the name that images of one's own get; empty: from
             `source`.
         source: images of one's own: a folder, a table, an archive or a URL; empty for a published data set.
+        table: the file of one's own with the labels: a path below the source, or anywhere; empty: found.
+        image: the column of the table that names the images; empty: found by its name and content.
+        label: the column of the table with the class (of a SageMaker manifest, the attribute); empty: found.
+        split: the column of the table with train, validation or test; empty: found, if there is one.
+        group: the column of the table whose values must not be in two splits (a patient); empty: found.
         validation_fraction: share of the training images that validates, the same of every class.
         test_fraction: share of images of one's own that tests, where the source gives no test part.
         side: height and width of the model's input for images of one's own, in pixels: one number for both,
@@ -41,6 +46,11 @@ class Data(Section):
 
     name: str
     source: str
+    table: str
+    image: str
+    label: str
+    split: str
+    group: str
     validation_fraction: Annotated[float, Field(gt=0, lt=1)]
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
     side: Annotated[One | Pair, Discriminator(_kind_of_side)]

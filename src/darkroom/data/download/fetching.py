@@ -57,6 +57,27 @@ def fetch(
     raise DownloadError("\n".join([f"no source gave {destination.name}:", *failures, advice]).rstrip())
 
 
+def fetch_url(
+    url: str, destination: Path, *, checksum: Checksum | None, settings: TransferSettings | None = None
+) -> None:
+    """Put the file at `url` to `destination`, by way of `<destination>.part`, which a later call resumes.
+
+    Without a checksum the file is as whole as the server's Content-Length says. Raises DownloadError.
+    """
+    part = destination.with_name(f"{destination.name}.part")
+    part.parent.mkdir(parents=True, exist_ok=True)
+    settings = settings or TransferSettings()
+    try:
+        if checksum is None:
+            _transfer_with_retries(url, Checksum("sha256", ""), part, settings)
+        else:
+            _download(url, checksum, part, settings)
+    except MirrorError as error:
+        raise DownloadError(f"{public_url(url)}: {error}") from error
+    part.replace(destination)
+    note_path(part).unlink(missing_ok=True)
+
+
 def describe(data: str, fetched: Fetched) -> dict[str, Any]:
     """Return what data/source.json states about a fetched file."""
     return {

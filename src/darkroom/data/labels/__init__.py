@@ -7,14 +7,18 @@ label, and its split and group where they are given.
 from collections.abc import Sequence
 
 from darkroom.config.data import Data
-from darkroom.data.labels import folders
-from darkroom.data.labels.base import Format, Labelled, LabelledImage
+from darkroom.data.labels import annotated, folders, webdataset
+from darkroom.data.labels.base import Format, Labelled, LabelledImage, UnrecognisedError
 from darkroom.data.storage import SourceError, Storage, StoredFile
 
-__all__ = ["FORMATS", "Format", "Labelled", "LabelledImage", "read_labels"]
+__all__ = ["FORMATS", "Format", "Labelled", "LabelledImage", "UnrecognisedError", "read_labels"]
 
-# Each is asked in this order whether the files are of its format; the first that recognises them reads them.
-FORMATS: dict[str, Format] = {"folders": folders}
+# Each is asked in this order; the first that recognises the files reads them.
+FORMATS: dict[str, Format] = {
+    "webdataset": webdataset,
+    "annotated": annotated,
+    "folders": folders,
+}
 
 
 def read_labels(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Labelled:
@@ -22,18 +26,25 @@ def read_labels(storage: Storage, files: Sequence[StoredFile], settings: Data) -
 
     Raises SourceError where none does, and for fewer than two classes.
     """
-    recognised = [name for name, one in FORMATS.items() if one.recognises(storage, files, settings)]
-    if not recognised:
+    reasons: list[str] = []
+    for one in FORMATS.values():
+        try:
+            labelled = one.read(storage, files, settings)
+            break
+        except UnrecognisedError as error:
+            reasons += [str(error)] if str(error) else []
+    else:
         raise SourceError(
-            f"{storage.place} has {len(files):,} files, but no images in folders named after their classes: "
-            "make one folder for each class"
+            f"{storage.place} has {len(files):,} files, but neither images in folders named after their "
+            "classes nor a file with labels for them: "
+            + ("make one folder for each class, or a table with a row for each image" if not reasons else "")
+            + "\n".join(reasons)
         )
-    name = recognised[0]
-    labelled = FORMATS[name].read(storage, files, settings)
     classes = sorted({image.label for image in labelled.images})
     if len(classes) < 2:
+        why = "\n".join([*reasons, *labelled.notes])
         raise SourceError(
-            f"{storage.place} (read as {name}) has images of {len(classes)} class"
-            f"{' (' + classes[0] + ')' if classes else 'es'}; at least 2 are needed"
+            f"{storage.place} has images of {len(classes)} class{'es' if not classes else ''}"
+            f"{' (' + classes[0] + ')' if classes else ''}; at least 2 are needed{chr(10) * bool(why)}{why}"
         )
-    return labelled
+    return Labelled(labelled.images, labelled.left_out, [*reasons, *labelled.notes])

@@ -2,25 +2,24 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import PurePosixPath
 from typing import Protocol
 
 from darkroom.config.data import Data
+from darkroom.data.annotations.base import SPLITS
+from darkroom.data.annotations.names import JUNK, SUFFIXES, is_hidden, looks_like_an_image
 from darkroom.data.storage import Storage, StoredFile
 
-# The usual names of parts, in folders and in columns.
-SPLITS = {
-    **dict.fromkeys(("train", "training"), "train"),
-    **dict.fromkeys(("val", "valid", "validation", "dev"), "validation"),
-    **dict.fromkeys(("test", "testing", "eval"), "test"),
-}
-SUFFIXES = frozenset(
-    (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
-        *(".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm"),
-    )
-)
-JUNK = frozenset(("__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found"))
+__all__ = [
+    "JUNK",
+    "SPLITS",
+    "SUFFIXES",
+    "Format",
+    "Labelled",
+    "LabelledImage",
+    "UnrecognisedError",
+    "is_hidden",
+    "looks_like_an_image",
+]
 
 
 @dataclass(frozen=True)
@@ -55,27 +54,17 @@ class Labelled:
     notes: list[str] = field(default_factory=list)
 
 
-class Format(Protocol):
-    """The functions of a format's module."""
+class UnrecognisedError(Exception):
+    """The files are not of a format; the message, if there is one, says what speaks against it."""
 
-    def recognises(self, storage: Storage, files: Sequence[StoredFile], settings: Data) -> bool:
-        """Whether the files are of this format."""
-        ...
+
+class Format(Protocol):
+    """The function of a format's module."""
 
     def read(self, storage: Storage, files: Sequence[StoredFile], settings: Data) -> Labelled:
-        """Read the labels. Raises SourceError, which names what is wrong and where."""
+        """Read the labels.
+
+        Raises UnrecognisedError where the files are of another format, and SourceError, which names what is
+        wrong and where.
+        """
         ...
-
-
-def is_hidden(path: str) -> bool:
-    """Whether a file is hidden or of an operating system's own: no person put it there as an image.
-
-    >>> is_hidden("cats/.ipynb_checkpoints/a.jpg"), is_hidden("cats/._a.jpg"), is_hidden("cats/a.jpg")
-    (True, True, False)
-    """
-    return any(part.startswith(".") or part.lower() in JUNK for part in path.split("/"))
-
-
-def looks_like_an_image(path: str) -> bool:
-    """Whether a file's name ends as that of an image."""
-    return PurePosixPath(path).suffix.lower() in SUFFIXES

@@ -6,13 +6,17 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 from darkroom.config.data import Data
-from darkroom.data.labels.base import SPLITS, Labelled, LabelledImage, is_hidden, looks_like_an_image
+from darkroom.data.labels.base import (
+    SPLITS,
+    Labelled,
+    LabelledImage,
+    UnrecognisedError,
+    is_hidden,
+    looks_like_an_image,
+)
 from darkroom.data.storage import Storage, StoredFile
 
-
-def recognises(storage: Storage, files: Sequence[StoredFile], settings: Data) -> bool:
-    """Whether there are images in folders."""
-    return any("/" in file.path for file in files if _is_candidate(file))
+UNLABELLED = "no_label"  # of CVAT, for images without a tag, in its ImageNet layout
 
 
 def read(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Labelled:
@@ -22,7 +26,11 @@ def read(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Label
     folders named train, val or test. What lies deeper belongs to the class above it. Names that differ only
     in Unicode form or blanks are one class. Names that differ only in case are one class too, unless both are
     folders of the same split: then they may be different letters.
+
+    Raises UnrecognisedError where no image is in a folder.
     """
+    if not any("/" in file.path for file in files if _is_candidate(file)):
+        raise UnrecognisedError("")
     left_out: list[tuple[StoredFile, str]] = []
     candidates: list[tuple[StoredFile, list[str]]] = []
     for file in files:
@@ -48,13 +56,15 @@ def read(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Label
         elif has_splits:
             left_out.append((file, "beside the folders of the splits, not in one of them"))
             continue
-        if folders:
+        if folders and folders[0].lower() == UNLABELLED:
+            left_out.append((file, "its folder says that it has no label"))
+        elif folders:
             images.append(LabelledImage(file, folders[0], split))
         else:
             left_out.append((file, "not in the folder of a class"))
     names, notes = one_name_each([(image.label, image.split) for image in images])
     images = [replace(image, label=names[image.label, image.split]) for image in images]
-    return Labelled(images, left_out, [*notes, *_classes_of_some_splits(images)])
+    return Labelled(images, left_out, [*notes, *classes_of_some_splits(images)])
 
 
 def one_name_each(
@@ -93,7 +103,7 @@ def one_name_each(
     return names, notes
 
 
-def _classes_of_some_splits(images: Sequence[LabelledImage]) -> list[str]:
+def classes_of_some_splits(images: Sequence[LabelledImage]) -> list[str]:
     """Return a sentence for each split that lacks classes which another has."""
     by_split: dict[str, set[str]] = defaultdict(set)
     for image in images:

@@ -113,6 +113,8 @@ def _read_known(path: Path) -> dict[tuple[str, int, str], Facts]:
 
 
 def _write_known(path: Path, facts: dict[tuple[str, int, str], Facts]) -> None:
+    # what could not be read may be there the next time
+    facts = {key: fact for key, fact in facts.items() if fact.sha256}
     table = _table(facts, facts.values())
     table["path"] = table["path"].map(_encoded)
     path.parent.mkdir(parents=True, exist_ok=True)

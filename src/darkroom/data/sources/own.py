@@ -44,7 +44,7 @@ def obtain(
 
     Raises SourceError.
     """
-    storage = open_storage(settings.source, root)
+    storage = open_storage(settings.source, root, settings)
     scanned = scan(
         storage,
         list(read_listing(listing)),
@@ -72,7 +72,7 @@ def describe(settings: Data, raw: Path, *, root: Path) -> dict[str, Any]:
     table = pd.read_parquet(path, columns=["state", "size"])
     return {
         "data": settings.name,
-        "source": open_storage(settings.source, root).place,
+        "source": open_storage(settings.source, root, settings).place,
         "official": True,
         "sha256": sha256_file(path),
         "md5": "",
@@ -116,7 +116,7 @@ def left_out(raw: Path) -> pd.DataFrame:
 def _decode_again(
     settings: Data, missing: pd.DataFrame, store: PixelStore, *, root: Path, work: Path, workers: int
 ) -> None:
-    storage = open_storage(settings.source, root)
+    storage = open_storage(settings.source, root, settings)
     files = [
         StoredFile(key.decode("utf-8", "surrogateescape"), size, "")
         for key, size in zip(missing["key"], missing["size"], strict=True)

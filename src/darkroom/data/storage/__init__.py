@@ -6,24 +6,42 @@ A storage lists files and reads their bytes. What the files mean is not decided 
 from collections.abc import Callable
 from pathlib import Path
 
-from darkroom.data.storage import folder
+from darkroom.config.data import Data
+from darkroom.data.annotations import ColumnNames, Columns
+from darkroom.data.storage import containers, downloaded, label_file, remote, tar_archive, zip_archive
 from darkroom.data.storage.base import SourceError, Storage, StoredFile
 
 __all__ = ["STORAGES", "SourceError", "Storage", "StoredFile", "open_storage"]
 
 # Each is asked in this order whether the source is of its kind; the first that returns a storage is used.
-STORAGES: dict[str, Callable[[str, Path], Storage | None]] = {"folder": folder.open_folder}
+STORAGES: dict[str, Callable[[str, Path, ColumnNames], Storage | None]] = {
+    "folder": containers.open_folder,
+    "zip": zip_archive.open_zip,
+    "tar": tar_archive.open_tar,
+    "downloaded": downloaded.open_downloaded,
+    "label_file": label_file.open_label_file,
+    "remote": remote.open_remote,
+}
 
 
-def open_storage(source: str, root: Path) -> Storage:
+def open_storage(source: str, root: Path, settings: Data | None = None) -> Storage:
     """Open the place that `source` (data.source) names; a relative path is relative to the folder `root`.
 
-    Raises SourceError where there is none, and where no storage is of its kind.
+    `settings` may name a file with labels that lies elsewhere (data.table), and its columns. Raises
+    SourceError where there is no such place, and where no storage is of its kind.
     """
+    columns = settings or Columns()
+    source = source.removeprefix("file://")
     for opener in STORAGES.values():
-        storage = opener(source, root)
+        storage = opener(source, root, columns)
         if storage is not None:
-            return storage
+            table = settings.table if settings else ""
+            return label_file.with_table(storage, table, root, columns)
+    if "://" not in source and (root / Path(source).expanduser()).is_file():
+        raise SourceError(
+            f"data.source is {source!r}: a file of no kind that is known. Zip and tar archives are, and "
+            "tables; unpack another archive (7z, rar) into a folder"
+        )
     raise SourceError(
         f"data.source is {source!r}: there is neither a folder nor a file of that name. "
         "Name a folder of images: darkroom data use PATH"

@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+LARGEST = 256 << 20  # bytes of one image: more is no photograph, or an attempt to fill the memory
+
 
 class SourceError(Exception):
     """A source that cannot be used; the message says what is wrong and what to do."""
@@ -32,10 +34,12 @@ class Storage(Protocol):
     Attributes:
         name: of the place, for a data set that has no name of its own: the last part of a path.
         place: the place as an absolute path or URL, for people and as a key.
+        table: path of the file with the labels, where the source names one; else empty.
     """
 
     name: str
     place: str
+    table: str
 
     def files(self) -> Iterator[StoredFile]:
         """List all files, hidden ones too, in an order that depends on their names only."""

@@ -4,11 +4,13 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
-from darkroom.data.storage.base import SourceError, StoredFile
+from darkroom.data.storage.base import StoredFile
 
 
 class Folder:
     """All files below a folder. Links are followed, each folder once."""
+
+    table = ""
 
     def __init__(self, folder: Path) -> None:
         """Open `folder`, an absolute path."""
@@ -45,14 +47,3 @@ class Folder:
                 continue
             if entry.is_file():  # neither a socket nor a device
                 yield StoredFile(path, status.st_size, str(status.st_mtime_ns))
-
-
-def open_folder(source: str, root: Path) -> Folder | None:
-    """Open the folder `source`; None if it is none. Raises SourceError where it may not be read."""
-    path = root / Path(source).expanduser()
-    if "://" in source or not path.is_dir():
-        return None
-    path = path.resolve()
-    if not os.access(path, os.R_OK | os.X_OK):
-        raise SourceError(f"data.source is {source!r}, a folder that you may not read: chmod u+rx {path}")
-    return Folder(path)

@@ -1,0 +1,258 @@
+"""Labels in files beside the images: tables, and what labelling tools export."""
+
+import posixpath
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+
+from darkroom.config.data import Data
+from darkroom.data.annotations import PARSERS, AnnotationError, Document, may_have_labels, parser_of
+from darkroom.data.annotations.base import split_in_name
+from darkroom.data.annotations.text import encoding_of
+from darkroom.data.labels import folders
+from darkroom.data.labels.base import (
+    Labelled,
+    LabelledImage,
+    UnrecognisedError,
+    is_hidden,
+    looks_like_an_image,
+)
+from darkroom.data.labels.references import References
+from darkroom.data.labels.split_lists import split_lists
+from darkroom.data.storage import SourceError, Storage, StoredFile
+
+ALIKE = 20  # files of one suffix in one folder, of which the first tells whether the others have labels
+PRECEDENCE = ("test", "validation", "train", "")  # an image in two splits tests, and teaches nothing
+
+
+@dataclass
+class Found:
+    """What the files with labels say about one image, all together."""
+
+    labels: dict[tuple[str, ...], str] = field(default_factory=dict)  # with the file that says so
+    splits: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
+    rows: int = 0
+
+
+@dataclass
+class Tables:
+    """The files with labels of one kind, and what they say."""
+
+    kind: str
+    paths: list[str] = field(default_factory=list)
+    found: dict[str, Found] = field(default_factory=lambda: defaultdict(Found))
+    missing: dict[str, tuple[StoredFile, str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def count(self, labels: int) -> int:
+        """Return how many images have so many labels; 2 stands for more too."""
+        sizes = (max(map(len, found.labels), default=0) for found in self.found.values())
+        return sum(min(size, 2) == labels for size in sizes)
+
+
+def read(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Labelled:
+    """Read the labels of images from the files that name them.
+
+    An image that several rows name with different labels is left out, as one is that has several labels, or
+    none; so is an image that no row names. A row whose image is not there is counted too.
+
+    Raises UnrecognisedError where no file has labels for images, or the folders tell more, and SourceError
+    where a file that the parameters or the source name cannot be used.
+    """
+    named = _named(storage, files, settings)
+    references = References(files, storage.place)
+    by_kind, problems = _read_all(storage, [named] if named else _candidates(files), settings, references)
+    if named and problems:
+        raise SourceError("\n".join(problems))
+    tables = max(by_kind.values(), key=lambda one: one.count(1), default=None)
+    if tables is None or (not named and not tables.found):
+        raise UnrecognisedError("\n".join(problems))
+    if named and (settings.split or settings.group) and not tables.count(1) + tables.count(2):
+        return _splits_of_folders(tables, folders.read(storage, files, settings))
+    _check_agreement(tables)
+    if not named:
+        _check_against_folders(tables, storage, files, settings)
+    return _labelled(tables, files, split_lists(storage, files))
+
+
+def _named(storage: Storage, files: Sequence[StoredFile], settings: Data) -> StoredFile | None:
+    """Return the file that data.table names, or that is the source."""
+    if not settings.table:
+        return next((file for file in files if file.path == storage.table), None)
+    for file in files:
+        if file.path == posixpath.normpath(settings.table) or (storage.table and file.path == storage.table):
+            return file
+    others = ", ".join([file.path for file in _candidates(files)][:5])
+    raise SourceError(
+        f"data.table is {settings.table!r}: {storage.place} has no such file"
+        f"{', but ' + others if others else ''}"
+    )
+
+
+def _candidates(files: Iterable[StoredFile]) -> list[StoredFile]:
+    return [file for file in files if may_have_labels(file.path, file.size) and not file.problem]
+
+
+def _read_all(
+    storage: Storage, candidates: Sequence[StoredFile], settings: Data, references: References
+) -> tuple[dict[str, Tables], list[str]]:
+    """Return what the files say by their kind, and what is wrong with those that say nothing."""
+    alike: dict[tuple[str, str], list[StoredFile]] = defaultdict(list)
+    for file in candidates:
+        folder, name = posixpath.split(file.path)
+        alike[folder, posixpath.splitext(name)[1].lower()].append(file)
+    by_kind: dict[str, Tables] = {}
+    problems: list[str] = []
+    for group in alike.values():
+        for number, file in enumerate(group):
+            try:
+                document = Document(file.path, storage.read(file.path))
+                kind = parser_of(document)
+                if kind:
+                    _add(by_kind.setdefault(kind, Tables(kind)), document, settings, references)
+                elif number == 0 and len(group) > ALIKE:
+                    break
+                elif len(candidates) == 1:
+                    problems.append(f"{file.path}: it is of no kind that is known: {', '.join(PARSERS)}")
+            except (AnnotationError, OSError) as error:
+                problems.append(f"{file.path}: {error}")
+    return by_kind, problems
+
+
+def _add(tables: Tables, document: Document, settings: Data, references: References) -> None:
+    rows = list(PARSERS[tables.kind].read(document, settings))
+    split = split_in_name(document.path)
+    rows = [row if row.split else replace(row, split=split) for row in rows]
+    places = references.find(rows, posixpath.dirname(document.path))
+    tables.paths.append(document.path)
+    if document.suffix in (".csv", ".tsv", ".txt") and not encoding_of(document.data).startswith("utf"):
+        tables.notes.append(f"{document.path} is not UTF-8: it was read as {encoding_of(document.data)}.")
+    for row, place in zip(rows, places, strict=True):
+        if isinstance(place, str):
+            name = row.image or "(no name)"
+            reason = f"named in {document.path}, but {place}"
+            tables.missing.setdefault(name, (StoredFile(name, 0, ""), reason))
+            continue
+        found = tables.found[place.path]
+        found.labels.setdefault(tuple(sorted(row.labels)), document.path)
+        found.splits.add(row.split)
+        found.rows += 1
+        if row.group:
+            found.groups.add(row.group)
+
+
+def _check_agreement(tables: Tables) -> None:
+    """Raise SourceError where files contradict each other about many images: one of them is meant."""
+    disputed = sum(len(set(found.labels.values())) > 1 for found in tables.found.values())
+    if len(tables.paths) > 1 and 10 * disputed > len(tables.found):
+        raise SourceError(
+            f"{len(tables.paths)} files have labels and disagree about {disputed:,} "
+            f"image{'s' * (disputed > 1)}: {', '.join(tables.paths[:5])}. Say which is right: set data.table "
+            "to one of them"
+        )
+
+
+def _check_against_folders(
+    tables: Tables, storage: Storage, files: Sequence[StoredFile], settings: Data
+) -> None:
+    """Raise UnrecognisedError where the folders tell more than a table that nobody named."""
+    one, several = tables.count(1), tables.count(2)
+    images = sum(looks_like_an_image(file.path) and not is_hidden(file.path) for file in files)
+    too_few = tables.kind == "table" and one < images / 2
+    if not (several > one or too_few):
+        return
+    try:
+        classes = {image.label for image in folders.read(storage, files, settings).images}
+    except UnrecognisedError:
+        return
+    if len([name for name in classes if not split_in_name(f"{name}.")]) < 2:
+        return
+    what = f"several labels to {several:,} images" if several > one else f"one label to {one:,} images only"
+    raise UnrecognisedError(
+        f"{', '.join(tables.paths[:3])} was not used, because it gives {what} of {images:,}."
+    )
+
+
+def _splits_of_folders(tables: Tables, labelled: Labelled) -> Labelled:
+    """Return images that have their labels from folders with the splits and groups of a table."""
+    images = []
+    for image in labelled.images:
+        found = tables.found.get(image.file.path, Found(splits={image.split}))
+        split = min(found.splits, key=PRECEDENCE.index)
+        images.append(replace(image, split=split, group=min(found.groups, default="")))
+    given = sum(image.file.path in tables.found for image in images)
+    note = (
+        f"The labels are those of the folders; {tables.paths[0]} has splits and groups of {given:,} images."
+    )
+    return Labelled(images, labelled.left_out, [note, *tables.notes, *labelled.notes])
+
+
+def _labelled(tables: Tables, files: Sequence[StoredFile], lists: dict[str, str]) -> Labelled:
+    """Return the images with one label each, and the reasons of all other files."""
+    images, left_out = [], list(tables.missing.values())
+    where = tables.paths[0] if len(tables.paths) == 1 else f"any of {len(tables.paths):,} files with labels"
+    for file in files:
+        found = tables.found.get(file.path)
+        if found is not None:
+            reason = _reason(found)
+            if reason:
+                left_out.append((file, reason))
+            else:
+                split = min(found.splits, key=PRECEDENCE.index) or lists.get(file.path, "")
+                (label,) = next(names for names in found.labels if names)
+                images.append(LabelledImage(file, label, split, min(found.groups, default="")))
+        elif file.path in tables.paths:
+            left_out.append((file, "it has the labels"))
+        elif is_hidden(file.path):
+            left_out.append((file, "hidden"))
+        elif looks_like_an_image(file.path) or file.problem:
+            left_out.append((file, f"not named in {where}"))
+        else:
+            left_out.append((file, "its name does not end as that of an image"))
+    images, notes = _without_a_lone_split(images)
+    names, spellings = folders.one_name_each([(image.label, image.split) for image in images])
+    images = [replace(image, label=names[image.label, image.split]) for image in images]
+    parts = folders.classes_of_some_splits(images)
+    return Labelled(images, left_out, [*_notes(tables, where), *notes, *spellings, *parts])
+
+
+def _reason(found: Found) -> str:
+    """Return why an image cannot be used; empty if it has one label."""
+    names = [labels for labels in found.labels if labels]
+    if not names:
+        return f"no label in {next(iter(found.labels.values()))}"
+    if len(names) > 1:
+        different = " and ".join(sorted(", ".join(labels) for labels in names))
+        return f"named {found.rows:,} times with different labels: {different}"
+    if len(names[0]) > 1:
+        return f"it has several labels: {', '.join(names[0])}"
+    return ""
+
+
+def _without_a_lone_split(images: list[LabelledImage]) -> tuple[list[LabelledImage], list[str]]:
+    splits = {image.split for image in images}
+    if len(splits) == 1 and splits <= {"validation", "test"}:
+        note = f"All images are given as {splits.pop()}: the splits were drawn instead."
+        return [replace(image, split="") for image in images], [note]
+    return images, []
+
+
+def _notes(tables: Tables, where: str) -> list[str]:
+    shown = where if len(tables.paths) == 1 else f"{len(tables.paths):,} files such as {tables.paths[0]}"
+    notes = [f"The labels are those of {shown} ({tables.kind}).", *tables.notes]
+    reasons = Counter(_reason(found).split(":")[0] for found in tables.found.values())
+    several = sum(count for reason, count in reasons.items() if reason.startswith("named"))
+    notes += _counted(several, "were left out because rows give them different labels")
+    notes += _counted(reasons["it has several labels"], "were left out because they have several labels")
+    notes += _counted(sum(n for why, n in reasons.items() if why.startswith("no label")), "have no label")
+    crossing = sum(len(found.splits - {""}) > 1 for found in tables.found.values())
+    notes += _counted(crossing, "are given in two splits and were put into test, else validation")
+    repeated = sum(found.rows > 1 and not _reason(found) for found in tables.found.values())
+    notes += _counted(repeated, "are named more than once, always with one label, and count once")
+    missing = len(tables.missing)
+    return [*notes, *([f"{missing:,} rows name images that cannot be found."] if missing else [])]
+
+
+def _counted(count: int, what: str) -> list[str]:
+    return [f"{count:,} images {what}."] if count else []
