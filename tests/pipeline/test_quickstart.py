@@ -12,7 +12,7 @@ from darkroom.tracking.sources import code_sha256
 from tests.helpers.checkouts import FOLDER, new_checkout
 
 ODD_AND_DEEP = "/".join(
-    ["-~a;b,c=d+e[f]{g}*h!i|j<k>l^m@n ", *["vierzig Zeichen lang, mit ä und 日本 darin"] * 5]
+    ["-~a;b,c=d+e[f]g*h!i|j<k>l^m@n ", *["vierzig Zeichen lang, mit ä und 日本 darin"] * 5]
 )
 
 

@@ -11,6 +11,8 @@ REFUSED = {
     "%": "MLflow cannot create its database",
     "?": "the address of MLflow's database would end there",
     ":": "PATH would be divided there, so Python makes no environment",
+    "{": "DVC takes it for a placeholder in the line that shows its progress",
+    "}": "DVC takes it for a placeholder in the line that shows its progress",
     '"': "the shell would read it in the environment's commands",
     "$": "the shell would read it in the environment's commands",
     "`": "the shell would read it in the environment's commands",
