@@ -87,7 +87,9 @@ def files(folder: Path) -> set[str]:
     """Return the files below a folder that a stage may have written."""
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return {
-        name for name in names if not name.startswith((".git/", ".dvc/", "mlruns/")) and ".pyc" not in name
+        name
+        for name in names
+        if not name.startswith((".git/", ".dvc/", ".bentoml/", "mlruns/")) and ".pyc" not in name
     }
 
 
