@@ -82,7 +82,7 @@ def free_bytes(path: Path) -> int:
 
 
 def _full_place(named: Path | None, places: Sequence[Path]) -> Path:
-    """Return the file that an error names; where its disk has space, it was copied to a disk that has less."""
+    """Return the file that an error names; if its disk has space, it was copied to one that has less."""
     if named is None:
         return _fullest(places)
     device = _existing(named).stat().st_dev
