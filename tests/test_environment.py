@@ -122,7 +122,8 @@ def test_secrets_are_not_told() -> None:
 
 def test_pythonpath_outside_the_project_is_searched_last(tmp_path: Path) -> None:
     values = foreign_environment(tmp_path / "foreign")
-    _, path, _, told = prepared(PROJECT, PYTHONPATH=values["PYTHONPATH"])
+    left, path, _, told = prepared(PROJECT, PYTHONPATH=values["PYTHONPATH"])
+    assert left["PYTHONPATH"] == "src", "BentoML's process would take them"
     assert path[-1] == str(tmp_path / "foreign")
     assert str(PROJECT / "src") in path[:3]
     assert f"searched last PYTHONPATH={tmp_path / 'foreign'}" in told

@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 NEARLY_NONE = 1 << 20  # bytes: with less, whatever failed is likely to have failed for that
+PLENTY = 1 << 26  # bytes: a disk with so many is not the one that is full
 # how libraries that do not raise OSError say it: sqlite, safetensors, BentoML's output, git's
 FULL = re.compile(r"no space left on (the )?d|database or disk is full|os error 28\b", re.IGNORECASE)
 QUOTA = re.compile(r"disk quota exceeded|os error 122\b", re.IGNORECASE)
@@ -58,7 +59,7 @@ def explain(error: BaseException, places: Sequence[Path], *, again: str) -> str 
             return f"no folder for temporary files can be written: set TMPDIR to one with space, then {again}"
         path = _named(cause)
         if code == errno.ENOSPC or FULL.search(text):
-            return _full(path or _fullest(places), again)
+            return _full(_full_place(path, places), again)
         if code == errno.EDQUOT or QUOTA.search(text):
             return f"your disk quota is used up ({path or _fullest(places)}): delete something, then {again}"
         if code == errno.EFBIG or TOO_LARGE.search(text):
@@ -78,6 +79,19 @@ def explain(error: BaseException, places: Sequence[Path], *, again: str) -> str 
 def free_bytes(path: Path) -> int:
     """Return how many bytes are free on the disk of `path`, which need not exist."""
     return shutil.disk_usage(_existing(path)).free
+
+
+def _full_place(named: Path | None, places: Sequence[Path]) -> Path:
+    """Return the file that an error names; if its disk has space, it was copied to one that has less."""
+    if named is None:
+        return _fullest(places)
+    device = _existing(named).stat().st_dev
+    fuller = [
+        place
+        for place in places
+        if _existing(place).stat().st_dev != device and free_bytes(place) < PLENTY <= free_bytes(named)
+    ]
+    return _fullest(fuller) if fuller else named
 
 
 def _full(path: Path, again: str) -> str:

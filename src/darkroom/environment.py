@@ -4,6 +4,7 @@ docs/environment.md lists the decisions and their reasons. A stage, a command an
 `prepare_process` before they import a library, since libraries read their variables when they are imported.
 """
 
+import logging
 import os
 import pwd
 import sys
@@ -78,9 +79,15 @@ def prepare_process(root: Path, *, stage: bool = False) -> None:
         warnings.filters = [entry for entry in warnings.filters if entry[0] != "error"]
         aside = [*aside, "PYTHONWARNINGS=error"]
     after = folders_after(os.environ.get("PYTHONPATH", ""), root)
-    sys.path[:] = [*(place for place in sys.path if place not in after), *after]
+    if after:
+        sys.path[:] = [*(place for place in sys.path if place not in after), *after]
+        # processes started from here, such as BentoML's, would search them first again
+        given = os.environ["PYTHONPATH"].split(os.pathsep)
+        os.environ["PYTHONPATH"] = os.pathsep.join(folder for folder in given if folder not in after)
     find_local_servers(os.environ)
     name_user(os.environ)
+    # MLflow logs a traceback of each error of the database that it then raises
+    logging.getLogger("mlflow.store.db.utils").setLevel(logging.CRITICAL)
     for name, value in DEFAULTS.items():
         os.environ.setdefault(name, value)
     told = [f"set aside {', '.join(aside)}"] if aside else []

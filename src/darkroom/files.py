@@ -103,7 +103,8 @@ def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write `array` as `.npy` without pickle, atomically."""
     with atomic_write(path) as file:
         # into an open file NumPy writes by itself, and does not say why it could not (numpy#17589)
-        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
+        writer: Any = SimpleNamespace(write=file.write)
+        np.save(writer, array, allow_pickle=False)
 
 
 def sha256_file(path: Path) -> str:

@@ -16,7 +16,9 @@ from typing import Any
 
 import yaml
 
+# in which equal runs differ: ids, times, and paths in the exported graph
 DIFFERS = ("run.json", "train_timing.json", "latency.json", "registered.json", "tune.json", "study.json")
+DIFFERS += ("model.onnx", "model.json", "reference.json", "card.html", "bento.json")
 
 
 def main() -> None:
@@ -33,6 +35,9 @@ def main() -> None:
         shutil.copyfile(checkout / "mlflow.db", f"{disk}/mlflow.db")
         environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{disk}/mlflow.db"
     for free in [*map(int, amounts), None]:
+        for name in outputs_of(checkout, stage):  # as DVC does
+            path = checkout / name
+            shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         fill(Path(disk), free)
         print(json.dumps(attempt(Path(root), checkout, Path(disk), stage, environment, free)), flush=True)
 
@@ -49,11 +54,8 @@ def fill(disk: Path, free: int | None) -> None:
 def attempt(
     root: Path, checkout: Path, disk: Path, stage: str, environment: dict[str, str], free: int | None
 ) -> dict[str, Any]:
-    """Remove a stage's outputs, as DVC does, and run it."""
+    """Run a stage; return what became of it."""
     outputs = outputs_of(checkout, stage)
-    for name in outputs:
-        path = checkout / name
-        shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
     before = files(checkout)
     done = subprocess.run(
         [sys.executable, "-m", f"pipeline.{stage}"],
@@ -85,7 +87,9 @@ def files(folder: Path) -> set[str]:
     """Return the files below a folder that a stage may have written."""
     names = (path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
     return {
-        name for name in names if not name.startswith((".git/", ".dvc/", "mlruns/")) and ".pyc" not in name
+        name
+        for name in names
+        if not name.startswith((".git/", ".dvc/", ".bentoml/", "mlruns/")) and ".pyc" not in name
     }
 
 
