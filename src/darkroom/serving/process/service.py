@@ -5,6 +5,7 @@ import. The model is loaded when BentoML instantiates the class.
 """
 
 import gc
+import logging
 import os
 import sys
 from pathlib import Path
@@ -47,6 +48,9 @@ MODEL = Path(__file__).resolve().parents[4] / "models" / "champion"
 
 settings = read_settings(os.environ, cores=cores().count, memory=memory().bytes)
 escape_log_lines()
+logging.getLogger(
+    "uvicorn.error"
+).propagate = False  # BentoML gives it the root's handler: each line came twice
 # http/forwarded.py reads what proxies send; uvicorn, which would first replace their address, does not
 os.environ["DARKROOM_PROXIES"] = ",".join(
     settings.proxies
