@@ -1,11 +1,16 @@
 """The stages of dvc.yaml, one script each. Here is what all of them share: places and parameters."""
 
+import signal
+import sys
+
+# until the stage can stop in order, Ctrl-C ends it without a traceback out of the imports, which take seconds
+if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import importlib.util
 import json
 import logging
 import os
-import signal
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -18,10 +23,6 @@ if importlib.util.find_spec("torch") is None:
 
 # The library beside these scripts is the one to run: in a scratch copy, that copy's.
 sys.path.insert(0, str(ROOT / "src"))
-
-# until the stage can stop in order, Ctrl-C ends it without a traceback out of the imports, which take seconds
-if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 # nothing here phones home unless its user asks for it
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
