@@ -1,10 +1,15 @@
 """The stages of dvc.yaml, one script each. Here is what all of them share: places and parameters."""
 
+import signal
+import sys
+
+# until the stage can stop in order, Ctrl-C ends it without a traceback out of the imports, which take seconds
+if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
 import importlib.util
 import logging
 import os
-import signal
-import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -28,9 +33,6 @@ if importlib.util.find_spec("torch") is None:
         "which `make install` makes"
     )
 
-# until the stage can stop in order, Ctrl-C ends it without a traceback out of the imports, which take seconds
-if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
-    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 logging.getLogger("darkroom").setLevel(logging.INFO)

@@ -22,8 +22,8 @@ def stage(main: Callable[[], None]) -> None:
         print(limits, flush=True)
     try:
         with (
-            stopping.handled(),
             disk_errors_told(written_places(), again="run `dvc repro` again"),
+            stopping.handled(),
             user_errors_told(),
         ):
             main()

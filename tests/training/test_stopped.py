@@ -11,8 +11,10 @@ import pytest
 import torch
 
 from darkroom import stopping
+from darkroom.models import processes
 from darkroom.training import epoch, loop
 from darkroom.training.history import Epoch
+from darkroom.training.progress import restored_progress
 from tests.helpers.fitting import same_weights, train_digits, weights
 from tests.helpers.training import ADAM, CLASSIC
 
@@ -114,6 +116,27 @@ def test_what_draws_random_numbers_meanwhile_changes_nothing(
         train_digits(changes, images=256, checkpoints=tmp_path)
     torch.rand(1000)
     assert same_weights(weights(train_digits(changes, images=256, checkpoints=tmp_path)[0]), weights(whole))
+
+
+@pytest.mark.parametrize("rank", [0, 1])
+def test_each_process_gets_its_own_random_numbers_back(rank: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    states = []
+    for seed in (1, 2):
+        torch.manual_seed(seed)
+        torch.rand(5)
+        states.append(torch.get_rng_state())
+    tensors = {
+        "order": torch.arange(3),
+        "generator": torch.Generator().get_state(),
+        "random": torch.stack(states),
+        "losses": torch.ones(2),
+        "image_losses": torch.ones(3),
+        "correct": torch.tensor(4),
+    }
+    monkeypatch.setattr(processes, "rank", lambda: rank)
+    restored = restored_progress(tensors, step=1, seconds=2.0, device=torch.device("cpu"))
+    assert torch.equal(torch.get_rng_state(), states[rank])
+    assert restored.correct.item() == (4 if rank == 0 else 0), "the sums are counted once"
 
 
 def test_a_signal_while_an_epoch_is_logged_stops_after_its_checkpoint(tmp_path: Path) -> None:

@@ -91,11 +91,12 @@ def restored_progress(
     """Return an epoch as it was after `step` steps, and let the random numbers go on from there."""
     generator = torch.Generator()
     generator.set_state(tensors["generator"])
-    rank = processes.rank()
-    torch.set_rng_state(tensors["random"][rank % len(tensors["random"])])
+    torch.set_rng_state(_of_this_process(tensors["random"]))
     if "random_gpu" in tensors and _has_state(device):
-        _set_gpu_state(tensors["random_gpu"][rank % len(tensors["random_gpu"])], device)
-    share = 1 if rank == 0 else 0  # the sums are of all processes: one of them has them from here on
+        _set_gpu_state(_of_this_process(tensors["random_gpu"]), device)
+    share = (
+        1 if processes.rank() == 0 else 0
+    )  # the sums are of all processes: one of them has them from here on
     return EpochProgress(
         order=tensors["order"],
         generator=generator,
@@ -112,6 +113,11 @@ def added_up(progress: EpochProgress) -> tuple[Tensor, Tensor, Tensor]:
     sums = progress.losses.clone(), progress.image_losses.clone(), progress.correct.clone()
     processes.add_up(*sums)
     return sums
+
+
+def _of_this_process(states: Tensor) -> Tensor:
+    # a copy: torch reads a state from the start of its storage, so that a row of a tensor is another row's
+    return states[processes.rank() % len(states)].clone()
 
 
 def _has_state(device: torch.device) -> bool:
