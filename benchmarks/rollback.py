@@ -20,7 +20,8 @@ from mlflow.tracking import MlflowClient
 from darkroom.machine import cores
 from darkroom.registry.champion import promote, rollback
 from darkroom.registry.mlflow_store import MlflowStore
-from darkroom.registry.store import open_store
+from darkroom.registry.store import SERVED, evidence_folder, open_store
+from darkroom.tracking.experiments import open_experiment
 
 ROOT = Path(__file__).resolve().parent.parent
 os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
@@ -53,8 +54,13 @@ def champions(uri: str, changes: int) -> str:
     """Register a model whose two versions were champion in turn, `changes` times; return its name."""
     client, name = MlflowClient(uri), f"rollback-{uuid.uuid4().hex[:8]}"
     client.create_registered_model(name)
-    for _ in range(2):
-        client.create_model_version(name, source="s3://nowhere/model")
+    run = client.create_run(open_experiment(uri, name)).info.run_id
+    for number in range(2):
+        sha256 = f"{number:064}"
+        for file in SERVED:  # a rollback checks that they exist
+            client.log_text(run, "", f"{evidence_folder(sha256)}/{file}")
+        tags = {"run_id": run, "sha256": sha256}
+        client.create_model_version(name, source="s3://nowhere/model", tags=tags)
     for change in range(changes + 1):
         promote(MlflowStore(uri), name, str(change % 2 + 1), why="to be rolled back")
     return name

@@ -154,7 +154,7 @@ def check_commands(
     """
     lose(store)
     content = _content(store) if lose in NO_STORE else None
-    known = set() if lose in NO_STORE else set(open_store(store.uri).versions(NAME))
+    known: set[str] = set() if lose in NO_STORE else set(open_store(store.uri).versions(NAME))
     expected = GOES_ON | EXPECTED.get(lose, {})
     for command, words in COMMANDS.items():
         into = ["--into", str(folder / "into")] if command == "reproduce" else []

@@ -92,7 +92,7 @@ def test_a_note_with_another_run_s_id_counts_as_none(uri: str, note: str) -> Non
 
 
 def test_a_run_that_is_deleted_while_it_is_open_ends_with_a_sentence(uri: str) -> None:
-    opened = []
+    opened: list[str] = []
 
     def train() -> None:
         with open_run(uri, "digits", name="train") as run:

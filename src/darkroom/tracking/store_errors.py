@@ -47,6 +47,7 @@ CURES = (
         "give sqlite:///FILE, postgresql://... or the http(s):// address of MLflow's server, "
         "in MLFLOW_TRACKING_URI or after --uri",
     ),
+    (r"API request to endpoint", "check the address, in MLFLOW_TRACKING_URI or after --uri"),
     (r"No module named", "install this driver of the database in the environment, or name another store"),
     (
         r"Connection refused|Max retries|resolve|timed? ?out|Failed to establish|Network is unreachable"
