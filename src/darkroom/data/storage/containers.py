@@ -11,6 +11,7 @@ from darkroom.data.annotations.names import is_hidden, looks_like_an_image
 from darkroom.data.storage.arrow import ArrowImages, holds_images
 from darkroom.data.storage.base import SourceError, Storage, StoredFile
 from darkroom.data.storage.folder import Folder
+from darkroom.data.storage.pixel_file import PixelFile, holds_pixels, part_of
 from darkroom.data.storage.tar_archive import SUFFIXES, Tar
 from darkroom.data.storage.zip_archive import Zip
 
@@ -49,6 +50,8 @@ class Containers:
 
     def _prefix(self, path: str) -> str:
         place = PurePosixPath(path)
+        if holds_pixels(self.folder.folder / path):
+            return str(place.parent / part_of(place.name) / place.name)
         stem = place.name.partition(".tar")[0] if ".tar" in place.name else place.stem
         return str(place.with_name(SAMPLES.sub("", stem)))
 
@@ -56,7 +59,14 @@ class Containers:
         name = path.name.lower()
         if name.endswith(".zip"):
             return Zip(path)
-        return Tar(path, self.cache) if name.endswith(SUFFIXES) else ArrowImages(path)
+        if name.endswith(SUFFIXES):
+            return Tar(path, self.cache)
+        return PixelFile(path) if holds_pixels(path) else ArrowImages(path)
+
+
+def _opened_as(path: Path) -> bool:
+    """Whether a file has images in it by its content."""
+    return holds_images(path) or holds_pixels(path)
 
 
 def with_archives(folder: Folder, cache: Path) -> Storage:
@@ -71,9 +81,7 @@ def with_archives(folder: Folder, cache: Path) -> Storage:
         if looks_like_an_image(file.path):
             return folder
         path = file.path.lower()
-        if path.endswith((".zip", *SUFFIXES)) or (
-            path.endswith((".parquet", ".arrow")) and holds_images(folder.folder / file.path)
-        ):
+        if path.endswith((".zip", *SUFFIXES)) or (not file.problem and _opened_as(folder.folder / file.path)):
             paths.append(file.path)
     return Containers(folder, paths, cache) if paths else folder
 
