@@ -217,6 +217,16 @@ def test_an_archive_beside_images_is_a_copy_of_them(tmp_path: Path) -> None:
     assert reasons(found) == {"backup.zip": "its name does not end as that of an image"}
 
 
+def test_shards_beside_a_few_images_are_read(tmp_path: Path) -> None:
+    folder = colours(tmp_path / "set", count=12)
+    (tmp_path / "mine").mkdir()
+    pack(tmp_path / "mine" / "photos.zip", contents(folder))
+    (tmp_path / "mine" / "logo.png").write_bytes(photo(5))
+    found = scan_source(tmp_path / "mine", tmp_path)
+    assert len(found.used) == 24
+    assert reasons(found) == {"logo.png": "not in the folder of a class"}
+
+
 def test_a_file_that_is_no_source(tmp_path: Path) -> None:
     (tmp_path / "set.7z").write_bytes(b"7z")
     with pytest.raises(SourceError, match=r"a file of no kind that is known.*unpack another archive"):

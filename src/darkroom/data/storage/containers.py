@@ -16,12 +16,14 @@ from darkroom.data.storage.tar_archive import SUFFIXES, Tar
 from darkroom.data.storage.zip_archive import Zip
 
 SAMPLES = re.compile(r"-samples$")  # Teachable Machine's name of the zip of a class
+FEW_IMAGES = 100  # beside archives: more are the data set
 
 
 class Containers:
     """The files in a folder's archives, each as if it were a folder, and the files beside them."""
 
     table = ""
+    readers = 1
 
     def __init__(self, folder: Folder, paths: list[str], cache: Path) -> None:
         """Open the archives at `paths` in a folder; `cache` is for decompressed ones."""
@@ -70,20 +72,24 @@ def _opened_as(path: Path) -> bool:
 
 
 def with_archives(folder: Folder, cache: Path) -> Storage:
-    """Return a folder with what is in its archives, if it has no image beside them; else as it is.
+    """Return a folder with what is in its archives, if hardly an image is beside them; else as it is.
 
-    An archive beside images is most often a copy of them.
+    An archive beside images is most often a copy of them, unless it is much larger.
     """
-    paths = []
+    paths, images, of_images, of_archives = [], 0, 0, 0
     for file in folder.files():
         if is_hidden(file.path):
             continue
         if looks_like_an_image(file.path):
-            return folder
+            images, of_images = images + 1, of_images + file.size
+            if images > FEW_IMAGES:
+                return folder
+            continue
         path = file.path.lower()
         if path.endswith((".zip", *SUFFIXES)) or (not file.problem and _opened_as(folder.folder / file.path)):
             paths.append(file.path)
-    return Containers(folder, paths, cache) if paths else folder
+            of_archives += file.size
+    return Containers(folder, paths, cache) if paths and of_archives > 2 * of_images else folder
 
 
 def open_folder(source: str, root: Path, columns: ColumnNames) -> Storage | None:

@@ -11,6 +11,7 @@ class Folder:
     """All files below a folder. Links are followed, each folder once."""
 
     table = ""
+    readers = 1
 
     def __init__(self, folder: Path) -> None:
         """Open `folder`, an absolute path."""

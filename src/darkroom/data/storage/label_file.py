@@ -2,12 +2,13 @@
 
 import posixpath
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from darkroom.data.annotations import SUFFIXES, AnnotationError, ColumnNames, Document, parse
 from darkroom.data.annotations.names import is_url, looks_like_an_image
 from darkroom.data.storage.arrow import ArrowImages, holds_images
-from darkroom.data.storage.base import Storage, StoredFile
+from darkroom.data.storage.base import MANY_READERS, Storage, StoredFile
 from darkroom.data.storage.folder import Folder
 from darkroom.data.storage.reading import Reader, fetch_http
 from darkroom.data.storage.remote import Remote, file_system, version_of
@@ -26,6 +27,11 @@ class WithLabels:
         self.inner, self.table, self.columns = inner, table, columns
         self.name, self.place = name or inner.name, inner.place
         self.reader = Reader()
+
+    @cached_property
+    def readers(self) -> int:
+        """Many where the table names URLs."""
+        return MANY_READERS if any(map(is_url, self._elsewhere())) else self.inner.readers
 
     def files(self) -> Iterator[StoredFile]:
         """List the files of the storage, then those elsewhere."""
@@ -96,6 +102,7 @@ class Neighbours:
     """A file on a web server, which has no listing, and its neighbours by their names."""
 
     table = ""
+    readers = MANY_READERS
 
     def __init__(self, url: str, name: str) -> None:
         """Open the file at `url`, which ends with `name`."""

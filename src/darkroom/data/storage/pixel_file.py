@@ -32,6 +32,7 @@ class PixelFile:
     """The rows of a file of pixels as PNG files, and their labels as a table beside them."""
 
     table = ""
+    readers = 1
 
     def __init__(self, path: Path) -> None:
         """Open the file at an absolute path."""

@@ -33,6 +33,7 @@ class Tar:
     """All files of a tar archive. Its bytes are found by one pass over the headers, and read at any time."""
 
     table = ""
+    readers = 1
 
     def __init__(self, path: Path, cache: Path, *, place: str = "") -> None:
         """Open the archive at an absolute path; `cache` is a folder for the decompressed one."""
