@@ -35,7 +35,7 @@ AWKWARD = [
     "e\u0301",
     "tab\t|",
 ]
-CHECKS = examples(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+CHECKS = examples(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @CHECKS

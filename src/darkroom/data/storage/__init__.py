@@ -5,6 +5,7 @@ A storage lists files and reads their bytes. What the files mean is not decided 
 
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import unquote
 
 from darkroom.config.data import Data
 from darkroom.data.annotations import ColumnNames, Columns
@@ -31,7 +32,8 @@ def open_storage(source: str, root: Path, settings: Data | None = None) -> Stora
     SourceError where there is no such place, and where no storage is of its kind.
     """
     columns = settings or Columns()
-    source = source.removeprefix("file://")
+    if source.startswith("file://"):
+        source = unquote(source.removeprefix("file://"))
     for opener in STORAGES.values():
         storage = opener(source, root, columns)
         if storage is not None:
@@ -40,7 +42,7 @@ def open_storage(source: str, root: Path, settings: Data | None = None) -> Stora
     if "://" not in source and (root / Path(source).expanduser()).is_file():
         raise SourceError(
             f"data.source is {source!r}: a file of no kind that is known. Zip and tar archives are, and "
-            "tables; unpack another archive (7z, rar) into a folder"
+            "tables; unpack another archive (7z, rar) into a folder, and save Excel's as CSV"
         )
     raise SourceError(
         f"data.source is {source!r}: there is neither a folder nor a file of that name. "
