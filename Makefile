@@ -10,26 +10,31 @@ RAY := .venv/.ray
 DASHBOARD := .venv/dashboard/.installed
 # the stages' commands say `python`: the environment's
 export PATH := $(CURDIR)/$(BIN):$(PATH)
+# Paths in recipes are relative: the name of the project's folder may hold anything that the check allows.
 export PYTHONPATH := src
+unexport PYTHONSAFEPATH  # with it Python does not find `pipeline` in this folder
 export MLFLOW_DISABLE_TELEMETRY ?= true
 export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-postgres install-ray quickstart repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-hostile bench-train bench-serve bench-tune bench-drift lint format ui dashboard serve deploy rollback image lock lock-add
+.PHONY: help install install-postgres install-ray quickstart mine repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-corpus test-hostile bench-train bench-serve bench-tune bench-drift lint format ui dashboard serve deploy rollback image lock lock-add
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
 
 install: $(INSTALLED)  ## create the environment in .venv from locked, hashed dependencies
+	@$(BIN)/python -m darkroom.tracking.dvc_settings
 
 $(INSTALLED): requirements/bootstrap.lock requirements/dev.lock
 	@$(PYTHON) -c 'import sys; v = sys.version_info; sys.exit(0 if v >= (3, 11) else f"Python 3.11 or newer is needed, {sys.executable} is {v[0]}.{v[1]}: make install PYTHON=python3.12")'
+	@$(PYTHON) src/darkroom/cli/folder_name.py
 	$(PYTHON) -m venv --clear .venv
 	$(BIN)/python -m pip install --quiet --require-hashes -r requirements/bootstrap.lock
 	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/dev.lock
-	@# `python -m darkroom` finds the library; a scratch copy's own comes before it by PYTHONPATH
-	@$(BIN)/python -c 'import sysconfig; print(sysconfig.get_path("purelib"))' | while read -r place; do echo "$(CURDIR)/src" > "$$place/darkroom.pth"; done
+	@# `python -m darkroom` finds the library; a scratch copy's own comes before it by PYTHONPATH. The folder itself is
+	@# for `pipeline`, which says what is wrong where PYTHONSAFEPATH hides the current folder.
+	@$(BIN)/python -c 'import os, pathlib, sysconfig; place = sysconfig.get_path("purelib"); pathlib.Path(place, "darkroom.pth").write_text("".join(os.path.relpath(folder, place) + "\n" for folder in ("src", ".")))'
 	@# the command `darkroom`: sh starts the environment's Python, which skips that line as a string
 	@printf '%s\n' '#!/bin/sh' "'''exec' \"\$$(dirname \"\$$0\")/python\" \"\$$0\" \"\$$@\"" "' '''" 'from darkroom.cli.main import main' '' 'main()' > $(BIN)/darkroom && chmod +x $(BIN)/darkroom
 	@touch $@
@@ -46,8 +51,13 @@ $(POSTGRES) $(RAY): .venv/.%: $(INSTALLED) requirements/%.lock
 quickstart: install  ## run every stage on the digits, in a scratch copy of the checkout
 	@python -m darkroom quickstart
 
+mine: install  ## run the whole pipeline on your own images: make mine DATA=~/photos
+	@test -n "$(DATA)" || { echo "Name your images: make mine DATA=~/photos" >&2; exit 1; }
+	@python -m darkroom data use "$(DATA)"
+	python -m dvc repro
+
 repro: install  ## run the whole pipeline with params.yaml: CIFAR-10
-	dvc repro
+	python -m dvc repro
 
 # Each core has a process of pytest's, so a thread for OpenMP is enough: more would wait for each other, which makes
 # small trainings 10 to 50 times slower.
@@ -93,6 +103,9 @@ $(DEPLOY): $(INSTALLED) requirements/deploy.lock
 test-life: install  ## play a model's life once: trained, served, monitored, corrected, replaced, rolled back (minutes)
 	python -m pytest -m life -s
 
+test-corpus: install  ## decode every file below FOLDER=… as the service does, such as an image library's test images (URL=…: send them too)
+	python -m tests.images.corpus $(FOLDER) $(if $(URL),--url $(URL)) $(ARGS)
+
 test-hostile: install  ## ten thousand hostile requests to the service, counted by kind of response
 	python -m tests.serving.http.hostile $(ARGS)
 
@@ -119,7 +132,7 @@ format: install  ## format the code and fix what ruff can
 	ruff format .
 
 ui: install  ## start MLflow's page with the runs and the registry, at http://127.0.0.1:5000
-	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false mlflow server --backend-store-uri $${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}
+	MLFLOW_SERVER_ENABLE_JOB_EXECUTION=false python -m mlflow server --backend-store-uri "$${MLFLOW_TRACKING_URI:-sqlite:///mlflow.db}"
 
 dashboard: $(DASHBOARD)  ## start optuna-dashboard on the studies, at http://127.0.0.1:8080; PORT=8080
 	@# it would create an empty database where there is none
@@ -138,7 +151,7 @@ deploy: install  ## deploy the champion to the running service without a failed 
 	python -m darkroom deploy $(if $(BENTO),--bento $(BENTO)) $(if $(PORT),--port $(PORT))
 
 rollback: install  ## restore the previous champion, in the registry and in the running service (WHY="...")
-	python -m darkroom rollback $(if $(WHY),--why "$(WHY)")
+	python -m darkroom rollback $(if $(WHY),--why "$$WHY")
 	python -m darkroom deploy $(if $(PORT),--port $(PORT))
 
 image: install  ## build a container image from the champion's Bento (ENGINE=podman)

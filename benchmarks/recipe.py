@@ -6,9 +6,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import yaml
-
-from darkroom.config import Params, load_params, parse_params
+from darkroom.config import Params, load_params, parse_params, read_yaml
 from darkroom.config.trees import flatten, merge
 from pipeline import ROOT
 
@@ -21,8 +19,7 @@ def read_recipe(name: str) -> dict[str, Any]:
     if not path.is_file():
         known = ", ".join(sorted(path.stem for path in RECIPES.glob("*.yaml")))
         raise SystemExit(f"there is no recipe {name!r}: {known}")
-    tree: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
-    return tree
+    return read_yaml(path)
 
 
 def params_of_search(recipe: Mapping[str, Any]) -> Params:

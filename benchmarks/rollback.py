@@ -17,6 +17,7 @@ from pathlib import Path
 
 from mlflow.tracking import MlflowClient
 
+from darkroom.machine import cores
 from darkroom.registry.champion import promote, rollback
 from darkroom.registry.mlflow_store import MlflowStore
 from darkroom.registry.store import open_store
@@ -31,7 +32,7 @@ def main() -> None:
     parser.add_argument("--times", type=int, default=10, help="rollbacks of each kind (default 10)")
     parser.add_argument("--servers", action="store_true", help="on MLflow's server too")
     arguments = parser.parse_args()
-    print(f"{os.cpu_count()} cores; seconds, median and worst of {arguments.times}")
+    print(f"{cores()}; seconds, median and worst of {arguments.times}")
     print(f"{'registry':<12}{'whole command':>20}{'the rollback alone':>22}")
     with tempfile.TemporaryDirectory() as folder:
         measure("sqlite", f"sqlite:///{Path(folder) / 'mlflow.db'}", arguments.times)

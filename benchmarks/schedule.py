@@ -20,16 +20,16 @@ from typing import Any
 
 import numpy as np
 import optuna
-import yaml
 from tqdm import tqdm
 
 from benchmarks.flops import flops_by_side, planned_flops
 from benchmarks.recipe import params_of_search
 from benchmarks.training import machine
-from darkroom.config import Params, override
+from darkroom.config import Params, override, read_yaml
 from darkroom.config.trees import merge
 from darkroom.data.splits import Meta, Split, open_split, read_meta
 from darkroom.files import write_json
+from darkroom.machine import cores
 from darkroom.models.classifier import build_classifier
 from darkroom.models.hardware import choose_device, choose_precision, set_threads
 from darkroom.training.loop import fit
@@ -54,7 +54,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     parser.add_argument("--trials", type=int, default=20, help="of the search (default 20)")
     parser.add_argument("--again", type=int, default=3, help="seeds by which the best is trained anew")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="trainings at a time")
+    parser.add_argument("--workers", type=int, default=cores().count, help="trainings at a time")
     parser.add_argument("--results", type=Path, default=RESULTS)
     arguments = parser.parse_args()
     for name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS"):  # read when torch is imported, by the processes
@@ -93,7 +93,7 @@ def main() -> None:
 
 def search_params(trials: int) -> Params:
     """Return params.yaml with the recipe's space in the place of its own."""
-    recipe = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
+    recipe = read_yaml(RECIPE)
     return params_of_search(merge(recipe, {"tune": {"trials": trials, "minutes": 0}}))
 
 

@@ -33,6 +33,7 @@ from numpy.typing import NDArray
 
 from benchmarks.training import machine
 from darkroom.files import atomic_write, read_json, write_json
+from darkroom.machine import cores
 from darkroom.reporting.figures.style import BLUE, INK, ORANGE, SOFT, STYLE
 from darkroom.serving.process.bento import bento_version, build_bento
 from pipeline import ROOT
@@ -283,7 +284,7 @@ def start_mlflow(folder: Path, champion: Path, models: Path, bodies: Mapping[str
     port = free_port()
     command = [sys.executable, "-m", "mlflow", "models", "serve", "-m", str(folder / "mlflow")]
     command += ["--env-manager", "local", "--host", "127.0.0.1", "--port", str(port)]
-    command += ["--workers", str(cores())]
+    command += ["--workers", str(cores().count)]
     with running(
         MLFLOW,
         command,
@@ -319,7 +320,7 @@ def start_limit(folder: Path, champion: Path, models: Path, bodies: Mapping[str,
         folder,
         champion,
         bodies,
-        workers=cores(),
+        workers=cores().count,
         loop="darkroom.serving.http.listening:Loop",
     ) as server:
         yield server
@@ -478,11 +479,6 @@ def cpu_seconds(process: psutil.Process) -> float:
 
 def _family(process: psutil.Process) -> list[psutil.Process]:
     return [process, *process.children(recursive=True)]
-
-
-def cores() -> int:
-    """Return how many cores this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 def free_port() -> int:

@@ -9,7 +9,6 @@ of its own. Results are written to a file one by one, so that a benchmark that w
 
 import argparse
 import json
-import os
 import platform
 import resource
 import statistics
@@ -32,6 +31,7 @@ from darkroom.config import Params, load_params
 from darkroom.config.trees import merge
 from darkroom.data.splits import join_splits, open_split, read_meta
 from darkroom.files import read_json, write_json
+from darkroom.machine import cores
 from darkroom.models.hardware import choose_device, choose_precision, set_threads
 from darkroom.models.inference import predict
 from darkroom.tracking import lineage
@@ -206,7 +206,7 @@ def time_usual(steps: int) -> dict[str, Any]:
     from benchmarks.usual import BATCH, build, seconds_a_step
 
     train = open_split(DATA / "train")
-    seconds = seconds_a_step(train.images, train.labels, steps=steps, workers=os.cpu_count() or 1)
+    seconds = seconds_a_step(train.images, train.labels, steps=steps, workers=cores().count)
     with FlopCounterMode(display=False) as counter:
         build()(torch.zeros(8, 3, 32, 32)).sum().backward()
     an_image = counter.get_total_flops() / 8 / 1e9
@@ -242,7 +242,7 @@ def machine() -> dict[str, Any]:
         "date": datetime.now(UTC).strftime("%Y-%m-%d"),
         "commit": lineage.commit(ROOT),
         "processor": platform.processor() or platform.machine(),
-        "cores": len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count(),
+        "cores": cores().count,
         "gpu": torch.cuda.get_device_name() if torch.cuda.is_available() else None,
         "python": platform.python_version(),
         "torch": str(torch.__version__),

@@ -37,6 +37,7 @@ from benchmarks.tuning_statistics import (
     winners,
 )
 from darkroom.files import read_json, write_json
+from darkroom.machine import cores
 from darkroom.models.hardware import set_threads
 from pipeline import ROOT
 
@@ -66,7 +67,7 @@ def main() -> None:
     parser.add_argument("--searches", nargs="+", choices=SEARCHES, metavar="NAME",
                         help=f"default: that of params.yaml; {', '.join(SEARCHES)}")  # fmt: skip
     parser.add_argument("--again", type=int, default=2, help="seeds with which a winner is trained anew")
-    parser.add_argument("--workers", type=int, default=os.cpu_count() or 1, help="trainings at a time")
+    parser.add_argument("--workers", type=int, default=cores().count, help="trainings at a time")
     parser.add_argument("--quick", action="store_true", help="the digits, in seconds: to check that it runs")
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--image", type=Path, default=FIGURE)

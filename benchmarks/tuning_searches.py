@@ -8,10 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import optuna
-import yaml
 
 from benchmarks.recipe import params_of_search
-from darkroom.config import Params, override
+from darkroom.config import Params, override, read_yaml
 from darkroom.config.trees import merge
 from darkroom.data.splits import Split, open_split, read_meta
 from darkroom.models.hardware import choose_device, choose_precision
@@ -50,7 +49,7 @@ class _BudgetSpentError(Exception):
 
 def search_params(*, quick: bool, tune: Mapping[str, Any] | None = None) -> Params:
     """Return params.yaml with the benchmark's net, trials and space laid over it."""
-    recipe = yaml.safe_load(RECIPE.read_text(encoding="utf-8"))
+    recipe = read_yaml(RECIPE)
     if quick:
         digits = {
             "data": {"name": "digits"},

@@ -1,13 +1,26 @@
 """The stages of dvc.yaml, one script each. Here is what all of them share: places and parameters."""
 
 import importlib.util
-import json
 import logging
 import os
+import signal
 import sys
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
+
+if "PYTHONSAFEPATH" in os.environ and (Path.cwd() / "pipeline").is_dir() and Path.cwd() != ROOT:
+    raise SystemExit(
+        f"PYTHONSAFEPATH is set, so Python took the stages in {ROOT} and not those of this folder, "
+        f"{Path.cwd()}: `unset PYTHONSAFEPATH`"
+    )
+
+# The library beside these scripts is the one to run: in a scratch copy, that copy's.
+sys.path.insert(0, str(ROOT / "src"))
+
+from darkroom.environment import prepare_process  # noqa: E402  needs the path set above
+
+prepare_process(ROOT, stage=True)
 
 if importlib.util.find_spec("torch") is None:
     raise SystemExit(
@@ -15,19 +28,18 @@ if importlib.util.find_spec("torch") is None:
         "which `make install` makes"
     )
 
-# The library beside these scripts is the one to run: in a scratch copy, that copy's.
-sys.path.insert(0, str(ROOT / "src"))
-
-# nothing here phones home unless its user asks for it
-os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
-os.environ.setdefault("DO_NOT_TRACK", "true")
-os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
-os.environ.setdefault("MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR", "false")  # a dozen small files
+# until the stage can stop in order, Ctrl-C ends it without a traceback out of the imports, which take seconds
+if sys.argv[:1] == ["-m"] and signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
 logging.getLogger("darkroom").setLevel(logging.INFO)
 
-from darkroom.config import Params, ParamsError, load_params  # noqa: E402  needs the path set above
+from darkroom.machine import limit_libraries  # noqa: E402
+
+limit_libraries()  # before anything imports numpy or torch, which start their threads then
+
+from darkroom.config import Params, ParamsError, load_params, load_tuned  # noqa: E402
 
 DATA = ROOT / "data"
 MODELS = ROOT / "models"
@@ -42,7 +54,7 @@ TRAINING = {"seed", "data", "model", "augment", "train"}  # the parameters a tra
 def read_params(*, tuned: bool = False) -> Params:
     """Read params.yaml, with what the tuner found laid over it if `tuned`; ends the stage on an error."""
     try:
-        return load_params(ROOT / "params.yaml", json.loads(TUNED.read_text()) if tuned else None)
+        return load_params(ROOT / "params.yaml", load_tuned(TUNED) if tuned else None)
     except ParamsError as error:
         raise SystemExit(str(error)) from error
 

@@ -10,7 +10,9 @@ from darkroom.data.download.errors import DownloadError
 from darkroom.data.sources import obtain, own
 from darkroom.data.storage import SourceError
 from darkroom.files import write_json
+from darkroom.machine import cores
 from pipeline import CHECKPOINTS, DATA, ROOT, read_params
+from pipeline.stage import stage
 
 
 def main() -> None:
@@ -46,7 +48,7 @@ def scan(params: Params) -> None:
             mirror=params.augment.flip != "none",
             root=ROOT,
             work=CHECKPOINTS / "images",
-            workers=len(os.sched_getaffinity(0)),
+            workers=cores().count,
         )
     except SourceError as error:
         raise SystemExit(f"download: {error}") from error
@@ -60,4 +62,4 @@ def scan(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -20,6 +20,7 @@ from darkroom.reporting.model_card.inputs import read_card_inputs
 from darkroom.tracking import runs
 from darkroom.tracking.trained_run import trained_run
 from pipeline import CALIBRATION, DATA, MODELS, REPORTS, read_params, tracking_uri
+from pipeline.stage import stage
 
 
 def main() -> None:
@@ -62,4 +63,4 @@ def evaluate(params: Params, meta: Meta) -> Evaluation:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

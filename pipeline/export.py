@@ -1,9 +1,7 @@
 """Export the graph that is served, compare it with torch, and write the reference images' statistics."""
 
-import shutil
-
 from darkroom.data.splits import open_split, read_meta
-from darkroom.files import read_json, write_json
+from darkroom.files import copy_file, read_json, write_json
 from darkroom.models.classifier import load_classifier
 from darkroom.models.exporting.latency import latency
 from darkroom.models.exporting.onnx_graph import export_onnx
@@ -13,6 +11,7 @@ from darkroom.models.exporting.served_precision import choose_served_precision, 
 from darkroom.tracking import runs
 from darkroom.tracking.trained_run import trained_run
 from pipeline import CALIBRATION, DATA, MODELS, REPORTS, read_params, tracking_uri
+from pipeline.stage import stage
 
 PARITY_IMAGES = 1000
 
@@ -49,7 +48,7 @@ def main() -> None:
         parameters=sum(weight.numel() for weight in classifier.parameters()),
     )
     write_json(exported / "model.json", description)
-    shutil.copyfile(REPORTS / "model_card.html", exported / "card.html")
+    copy_file(REPORTS / "model_card.html", exported / "card.html")
     reference = write_reference(
         graph,
         validation,
@@ -70,4 +69,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

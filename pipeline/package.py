@@ -1,18 +1,16 @@
 """Build the Bento that holds the champion and the service."""
 
-import os
-from pathlib import Path
-
+from darkroom.environment import bento_home
 from darkroom.files import read_json, write_json
 from darkroom.registry.store import registered_name
 from darkroom.registry.versions import record_bento
 from darkroom.serving.process.bento import bento_version, build_bento
 from pipeline import MODELS, REPORTS, ROOT, tracking_uri
+from pipeline.stage import stage
 
 
 def main() -> None:
     """Run the stage."""
-    home = Path(os.environ.get("BENTOML_HOME", ROOT / ".bentoml"))
     champion = read_json(MODELS / "champion" / "model.json")
     version = str(champion["version"])
     built = build_bento(
@@ -20,7 +18,7 @@ def main() -> None:
         name=f"darkroom-{champion['name']}",
         version=bento_version(ROOT, version),
         archive=MODELS / "darkroom.bento",
-        home=home,
+        home=bento_home(ROOT),
     )
     write_json(REPORTS / "bento.json", {"tag": built["tag"], "model_version": version})
     record_bento(tracking_uri(), registered_name(champion["name"]), version, built["tag"])
@@ -28,4 +26,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

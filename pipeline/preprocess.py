@@ -1,7 +1,5 @@
 """Raw files to splits: images as arrays, a seeded stratified split, statistics and a data report."""
 
-import os
-
 from darkroom.config.data import Data
 from darkroom.data import preparation
 from darkroom.data.corrections.reading import CorrectionError
@@ -9,9 +7,11 @@ from darkroom.data.sources import own, read_raw
 from darkroom.data.sources.raw import Raw
 from darkroom.data.storage import SourceError
 from darkroom.files import read_json, write_json, write_table
+from darkroom.machine import cores
 from darkroom.text import class_folder
 from darkroom.tracking.runs import log_files, log_metrics, open_run
 from pipeline import CHECKPOINTS, DATA, REPORTS, ROOT, read_params, tracking_uri
+from pipeline.stage import stage
 
 
 def main() -> None:
@@ -63,9 +63,9 @@ def read_images(settings: Data) -> Raw:
         DATA / "raw",
         root=ROOT,
         work=CHECKPOINTS / "images",
-        workers=len(os.sched_getaffinity(0)),
+        workers=cores().count,
     )
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -14,6 +14,7 @@ from darkroom.registry.registration import describe_result, register
 from darkroom.registry.store import registered_name
 from darkroom.tracking.trained_run import lacks_training, restore_training, trained_run
 from pipeline import DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
+from pipeline.stage import stage
 
 FILES = ("predictions.parquet", "metrics.json", "model_card.md", "data.json")
 
@@ -66,4 +67,4 @@ def read_origin_of_stages(params: Params) -> dict[str, Any]:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

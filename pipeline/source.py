@@ -6,13 +6,16 @@ It runs with every `dvc repro`, because DVC does not watch what lies outside the
 from darkroom.data.scan.listing import write_listing
 from darkroom.data.storage import SourceError, open_storage
 from pipeline import DATA, ROOT, read_params
+from pipeline.stage import stage
 
 
 def main() -> None:
     """Write data/listing.parquet; it is empty for a published data set."""
     params = read_params()
     try:
-        files = open_storage(params.data.source, ROOT, params.data).files() if params.data.source else iter(())
+        files = (
+            open_storage(params.data.source, ROOT, params.data).files() if params.data.source else iter(())
+        )
         count = write_listing(DATA / "listing.parquet", files)
     except SourceError as error:
         raise SystemExit(f"source: {error}") from error
@@ -21,4 +24,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -5,6 +5,7 @@ from darkroom.reporting.study_report import write_study
 from darkroom.reporting.study_view import read_study
 from darkroom.tracking import runs
 from pipeline import REPORTS, STUDY, tracking_uri
+from pipeline.stage import stage
 
 
 def main() -> None:
@@ -19,4 +20,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -3,6 +3,7 @@
 import shutil
 from contextlib import nullcontext
 
+from darkroom import stopping
 from darkroom.config import Params
 from darkroom.data.splits import open_split, read_meta, split_sha256
 from darkroom.files import write_json
@@ -17,6 +18,7 @@ from darkroom.training.history import Epoch
 from darkroom.training.loop import fit
 from darkroom.training.start import join_for_final_fit, model_config, new_classifier
 from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
+from pipeline.stage import stage
 
 
 def main() -> None:
@@ -26,17 +28,23 @@ def main() -> None:
         processes.launch(params.train.processes, "pipeline.train")
         return
     with processes.joined():
-        train(params)
+        try:
+            train(params)
+        except stopping.Stopped as stopped:
+            raise stopping.Stopped(stopped.signal, stopped.done, told=processes.rank() > 0) from None
 
 
 def train(params: Params) -> None:
     """Train; of several processes the first writes the outputs."""
-    set_threads(params.train.threads, processes=processes.on_this_machine())
+    if processes.launched():
+        stopping.leave_end_to_parent()
+    threads = set_threads(params.train.threads, processes=processes.on_this_machine())
     device, device_reason = choose_device(params.train.device)
     precision, precision_reason = choose_precision(params.train.precision, device)
     first = processes.rank() == 0
     if first:
-        print(f"device {device_reason}; precision {precision_reason}; {processes.count()} process(es)")
+        print(f"device {device_reason}; precision {precision_reason}")
+        print(f"{processes.count()} process(es), each with {threads}")
     settings = params.model_dump(mode="json", include=TRAINING)
     data = [split_sha256(DATA / part) for part in ("train", "validation")]
     # outside DVC's outs, which it deletes before the stage runs
@@ -48,7 +56,7 @@ def train(params: Params) -> None:
         images = join_for_final_fit(images, validation, folder / "joined")
     config = model_config(params, read_meta(DATA / "meta.json"))
     classifier = new_classifier(config, images, seed=params.seed)
-    tags = {"device": device_reason, "precision": precision_reason}
+    tags = {"device": device_reason, "precision": precision_reason, "threads": threads}
     tags |= {"data.train_sha256": data[0], "data.validation_sha256": data[1]}
     run = TrainingRun(tracking_uri(), params.data.name, folder, ROOT, settings, tags)
 
@@ -85,4 +93,4 @@ def train(params: Params) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -6,7 +6,6 @@ The stage begins the study, or continues it, and runs `tune.workers` workers. Mo
 
 import argparse
 import os
-import signal
 import sys
 
 from darkroom.files import write_json, write_table
@@ -18,8 +17,8 @@ from darkroom.tuning.supervision import WorkerError
 from darkroom.tuning.worker import run_worker
 from darkroom.tuning.worker_processes import end_with_parent
 from pipeline import CHECKPOINTS, DATA, REPORTS, ROOT, STUDY, TUNED, read_params, tracking_uri
+from pipeline.stage import stage
 
-STOPPED = "stopped: the next run continues the study"
 WORKER = [sys.executable, "-m", "pipeline.tune", "--worker", "--owned"]
 
 
@@ -29,7 +28,6 @@ def main() -> None:
     parser.add_argument("--worker", action="store_true", help="run trials of the study begun elsewhere")
     parser.add_argument("--owned", action="store_true", help=argparse.SUPPRESS)  # started by the stage
     arguments = parser.parse_args()
-    signal.signal(signal.SIGTERM, lambda *_: sys.exit(STOPPED))
     if arguments.owned:
         end_with_parent()
     params = read_params()
@@ -42,8 +40,6 @@ def main() -> None:
             write_outputs(nothing_searched(params.data.name))
         else:
             write_outputs(run_search(prepare_search(params, places), WORKER))
-    except KeyboardInterrupt as stop:
-        raise SystemExit(STOPPED) from stop
     except (StudyError, WorkerError) as error:
         raise SystemExit(str(error)) from error
 
@@ -59,4 +55,4 @@ def write_outputs(result: SearchResult) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    stage(main)

@@ -6,11 +6,12 @@ from typing import Any
 
 import pytest
 import torch
-import yaml
 
 from darkroom.cli.quickstart import SMALL
+from darkroom.config import read_yaml
+from darkroom.machine import threads_for_libraries
 from tests.helpers.browser_required import pytest_runtest_setup, pytest_terminal_summary
-from tests.helpers.checkouts import PROJECT, Checkout, new_checkout
+from tests.helpers.checkouts import FOLDER, PROJECT, Checkout, new_checkout
 from tests.helpers.scheduling import SHARED, GroupedByFile, group_of
 from tests.helpers.warm_stages import run_stages, set_params, stage_names
 
@@ -65,15 +66,24 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupedByFil
     return GroupedByFile(config, log)
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Return the processes of `-n auto` where there is a limit that xdist does not see; None: its choice."""
+    return threads_for_libraries() or None
+
+
 __all__ = ["pytest_runtest_setup", "pytest_terminal_summary"]  # hooks: pytest finds them here
 
 
 @pytest.fixture(scope="session")
 def digits_run(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """Run every stage with the quickstart's parameters in a copy of the project, in one process."""
-    checkout = new_checkout(tmp_path_factory.mktemp("digits") / "checkout")
+    """Run every stage with the quickstart's parameters in a copy of the project, in one process.
+
+    The copy lies in a folder as people name them, so that all that tests do with it works there.
+    """
+    checkout = new_checkout(tmp_path_factory.mktemp(FOLDER) / "checkout")
     set_params(checkout.root / "params.yaml", SMALL)
-    stages = stage_names(yaml.safe_load((checkout.root / "dvc.yaml").read_text(encoding="utf-8")))
+    stages = stage_names(read_yaml(checkout.root / "dvc.yaml"))
     last = stages.index("register")  # it keeps dvc.lock with the version
     for part in (stages[:last], stages[last:]):
         run_stages(checkout, part)

@@ -3,10 +3,12 @@
 import hashlib
 import json
 import os
+import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import IO, TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +24,7 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
 
     The bytes are written to a temporary file in the same folder, flushed to the disk, and renamed. On an
     error the temporary file is removed and the file at `path` stays as it was. Missing folders are created.
+    An OSError, such as one for a full disk, names `path`.
 
     >>> with tempfile.TemporaryDirectory() as folder:
     ...     with atomic_write(Path(folder) / "a.txt") as file:
@@ -39,9 +42,39 @@ def atomic_write(path: Path) -> Iterator[IO[bytes]]:
             os.fsync(file.fileno())
         Path(aside).chmod(0o644)  # mkstemp makes the file private; an output is not
         Path(aside).replace(path)
-    except BaseException:
+    except BaseException as error:
         Path(aside).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno is not None and error.filename in (None, aside):
+            error.filename = str(path)
         raise
+
+
+@contextmanager
+def folder_aside(destination: Path) -> Iterator[Path]:
+    """Yield a new folder, which replaces `destination` when the block ends without an error."""
+    destination = Path(destination)
+    aside = destination.with_name(f".{destination.name}.new")
+    before = destination.with_name(f".{destination.name}.old")
+    for leftover in (aside, before):  # of a run that was killed
+        shutil.rmtree(leftover, ignore_errors=True)
+    aside.mkdir(parents=True)
+    try:
+        yield aside
+        if destination.exists():
+            destination.rename(before)
+        aside.rename(destination)
+    except BaseException:
+        if before.exists() and not destination.exists():
+            before.rename(destination)
+        shutil.rmtree(aside, ignore_errors=True)
+        raise
+    shutil.rmtree(before, ignore_errors=True)
+
+
+def copy_file(source: Path, path: Path) -> None:
+    """Copy a file's content, atomically."""
+    with open(source, "rb") as content, atomic_write(path) as file:
+        shutil.copyfileobj(content, file)
 
 
 def write_text(path: Path, text: str) -> None:
@@ -69,7 +102,8 @@ def write_table(path: Path, table: "pd.DataFrame") -> None:
 def write_array(path: Path, array: NDArray[Any]) -> None:
     """Write `array` as `.npy` without pickle, atomically."""
     with atomic_write(path) as file:
-        np.save(file, array, allow_pickle=False)
+        # into an open file NumPy writes by itself, and does not say why it could not (numpy#17589)
+        np.save(SimpleNamespace(write=file.write), array, allow_pickle=False)
 
 
 def sha256_file(path: Path) -> str:

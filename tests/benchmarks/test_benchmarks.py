@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-import yaml
+from ruamel.yaml import YAML
 
 from benchmarks import schedule, training, usual
 from benchmarks.flops import training_flops
@@ -57,7 +57,7 @@ def test_a_recipe_becomes_options_of_dvc() -> None:
     for word in words[1::2]:
         key, _, value = word.partition("=")
         group, name = key.split(".")
-        changes = merge(changes, {group: {name: yaml.safe_load(value)}})
+        changes = merge(changes, {group: {name: YAML(typ="safe").load(value)}})
     assert load_params(PARAMS, changes) == load_params(PARAMS, read_recipe("airbench94"))
 
 

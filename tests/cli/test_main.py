@@ -41,8 +41,8 @@ def complete(words: str) -> list[str]:
 
 def test_the_commands_are_these() -> None:
     assert {" ".join(words) for words in leaves(commands)} == {
-        *("quickstart", "list", "show", "compare", "lineage", "reproduce"),
-        *("promote", "rollback", "history", "deploy", "drift", "report"),
+        *("quickstart", "list", "models", "show", "compare", "lineage", "reproduce"),
+        *("promote", "rollback", "history", "deploy", "drift", "report", "help"),
         *("feedback list", "feedback review", "feedback export"),
     }
 

@@ -3,16 +3,21 @@
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
-import yaml
+import torch
 from pydantic import ValidationError
 
-from darkroom.config import Params, ParamsError, load_params, override, parse_params
+from darkroom.config import Params, ParamsError, load_params, load_tuned, override, parse_params, read_yaml
 from darkroom.config.base import Section
+from darkroom.config.messages import shown
 from darkroom.config.trees import flatten, merge
+from darkroom.data.splitting import split_indices
+from darkroom.files import write_json
+from darkroom.tuning.samplers import SAMPLERS
 from tests.helpers.training import PARAMS
 
-TREE: dict[str, Any] = yaml.safe_load(PARAMS.read_text(encoding="utf-8"))
+TREE: dict[str, Any] = read_yaml(PARAMS)
 
 
 def tree_of(name: str, value: Any) -> dict[str, Any]:
@@ -83,6 +88,111 @@ def test_wrong_values_are_named_with_the_value_seen(name: str, value: Any) -> No
     assert f"{name} is {value!r}: " in refusal(tree_of(name, value))
 
 
+@pytest.mark.parametrize(
+    ("name", "value", "expected"),
+    [
+        ("model.whitening", "no", "true or false, without quotes"),
+        ("train.use_validation", "off", "true or false, without quotes"),
+        ("model.whitening", 1, "true or false"),
+        ("train.epochs", "12", "a number, without quotes"),
+        ("seed", "007", "a number, without quotes"),
+        ("train.epochs", True, "a number"),
+        ("model.dropout", False, "a number"),
+        ("model.widths", ["64", 128], "a number, without quotes"),
+        ("train.learning_rate", "1e-4", "a number, without quotes"),
+        ("tune.space.model.dropout.low", True, "a number"),
+    ],
+)
+def test_no_value_is_turned_into_one_of_another_kind(name: str, value: Any, expected: str) -> None:
+    changes = tree_of(name, value)
+    if "space" in name:
+        changes["tune"]["space"]["model"]["dropout"]["high"] = 0.5
+    message = refusal(changes)
+    assert f"{name} is {value!r}: Input should be {expected}" in message
+
+
+def numbers() -> list[str]:
+    """Return the names of all parameters that are numbers."""
+    tree = flatten({name: value for name, value in TREE.items() if name != "tune"})
+    tree |= flatten({"tune": {key: value for key, value in TREE["tune"].items() if key != "space"}})
+    kinds = (int, float)
+    return [name for name, value in tree.items() if isinstance(value, kinds) and not isinstance(value, bool)]
+
+
+# What torch, NumPy, scikit-learn, Optuna or the memory would refuse, some of it after an hour.
+@pytest.mark.parametrize("name", numbers())
+@pytest.mark.parametrize(
+    "value",
+    [2**64, 10**5000, -(2**63), -1, 1e30, 1e308, float("nan"), float("inf"), float("-inf")],
+    ids=shown,
+)
+def test_numbers_out_of_range_are_refused_here(name: str, value: float) -> None:
+    assert f"{name} is {shown(value)}: " in refusal(tree_of(name, value))
+
+
+@pytest.mark.parametrize("name", ["model.widths", "train.low_resolutions"])
+@pytest.mark.parametrize("value", [0, -1, 2**64, 1.5, float("nan")])
+def test_numbers_out_of_range_in_lists_are_refused(name: str, value: float) -> None:
+    assert f"{name}.1 is {value!r}: " in refusal(tree_of(name, [8, value]))
+
+
+@pytest.mark.parametrize(
+    "leaf", [{"low": 1, "high": 2**64}, {"choices": [1, 10**5000]}, {"low": 1, "high": 1e308}]
+)
+def test_numbers_out_of_range_in_the_search_space_are_refused(leaf: dict[str, Any]) -> None:
+    tree = merge(TREE, {})
+    tree["tune"] = TREE["tune"] | {"space": {"train": {"batch_size": leaf}}}
+    with pytest.raises(
+        ParamsError, match=r"tune\.space\.train\.batch_size.* (bits|1e\+308|18446744073709551616)"
+    ):
+        parse_params(tree)
+
+
+@pytest.mark.parametrize("seed", [0, 2**32 - 1])
+def test_every_seed_that_is_accepted_can_be_used(seed: int) -> None:
+    params = parse_params(merge(TREE, {"seed": seed}))
+    labels = np.arange(40) % 2
+    split_indices(labels, validation_fraction=0.5, seed=params.seed)
+    torch.Generator().manual_seed(params.seed * 100_003 + 1_000_000)  # as an epoch does
+    np.random.default_rng([params.seed, 1])
+    SAMPLERS["tpe"](params.tune, params.seed)
+    assert "seed is 4294967296: " in refusal({"seed": 2**32})
+
+
+def test_a_refused_value_is_named_with_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "params.yaml"
+    lines = PARAMS.read_text(encoding="utf-8").splitlines()
+    at = next(number for number, line in enumerate(lines) if line.startswith("  batch_size:"))
+    lines[at] = "  batch_size: none"
+    lines = [line for line in lines if not line.startswith("  top_k:")]
+    path.write_text("\n".join(lines), encoding="utf-8")
+    with pytest.raises(ParamsError) as caught:
+        load_params(path)
+    assert f"line {at + 1}: train.batch_size is 'none': " in str(caught.value)
+    section = lines.index("evaluate:") + 1
+    assert f"line {section}: evaluate.top_k is missing" in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "complaint"),
+    [
+        (None, "does not exist: "),
+        ("", "cannot be read: Expecting value: line 1 column 1"),
+        ('{"train": {"learning_rate": 0.1', "line 1 column 32"),
+        ('{"train": {"learning_rate": 0.1, "learning_rate": 0.2}}', "the key 'learning_rate' is given twice"),
+        ('{"train": {"learning_rate": NaN}}', "NaN is no number"),
+        ("[]", "must hold keys with values"),
+    ],
+)
+def test_a_damaged_file_of_tuned_values_is_refused(tmp_path: Path, text: str | None, complaint: str) -> None:
+    path = tmp_path / "tuned.json"
+    if text is not None:
+        path.write_text(text)
+    with pytest.raises(ParamsError, match="dvc repro") as caught:
+        load_tuned(path)
+    assert complaint in str(caught.value)
+
+
 def test_one_message_names_every_error() -> None:
     message = refusal({"train": {"epochs": 0, "epohcs": 3}, "model": {"views": 4}})
     assert "train.epochs is 0" in message
@@ -119,13 +229,15 @@ def test_classic_does_not_train_with_muon() -> None:
     parse_params(merge(TREE, {"model": {"architecture": "classic"}, "train": adam}))
 
 
-def test_tuned_values_replace_those_of_the_file() -> None:
+def test_tuned_values_replace_those_of_the_file(tmp_path: Path) -> None:
     tuned = {"train": {"learning_rate": 0.2}, "model": {"dropout": 0.25}}
-    params = load_params(PARAMS, tuned)
+    path = tmp_path / "tuned.json"
+    write_json(path, tuned)
+    params = load_params(PARAMS, load_tuned(path))
     assert params.train.learning_rate == 0.2
     assert params.model.dropout == 0.25
     assert params.train.epochs == TREE["train"]["epochs"]
-    with pytest.raises(ParamsError, match=r"model\.dropout is 2"):
+    with pytest.raises(ParamsError, match=r"with the tuned values:\n  model\.dropout is 2"):
         load_params(PARAMS, {"model": {"dropout": 2}})
 
 
@@ -147,9 +259,7 @@ def test_parameters_are_frozen() -> None:
         params.seed = 1
 
 
-@pytest.mark.parametrize(
-    ("text", "complaint"), [("- a\n- b\n", "list"), ("a: [", "not YAML"), ("", "NoneType")]
-)
+@pytest.mark.parametrize(("text", "complaint"), [("- a\n- b\n", "list"), ("a: [", "not YAML"), ("", "empty")])
 def test_a_file_that_holds_no_mapping_is_refused(tmp_path: Path, text: str, complaint: str) -> None:
     path = tmp_path / "params.yaml"
     path.write_text(text)

@@ -7,7 +7,8 @@ from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
-import yaml
+
+from darkroom.config import read_yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -48,7 +49,7 @@ def test_a_registry_command_exists(command: str) -> None:
 
 
 def test_params_named_by_the_readme_exist() -> None:
-    tree = yaml.safe_load((PROJECT / "params.yaml").read_text(encoding="utf-8"))
+    tree = read_yaml(PROJECT / "params.yaml")
     for name in mentioned(r"-S '?([a-z_.]+)="):
         below = tree
         for key in name.split("."):

@@ -7,7 +7,10 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from darkroom.tracking.sources import source_files
+
 PROJECT = Path(__file__).resolve().parents[2]
+FOLDER = "Bilder (ä) #1 日本 & it's 🎞"  # a name as people give them
 
 
 @dataclass(frozen=True)
@@ -41,22 +44,16 @@ class Checkout:
 
 def new_checkout(folder: Path) -> Checkout:
     """Copy the project's files (not what git ignores) to `folder`, as a first commit without an identity."""
-    listed = subprocess.run(
-        ["git", "-C", str(PROJECT), "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        capture_output=True,
-        text=True,
-        check=True,
-    ).stdout
-    for name in filter(None, listed.split("\0")):
-        if (PROJECT / name).is_file() and name != "dvc.lock":
+    for name in source_files(PROJECT):
+        if name != Path("dvc.lock"):
             (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(PROJECT / name, folder / name)
+            shutil.copy(PROJECT / name, folder / name)
     home = folder.parent / f"{folder.name}-home"
     home.mkdir()
     keep = {
         key: value
         for key, value in os.environ.items()
-        if not key.startswith(("GIT_", "MLFLOW", "BENTOML", "DARK"))
+        if not key.startswith(("GIT_", "MLFLOW", "BENTOML", "DARK", "_DARK"))
     }
     environment = keep | {
         "HOME": str(home),

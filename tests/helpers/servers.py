@@ -113,6 +113,24 @@ def servers() -> Iterator[Servers]:
 
 
 @contextmanager
+def mlflow_server(folder: Path, database: Path) -> Iterator[str]:
+    """Run MLflow's server on a sqlite file, with artifacts in `folder`; yield its address."""
+    port = free_port()
+    uri = f"http://127.0.0.1:{port}"
+    command = [
+        *(sys.executable, "-m", "mlflow", "server", "--host", "127.0.0.1", "--port", str(port)),
+        *("--workers", "1", "--serve-artifacts", "--artifacts-destination", str(folder / "artifacts")),
+        *("--backend-store-uri", f"sqlite:///{database}"),
+    ]
+    environment = {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false", "MLFLOW_DISABLE_TELEMETRY": "true"}
+    stop = _started(command, folder, lambda: answers(f"{uri}/health"), environment=environment)
+    try:
+        yield uri
+    finally:
+        stop()
+
+
+@contextmanager
 def object_store(folder: Path) -> Iterator[str]:
     """Start an emulator of S3 alone; yield its address."""
     if not PYTHON.exists():

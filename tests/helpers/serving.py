@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+import darkroom.images.formats  # so that `encoded` can write HEIC  # noqa: F401
 from darkroom.reporting.card_page import card_page
 from darkroom.serving.monitoring.reference_building import build_reference
 from darkroom.serving.monitoring.reference_file import reference_to_json

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
+from ruamel.yaml import YAML
 
 from tests.helpers.checkouts import Checkout
 
@@ -34,16 +34,21 @@ def run_stages(checkout: Checkout, stages: Sequence[str]) -> str:
 
 
 def set_params(path: Path, changes: Sequence[str]) -> None:
-    """Set values in a params.yaml, each given as `train.epochs=2`, the way `dvc exp run -S` takes them."""
-    tree = yaml.safe_load(path.read_text(encoding="utf-8"))
+    """Set values in a params.yaml, each given as `train.epochs=2`, the way `dvc exp run -S` does.
+
+    Comments stay, as they do with DVC, which writes the file with the same library.
+    """
+    yaml = YAML()
+    tree = yaml.load(path.read_text(encoding="utf-8"))
     for change in changes:
         name, _, value = change.partition("=")
         *groups, leaf = name.split(".")
         place: Any = tree
         for group in groups:
             place = place[group]
-        place[leaf] = yaml.safe_load(value)
-    path.write_text(yaml.safe_dump(tree), encoding="utf-8")
+        place[leaf] = YAML(typ="safe").load(value)
+    with open(path, "w", encoding="utf-8") as file:
+        yaml.dump(tree, file)
 
 
 def stage_names(tree: Mapping[str, Any]) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 from PIL import Image
 
 from darkroom.images.decoding import decode
-from darkroom.images.formats import ImageError
+from darkroom.images.formats import FORMATS, ImageError
 from darkroom.images.resizing import to_model_input, to_png
 from tests.helpers.serving import encoded, random_image
 
@@ -17,7 +17,7 @@ def pixels_of(data: bytes) -> np.ndarray:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF"])
+@pytest.mark.parametrize("kind", ["PNG", "BMP", "TIFF", "PPM", "JPEG2000"])
 def test_lossless_formats_are_decoded_bit_for_bit(kind: str, channels: int) -> None:
     original = random_image(channels=channels)
     image = decode(encoded(original, kind))
@@ -28,7 +28,14 @@ def test_lossless_formats_are_decoded_bit_for_bit(kind: str, channels: int) -> N
 
 
 @pytest.mark.parametrize(
-    ("kind", "options"), [("JPEG", {"quality": 95}), ("WEBP", {"quality": 95}), ("GIF", {})]
+    ("kind", "options"),
+    [
+        ("JPEG", {"quality": 95}),
+        ("WEBP", {"quality": 95}),
+        ("HEIF", {"quality": 95}),
+        ("AVIF", {"quality": 95}),
+        ("GIF", {}),
+    ],
 )
 def test_lossy_formats_are_decoded_with_small_differences(kind: str, options: dict[str, int]) -> None:
     original = random_image(64, 64)
@@ -112,7 +119,7 @@ def test_an_image_with_damaged_exif_is_accepted() -> None:
     np.testing.assert_array_equal(pixels_of(data), original)
 
 
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("kind", FORMATS)
 @pytest.mark.parametrize("share", [0.02, 0.5, 0.9])
 def test_a_truncated_image_is_refused(kind: str, share: float) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (64, 64, 3), dtype=np.uint8)
@@ -123,7 +130,7 @@ def test_a_truncated_image_is_refused(kind: str, share: float) -> None:
 
 
 @pytest.mark.filterwarnings("ignore::UserWarning:PIL")  # Pillow warns of the damage
-@pytest.mark.parametrize("kind", ["PNG", "JPEG", "WEBP", "GIF", "BMP", "TIFF"])
+@pytest.mark.parametrize("kind", FORMATS)
 def test_damaged_bytes_raise_only_image_error(kind: str) -> None:
     random = np.random.default_rng(5)
     good = bytearray(encoded(random_image(24, 24), kind))

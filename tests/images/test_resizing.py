@@ -2,6 +2,8 @@
 
 import numpy as np
 import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
 from PIL import Image
 
 from darkroom.images.resizing import to_model_input
@@ -33,3 +35,38 @@ def test_unusual_sizes_are_resized_to_the_models(size: tuple[int, int]) -> None:
 def test_two_channels_are_not_supported() -> None:
     with pytest.raises(ValueError, match="takes 2 channels"):
         to_model_input(Image.new("RGB", (4, 4)), height=4, width=4, channels=2)
+
+
+@settings(max_examples=400, deadline=None, derandomize=True)
+@given(
+    long=st.integers(1, 10_000),
+    short=st.integers(1, 3),
+    turned=st.booleans(),
+    height=st.integers(8, 512),
+    width=st.integers(8, 512),
+)
+@example(long=10_000, short=3, turned=False, height=512, width=512)
+@example(long=1, short=1, turned=False, height=8, width=8)
+def test_strips_of_any_size_are_resized_to_any_side(
+    long: int, short: int, turned: bool, height: int, width: int
+) -> None:
+    image = Image.new("L", (short, long) if turned else (long, short), 77)
+    resized = to_model_input(image, height=height, width=width, channels=1)
+    assert resized.shape == (height, width, 1)
+    assert (resized == 77).all()
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(image_width=st.integers(1, 1200), image_height=st.integers(1, 300), side=st.integers(8, 512))
+def test_images_of_any_size_are_resized_to_any_side(image_width: int, image_height: int, side: int) -> None:
+    resized = to_model_input(
+        Image.new("L", (image_width, image_height), 200), height=side, width=side, channels=1
+    )
+    assert (resized == 200).all()
+
+
+@pytest.mark.parametrize("side", [8, 32, 160, 224, 240, 299])
+def test_every_width_is_resized_to_the_usual_sides(side: int) -> None:
+    for width in range(1, 700):
+        image = Image.new("L", (width, 5), 30)
+        assert (to_model_input(image, height=side, width=side, channels=1) == 30).all()

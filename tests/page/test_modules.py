@@ -24,7 +24,7 @@ def test_every_module_is_loaded_by_a_page_and_every_import_exists() -> None:
     queue = {
         name
         for page in PAGE.glob("*.html")
-        for name in re.findall(r'src="/page/(\w+\.js)"', page.read_text(encoding="utf-8"))
+        for name in re.findall(r'src="page/(\w+\.js)"', page.read_text(encoding="utf-8"))
     }
     while queue:
         name = queue.pop()

@@ -60,13 +60,16 @@ def test_a_file_that_fails_does_not_stop_the_others(open_page: OpenPageOf) -> No
     assert all("422" in error for error in opened.console_errors)
 
 
-def test_a_format_that_the_browser_cannot_display_is_classified(opened: OpenPage) -> None:
-    tiff: FilePayload = {
-        "name": "a.tiff",
-        "mimeType": "image/tiff",
-        "buffer": encoded(random_image(), "TIFF"),
+@pytest.mark.parametrize(("name", "kind"), [("a.tiff", "TIFF"), ("a.heic", "HEIF"), ("a.jp2", "JPEG2000")])
+def test_a_format_that_the_browser_cannot_display_is_classified(
+    opened: OpenPage, name: str, kind: str
+) -> None:
+    file: FilePayload = {
+        "name": name,
+        "mimeType": "application/octet-stream",  # what browsers say of formats they do not know
+        "buffer": encoded(random_image(), kind),
     }
-    opened.choose(tiff)
+    opened.choose(file)
     opened.expect_prediction(CIFAR)
     expect(opened.page.locator("#not-displayable")).to_be_visible()
     expect(opened.page.locator("#model-input")).to_be_visible()

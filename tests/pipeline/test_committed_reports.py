@@ -2,17 +2,19 @@
 
 import csv
 import json
+import shutil
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 
+from darkroom.config import read_yaml
 from tests.helpers.checkouts import PROJECT, Checkout
+from tests.helpers.git import git
 
-STAGES: dict[str, Any] = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+STAGES: dict[str, Any] = read_yaml(PROJECT / "dvc.yaml")["stages"]
 # Words in names of what differs between two equal runs: times, and facts of the machine.
 VARYING = {
     *("bytes", "commit", "date", "device", "duration", "environment", "host", "milliseconds", "ms"),
@@ -54,9 +56,13 @@ def test_the_key_search_sees_nested_keys() -> None:
 
 
 @pytest.mark.parametrize("cached", [True, False])
-def test_git_ignores_exactly_the_cached_reports(cached: bool) -> None:
+def test_git_ignores_exactly_the_cached_reports(cached: bool, tmp_path: Path) -> None:
+    git(tmp_path, "init", "-q")  # the sources may lie outside git
+    (tmp_path / "reports").mkdir()
+    for name in (".gitignore", "reports/.gitignore"):
+        shutil.copyfile(PROJECT / name, tmp_path / name)
     ignored = [
-        subprocess.run(["git", "-C", str(PROJECT), "check-ignore", "-q", "--no-index", name], check=False)
+        subprocess.run(["git", "-C", str(tmp_path), "check-ignore", "-q", "--no-index", name], check=False)
         for name in reports(cached=cached)
     ]
     assert ignored

@@ -5,10 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
+
+from darkroom.config import read_yaml
 
 PROJECT = Path(__file__).resolve().parents[2]
-STAGES: dict[str, Any] = yaml.safe_load((PROJECT / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
+STAGES: dict[str, Any] = read_yaml(PROJECT / "dvc.yaml")["stages"]
 
 
 def module_file(name: str) -> Path | None:
@@ -85,7 +86,7 @@ def test_only_evaluate_reads_the_test_set() -> None:
 
 
 def test_every_script_is_a_stage() -> None:
-    assert {path.stem for path in (PROJECT / "pipeline").glob("*.py")} - {"__init__"} == set(STAGES)
+    assert {path.stem for path in (PROJECT / "pipeline").glob("*.py")} - {"__init__", "stage"} == set(STAGES)
     assert all(stage["cmd"] == f"python -m pipeline.{name}" for name, stage in STAGES.items())
 
 

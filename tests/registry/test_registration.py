@@ -1,5 +1,6 @@
 """Registering compares a model with the champion and keeps the verdict, on a real MLflow store in a file."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +15,7 @@ from darkroom.registry.evidence import read_candidate
 from darkroom.registry.gate import judge
 from darkroom.registry.store import RegistryError, registered_name
 from darkroom.registry.verdicts import read_verdict
+from tests.helpers import losses
 from tests.helpers.gate import GATE, correct_but
 from tests.helpers.registry import by_mlflow, champion_of, direct, register_model
 from tests.helpers.serving import DIGITS
@@ -103,6 +105,48 @@ def test_a_champion_whose_files_are_gone_is_not_replaced(uri: str, tmp_path: Pat
         path.unlink()
     with pytest.raises(RegistryError, match="not in the artifacts of run"):
         write_champion(uri, NAME, tmp_path / "champion")
+
+
+@pytest.mark.parametrize(
+    "lose",
+    [
+        losses.delete_champion_run,  # `mlflow gc` would remove its files
+        losses.purge_champion_run,
+        losses.remove_champion_files,
+        losses.remove_predictions,
+        losses.damage_files,
+    ],
+    ids=lambda lose: lose.__name__,
+)
+def test_files_that_are_gone_are_put_back_with_the_same_version(
+    uri: str, tmp_path: Path, lose: Callable[[losses.Lossy], None], caplog: pytest.LogCaptureFixture
+) -> None:
+    register_model(uri, NAME, tmp_path / "a", correct_but(0, 100))
+    register_model(uri, NAME, tmp_path / "b", correct_but(0, 50))
+    store = losses.Lossy(uri)
+    run = store.run("2")
+    lose(store)
+    again = register_model(uri, NAME, tmp_path / "b", correct_but(0, 50))
+    assert (again.version, again.champion, again.verdict.outcome) == ("2", "2", "better")
+    assert store.run("2") != run
+    assert "the files of darkroom-digits version 2 were gone in MLflow" in caplog.text
+    assert write_champion(uri, NAME, tmp_path / "champion")["run_id"] == store.run("2")
+    assert len(history(direct(uri), NAME)) == 2
+    caplog.clear()
+    register_model(uri, NAME, tmp_path / "b", correct_but(0, 50))
+    assert "were gone" not in caplog.text, "what is there is not put there again"
+
+
+def test_a_damaged_graph_is_not_written(uri: str, tmp_path: Path) -> None:
+    register_model(uri, NAME, tmp_path / "a", correct_but(0, 50))
+    write_champion(uri, NAME, tmp_path / "champion")
+    (graph,) = (tmp_path / "mlruns").rglob("versions/*/model.onnx")
+    graph.write_bytes(b"cut")
+    with pytest.raises(RegistryError, match=r"model\.onnx of darkroom-digits version 1 is damaged"):
+        write_champion(uri, NAME, tmp_path / "champion")
+    assert (tmp_path / "champion/model.onnx").read_bytes() == (
+        tmp_path / "a/exported/model.onnx"
+    ).read_bytes()
 
 
 def test_the_files_of_the_champion_are_written(uri: str, tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ import pytest
 from darkroom.files import read_json
 from darkroom.registry import reproduction
 from darkroom.registry.store import RegistryError
+from darkroom.tracking.sources import code_sha256
 from tests.helpers.checkouts import Checkout, commit
 
 
@@ -64,14 +65,29 @@ def test_a_failed_checkout_states_why_and_leaves_nothing(digits_run: Checkout, t
     root, into = digits_run.root, tmp_path / "again"
     diff = tmp_path / "the.diff"
     diff.write_bytes(b"")
-    with pytest.raises(RegistryError, match="outside git"):
-        reproduction.check_out(root, None, diff, into)
     with pytest.raises(RegistryError, match=rf"commit {'0' * 40} is not in .*git fetch origin"):
         reproduction.check_out(root, "0" * 40, diff, into)
     diff.write_text("--- a/none\n+++ b/none\n@@ -1 +1 @@\n-a\n+b\n", encoding="utf-8")
     with pytest.raises(RegistryError, match="changes do not apply"):
         reproduction.check_out(root, "HEAD", diff, into)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["the.diff"]
+
+
+def test_without_git_the_same_code_is_copied_and_other_code_refused(
+    digits_run: Checkout, tmp_path: Path
+) -> None:
+    root, into, params = digits_run.root, tmp_path / "again", tmp_path / "params.yaml"
+    params.write_text("seed: 5\n", encoding="utf-8")
+    with pytest.raises(RegistryError, match="did not keep the hash of its code"):
+        reproduction.copy_code(root, None, params, into)
+    with pytest.raises(RegistryError, match=rf"hash of its code is {'0' * 64}, and .*Unpack the sources"):
+        reproduction.copy_code(root, "0" * 64, params, into)
+    assert not into.exists()
+    reproduction.copy_code(root, code_sha256(root), params, into)
+    assert code_sha256(into) == code_sha256(root)
+    assert (into / "params.yaml").read_text(encoding="utf-8") == "seed: 5\n"
+    assert not (into / ".git").exists()
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["again", "params.yaml"]
 
 
 @pytest.mark.slow

@@ -329,7 +329,7 @@ def test_every_stage_runs_against_the_servers(servers: Servers, tmp_path: Path) 
         sys.executable, "-m", "darkroom", "quickstart", MLFLOW_TRACKING_URI=servers.uri
     ).stdout
     assert "darkroom-digits version 1" in printed
-    experiment = next(word for word in printed.split() if word.startswith("quickstart-")).rstrip(";")
+    experiment = next(word for word in printed.split() if word.startswith("quickstart-")).rstrip(",")
     checkout.run("dvc", "exp", "apply", experiment)
     assert not (checkout.root / "mlflow.db").exists()
     assert champion_of(servers.uri, "darkroom-digits") == "1"

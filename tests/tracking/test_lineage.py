@@ -7,17 +7,11 @@ from pathlib import Path
 import pytest
 
 from darkroom.tracking import lineage
-
-
-def git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True)
-    return done.stdout
+from tests.helpers.git import git
 
 
 @pytest.fixture
-def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    for variable in ("GIT_AUTHOR_NAME", "GIT_AUTHOR_EMAIL", "GIT_COMMITTER_NAME", "GIT_COMMITTER_EMAIL"):
-        monkeypatch.setenv(variable, "someone@localhost")
+def repository(tmp_path: Path) -> Path:
     root = tmp_path / "repository"
     root.mkdir()
     git(root, "init", "-q")
@@ -61,6 +55,55 @@ def test_outside_git_there_is_no_commit_and_no_diff(tmp_path: Path) -> None:
     (tmp_path / "code.py").write_text("a = 1\n", encoding="utf-8")
     assert lineage.commit(tmp_path) is None
     assert lineage.uncommitted_diff(tmp_path) == b""
+
+
+def test_an_archive_unpacked_in_another_repository_is_outside_git(repository: Path) -> None:
+    project = repository / "vendor/project"
+    project.mkdir(parents=True)
+    (project / "code.py").write_text("a = 1\n", encoding="utf-8")
+    assert lineage.commit(project) is None
+    assert lineage.uncommitted_diff(project) == b""
+
+
+def test_the_diff_of_a_folder_of_a_larger_repository_applies_to_that_folder(
+    repository: Path, tmp_path: Path
+) -> None:
+    project = repository / "part"
+    project.mkdir()
+    (project / "code.py").write_text("a = 1\n", encoding="utf-8")
+    git(repository, "add", "-A")
+    git(repository, "commit", "-q", "-m", "Add a part")
+    (project / "code.py").write_text("a = 2\n", encoding="utf-8")
+    (repository / "code.py").write_text("not of the part\n", encoding="utf-8")
+    (tmp_path / "the.diff").write_bytes(lineage.uncommitted_diff(project))
+    assert lineage.commit(project) == git(repository, "rev-parse", "HEAD").strip()
+    copy = tmp_path / "copy"
+    copy.mkdir()
+    (copy / "code.py").write_text("a = 1\n", encoding="utf-8")
+    subprocess.run(["git", "apply", str(tmp_path / "the.diff")], cwd=copy, check=True)
+    assert (copy / "code.py").read_text(encoding="utf-8") == "a = 2\n"
+
+
+def test_a_repository_that_git_cannot_read_is_told(
+    repository: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (repository / ".git/HEAD").write_text("broken", encoding="utf-8")
+    assert lineage.commit(repository) is None
+    (record,) = caplog.records
+    assert "not a git repository" in record.message
+    assert "its hash identifies the code" in record.message
+
+
+def test_variables_of_a_git_hook_name_no_other_repository(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    other = tmp_path / "other"
+    other.mkdir()
+    git(other, "init", "-q")
+    head = git(repository, "rev-parse", "HEAD").strip()
+    monkeypatch.setenv("GIT_DIR", str(other / ".git"))
+    monkeypatch.setenv("GIT_INDEX_FILE", "index-of-another")
+    assert lineage.commit(repository) == head
 
 
 def test_the_environment_names_what_results_depend_on() -> None:

@@ -66,3 +66,24 @@ def test_a_stopped_task_takes_its_worker_along(tmp_path: Path) -> None:
     number = int((tmp_path / "pid").read_text())
     task.stop()
     eventually(lambda: not psutil.pid_exists(number), "the worker ends")
+
+
+SAVES = """
+import os, time
+from darkroom import stopping
+from darkroom.tuning.worker_processes import end_with_parent
+with stopping.handled(), stopping.deferred():
+    end_with_parent()
+    open(os.environ["GIVEN"] + "/runs", "w").close()
+    while not stopping.requested():
+        time.sleep(0.01)
+    open(os.environ["GIVEN"] + "/saved", "w").close()
+"""
+
+
+def test_a_worker_may_save_when_its_task_is_asked_to_stop(tmp_path: Path) -> None:
+    task = start(tmp_path, SAVES)
+    eventually((tmp_path / "runs").is_file, "the worker runs")
+    task.request_stop()
+    task.stop()
+    assert (tmp_path / "saved").is_file()

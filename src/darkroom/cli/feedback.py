@@ -8,6 +8,9 @@ from typing import Any
 import click
 
 from darkroom.cli.context import ROOT
+from darkroom.cli.groups import Commands, help_without_a_command
+from darkroom.cli.options import Options, json_option
+from darkroom.cli.output import print_result
 from darkroom.text import columns
 
 PATH = click.Path(path_type=Path)
@@ -23,9 +26,11 @@ def folder_option(command: Callable[..., Any]) -> Callable[..., Any]:
     )(command)
 
 
-@click.group()
-def feedback() -> None:
+@click.group(cls=Commands, invoke_without_command=True)
+@click.pass_context
+def feedback(context: click.Context) -> None:
     """Review what users reported of images."""
+    help_without_a_command(context)
 
 
 @feedback.command("list")
@@ -33,13 +38,18 @@ def feedback() -> None:
 @click.option("--table", type=PATH, help="Write a CSV table, to decide in with a spreadsheet.")
 @click.option("--gallery", type=PATH, help="Write a page with the images, to decide in with a browser.")
 @click.option("--open", "only_open", is_flag=True, help="Only undecided images.")
-def list_(folder: Path | None, table: Path | None, gallery: Path | None, *, only_open: bool) -> None:
+@json_option
+@click.pass_obj
+def list_(
+    options: Options, folder: Path | None, table: Path | None, gallery: Path | None, *, only_open: bool
+) -> None:
     """List the reported images."""
     with _reviewed(folder) as kept:
         from darkroom.feedback import decisions, store
         from darkroom.feedback.gallery import gallery_page
         from darkroom.feedback.tables import to_table
         from darkroom.files import write_table, write_text
+        from darkroom.serving.escaping import escape
 
         every = store.read_items(kept)
         items = [item for item in every if not (only_open and item.decision)]
@@ -65,8 +75,10 @@ def list_(folder: Path | None, table: Path | None, gallery: Path | None, *, only
                 )
                 for item in items
             ]
-            lines.append(columns([("image", "reported", "predicted", "model", "decision"), *rows]))
-    click.echo("\n".join(lines))
+            shown = [tuple(map(escape, row)) for row in rows]  # what strangers sent reaches a terminal
+            lines.append(columns([("image", "reported", "predicted", "model", "decision"), *shown]))
+    facts = {"images": len(every), "undecided": undecided, "listed": items}
+    print_result(options, facts, "\n".join(lines))
 
 
 @feedback.command()
@@ -77,7 +89,10 @@ def list_(folder: Path | None, table: Path | None, gallery: Path | None, *, only
 @click.option("--reject", "action", flag_value="reject", help="The image is of no use.")
 @click.option("--class", "label", help="The correct class: corrects, or confirms one of several.")
 @click.option("--by", help="Who decides; default: the user.")
+@json_option
+@click.pass_obj
 def review(
+    options: Options,
     folder: Path | None,
     table: Path | None,
     images: tuple[str, ...],
@@ -109,13 +124,17 @@ def review(
                 raise SystemExit("give the decision: --confirm, --reject or --class")
             decided = [decisions.decide(context, image, chosen, label) for image in images]
         saved = store.save_decisions(kept, decided)
-    click.echo(f"{saved} decisions saved, {len(decided) - saved} unchanged; next: `feedback export`")
+    unchanged = len(decided) - saved
+    text = f"{saved} decisions saved, {unchanged} unchanged; next: `feedback export`"
+    print_result(options, {"saved": saved, "unchanged": unchanged}, text)
 
 
 @feedback.command()
 @folder_option
 @click.option("--into", type=PATH, default=ROOT / "corrections", help="Folder; default: corrections/.")
-def export(folder: Path | None, into: Path) -> None:
+@json_option
+@click.pass_obj
+def export(options: Options, folder: Path | None, into: Path) -> None:
     """Write confirmed images to the folder of corrections."""
     with _reviewed(folder) as kept:
         from darkroom.feedback import corrections
@@ -131,17 +150,18 @@ def export(folder: Path | None, into: Path) -> None:
             f"{summary}\n{len(done.missing)} confirmed images in {kept} are missing or damaged: "
             f"{names}. Restore the files, or reject them."
         )
-    click.echo(summary)
+    print_result(options, {"into": into, **vars(done)}, summary)
 
 
 @contextmanager
 def _reviewed(folder: Path | None) -> Iterator[Path]:
     """Give the folder with the feedback; an error in the block ends the program with its message."""
     from darkroom.feedback.store import ReviewError  # imports pandas, which takes a second
+    from darkroom.serving.escaping import escape
 
     if folder is None:
         raise SystemExit("name the folder in which the service keeps feedback: --folder or DARKROOM_FEEDBACK")
     try:
         yield folder
     except (ReviewError, OSError) as error:
-        raise SystemExit(str(error)) from error
+        raise SystemExit("\n".join(map(escape, str(error).split("\n")))) from error

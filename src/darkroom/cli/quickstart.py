@@ -4,17 +4,17 @@ The checkout is not changed. MLflow's database and the Bento are kept in their p
 so that `make ui` and `make serve` show the result.
 """
 
-import json
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
-from typing import Any
 
 import click
 
+from darkroom import stopping
 from darkroom.cli.context import ROOT
+from darkroom.cli.folder_name import folder_problem
+from darkroom.cli.stoppable import stoppable
 
 SMALL = (
     "data.name=digits",
@@ -44,16 +44,27 @@ def quickstart() -> None:
 
     They run in a scratch copy of the checkout and take a few minutes.
     """
+    from darkroom.cli.scratch_copy import save_experiment, scratch_copy, set_params
+
+    if problem := folder_problem(str(ROOT)):
+        raise SystemExit(problem)
     name = f"quickstart-{time.strftime('%Y%m%d-%H%M%S')}"
     environment = scratch_environment(ROOT, dict(os.environ))
-    changes = [word for change in SMALL for word in ("-S", change)]
-    print(f"Running every stage on the digits as experiment {name}; about two minutes.\n", flush=True)
+    print("Running every stage on the digits; about two minutes.\n", flush=True)
     started = time.perf_counter()
-    # --force: each stage really runs, also where DVC remembers its outputs from the last quickstart
-    command = [sys.executable, "-m", "dvc", "exp", "run", "--temp", "--force", "--name", name, *changes]
-    if subprocess.run(command, cwd=ROOT, env=environment, check=False).returncode:
-        raise SystemExit("\nA stage failed: its message is above. The checkout was not changed.")
-    print(summary(ROOT, name, seconds=time.perf_counter() - started))
+    advice = "The checkout was not changed. `make quickstart` starts from the beginning."
+    with stoppable(advice), scratch_copy(ROOT) as copy:
+        set_params(copy / "params.yaml", SMALL)
+        # --force: each stage really runs, also where DVC remembers its outputs from the last quickstart
+        command = [sys.executable, "-m", "dvc", "repro", "--force"]
+        if stopping.run_command(command, folder=copy, environment=environment):
+            raise SystemExit("\nA stage failed: its message is above. The checkout was not changed.")
+        not_kept = save_experiment(ROOT, copy, name, environment)
+        print(summary(copy, seconds=time.perf_counter() - started))
+    if not_kept:
+        print(f"DVC keeps no experiment of this run: {not_kept}")
+    else:
+        print(f"  dvc exp show      the experiment {name}, with its parameters and metrics\n")
 
 
 def scratch_environment(root: Path, environment: dict[str, str]) -> dict[str, str]:
@@ -69,11 +80,13 @@ def scratch_environment(root: Path, environment: dict[str, str]) -> dict[str, st
     return {**identity, **stores, **quiet, **environment, **python}
 
 
-def summary(root: Path, experiment: str, *, seconds: float) -> str:
-    """Return what the experiment made, from the reports it committed."""
-    test = read_report(root, experiment, "metrics.json")["test"]
-    model = read_report(root, experiment, "registered.json")
-    bento = read_report(root, experiment, "bento.json")
+def summary(copy: Path, *, seconds: float) -> str:
+    """Return what the stages made, from the reports in the scratch copy."""
+    from darkroom.files import read_json
+
+    test = read_json(copy / "reports/metrics.json")["test"]
+    model = read_json(copy / "reports/registered.json")
+    bento = read_json(copy / "reports/bento.json")
     return (
         f"\nDone in {seconds:.0f} s.\n"
         f"  test accuracy     {test['accuracy']:.2%} (95 % interval {test['accuracy_low']:.2%} to "
@@ -84,13 +97,5 @@ def summary(root: Path, experiment: str, *, seconds: float) -> str:
         "\nNext:\n"
         "  make serve        the page and the API, with this model\n"
         "  make ui           the runs and the registry, in MLflow\n"
-        "  make repro        the same on CIFAR-10\n"
-        f"  dvc exp show      the experiment, with its parameters and metrics ({experiment})\n"
+        "  make repro        the same on CIFAR-10"
     )
-
-
-def read_report(root: Path, experiment: str, name: str) -> Any:
-    """Read one of the reports the experiment committed."""
-    import dvc.api
-
-    return json.loads(dvc.api.read(f"reports/{name}", repo=str(root), rev=experiment))

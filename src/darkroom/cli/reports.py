@@ -5,6 +5,8 @@ from pathlib import Path
 import click
 
 from darkroom.cli.context import ROOT
+from darkroom.cli.options import Options, json_option
+from darkroom.cli.output import print_result
 
 PATH = click.Path(path_type=Path)
 
@@ -19,7 +21,9 @@ PATH = click.Path(path_type=Path)
 )
 @click.option("--version", help="Version of the model; default: that of the newest line in the log.")
 @click.option("--html", type=PATH, required=True, help="Where to write the page.")
-def drift(log: Path, reference: Path, version: str | None, html: Path) -> None:
+@json_option
+@click.pass_obj
+def drift(options: Options, log: Path, reference: Path, version: str | None, html: Path) -> None:
     """Write a page about drift in a prediction log.
 
     It compares the log with the reference of the model.
@@ -38,16 +42,19 @@ def drift(log: Path, reference: Path, version: str | None, html: Path) -> None:
     except (DriftError, ValueError) as error:
         raise SystemExit(str(error)) from error
     write_text(html, page)
-    click.echo(f"{verdict}\n{html} shows it.")
+    print_result(options, {"verdict": verdict, "html": html.resolve()}, f"{verdict}\n{html} shows it.")
 
 
 @click.command()
 @click.option("--against", default="main", show_default=True, help="Commit or branch.")
-def report(against: str) -> None:
+@json_option
+@click.pass_obj
+def report(options: Options, against: str) -> None:
     """Print the effect of a change on the reports.
 
     The reports are compared with those of another commit, as Markdown for a pull request.
     """
     from darkroom.reporting.change_report import pr_report
 
-    click.echo(pr_report(ROOT, against=against))
+    markdown = pr_report(ROOT, against=against)
+    print_result(options, {"against": against, "markdown": markdown}, markdown)

@@ -5,13 +5,20 @@ import unicodedata
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Discriminator, Field, Tag, model_validator
 
 from darkroom.config.base import Count, Positive, Section, Share
 
 PUBLISHED = ("cifar10", "digits")  # data sets that Darkroom knows by name: keys of `data.sources.SOURCES`
 NAME = r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}"
 Side = Annotated[int, Field(ge=8, le=1024)]
+One = Annotated[Side, Tag("One")]
+Pair = Annotated[tuple[Side, Side], Tag("Pair")]
+
+
+def _kind_of_side(value: Any) -> str:
+    """Return which of the two ways of giving a side it is, so that errors are about this one."""
+    return "Pair" if isinstance(value, list | tuple) else "One"
 
 
 class Data(Section):
@@ -46,7 +53,7 @@ class Data(Section):
     group: str
     validation_fraction: Annotated[float, Field(gt=0, lt=1)]
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
-    side: Side | Annotated[tuple[Side, Side], Field()]
+    side: Annotated[One | Pair, Discriminator(_kind_of_side)]
     channels: Literal["auto", 1, 3]
     smallest_class: Positive
     unreadable_share: Share
@@ -70,8 +77,8 @@ class Data(Section):
         known = ", ".join(PUBLISHED)
         if not self.source and self.name not in PUBLISHED:
             raise ValueError(
-                f"data.name is {self.name!r}: not a published data set ({known}), and data.source, "
-                "the folder of your own images, is empty: darkroom data use PATH"
+                f"data.name is {self.name!r}: not a published data set ({known}), and data.source, the "
+                "folder of your own images, is empty: darkroom data use PATH"
             )
         if self.source and self.name in PUBLISHED:
             raise ValueError(

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from darkroom.config.base import Count, Positive, Section
+from darkroom.config.base import Positive, Section
 
 
 class Evaluate(Section):
@@ -20,7 +20,7 @@ class Evaluate(Section):
     """
 
     top_k: Positive
-    misclassified: Count
-    resamples: Annotated[int, Field(ge=100)]
+    misclassified: Annotated[int, Field(ge=0, le=1000)]
+    resamples: Annotated[int, Field(ge=100, le=1_000_000)]
     corruption_images: Positive
     duplicate_similarity: Annotated[float, Field(gt=0, le=1)]

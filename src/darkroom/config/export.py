@@ -17,7 +17,7 @@ class Export(Section):
         bf16_difference: largest change in bf16 of an image's most changed probability, averaged over images.
     """
 
-    tolerance: Annotated[float, Field(gt=0)]
+    tolerance: Annotated[float, Field(gt=0, le=1)]
     precision: Literal["auto", "bf16", "fp32"]
     bf16_same_class: Annotated[float, Field(gt=0, le=1)]
     bf16_difference: Annotated[float, Field(gt=0, le=1)]

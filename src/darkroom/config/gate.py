@@ -4,7 +4,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from darkroom.config.base import Section
+from darkroom.config.base import MOST, Section
 
 
 class Gate(Section):
@@ -23,4 +23,4 @@ class Gate(Section):
     min_accuracy: Annotated[float, Field(ge=0, le=1)]
     min_class_recall: Annotated[float, Field(ge=0, le=1)]
     max_calibration_error: Annotated[float, Field(ge=0, le=1)]
-    max_milliseconds: Annotated[float, Field(ge=0)]
+    max_milliseconds: Annotated[float, Field(ge=0, le=MOST)]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from darkroom.config.base import Positive, Section
+from darkroom.config.base import Section
 
 
 class Model(Section):
@@ -12,7 +12,8 @@ class Model(Section):
 
     Attributes:
         architecture: a key of `darkroom.models.networks.NETWORKS`.
-        widths: channels of each block of convolutions, first to last (fast, classic).
+        widths: channels of each block of convolutions, first to last (fast, classic); two neighbours of 8,192
+            are 2.4 GB of weights.
         convolutions: in each block; 3 adds a shortcut too (fast).
         whitening: the first layer is computed from the training images and stays; false learns it (fast).
         dirac: convolutions start as identities (fast).
@@ -23,11 +24,11 @@ class Model(Section):
     """
 
     architecture: Literal["fast", "classic", "resnet18"]
-    widths: Annotated[tuple[Positive, ...], Field(min_length=1)]
+    widths: Annotated[tuple[Annotated[int, Field(ge=1, le=8192)], ...], Field(min_length=1, max_length=64)]
     convolutions: Literal[2, 3]
     whitening: bool
     dirac: bool
     activation: Literal["gelu", "hardswish"]
     dropout: Annotated[float, Field(ge=0, le=0.9)]
-    hidden: Positive
+    hidden: Annotated[int, Field(ge=1, le=65_536)]
     views: Literal[1, 2, 6]

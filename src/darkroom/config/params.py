@@ -1,9 +1,11 @@
 """The whole of params.yaml as one frozen, typed tree."""
 
-from pydantic import model_validator
+from typing import Annotated
+
+from pydantic import Field, model_validator
 
 from darkroom.config.augment import Augment
-from darkroom.config.base import Count, Section
+from darkroom.config.base import Section
 from darkroom.config.calibrate import Calibrate
 from darkroom.config.contradictions import INTERDEPENDENT, contradiction
 from darkroom.config.data import Data
@@ -20,10 +22,11 @@ class Params(Section):
     """The whole of params.yaml; an attribute for each section.
 
     Attributes:
-        seed: of the split, the weights, the order of the images and the search.
+        seed: of the split, the weights, the order of the images and the search; 32 bits, which is what
+            scikit-learn's split takes.
     """
 
-    seed: Count
+    seed: Annotated[int, Field(ge=0, lt=2**32)]
     data: Data
     model: Model
     augment: Augment

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 from pydantic import Discriminator, Field, Tag, model_validator
 
 from darkroom.config.base import Scalar, Section
+from darkroom.config.messages import shown
 
 
 class _Leaf(Section):
@@ -31,9 +32,9 @@ class Range(_Leaf):
     @model_validator(mode="after")
     def _ordered(self) -> "Range":
         if self.low > self.high:
-            raise ValueError(f"low ({self.low}) is above high ({self.high})")
+            raise ValueError(f"low ({shown(self.low)}) is above high ({shown(self.high)})")
         if self.log and self.low <= 0:
-            raise ValueError(f"a log range starts above 0, not at {self.low}")
+            raise ValueError(f"a log range starts above 0, not at {shown(self.low)}")
         return self
 
     def holds_value(self, value: Any) -> bool:
@@ -51,7 +52,7 @@ class Choices(_Leaf):
     def _different(self) -> "Choices":
         for value in self.choices:
             if self.choices.count(value) > 1:
-                raise ValueError(f"{value!r} is among the choices twice")
+                raise ValueError(f"{shown(value)} is among the choices twice")
         return self
 
     def holds_value(self, value: Any) -> bool:

@@ -8,7 +8,7 @@ from pydantic import ValidationError
 from darkroom.config.augment import Augment
 from darkroom.config.base import Section
 from darkroom.config.contradictions import INTERDEPENDENT, contradiction
-from darkroom.config.messages import unknown_key
+from darkroom.config.messages import shown, unknown_key
 from darkroom.config.model import Model
 from darkroom.config.search_space import Choices, Leaf, Space, as_tuple, space_leaves, walk_space
 from darkroom.config.train import Train
@@ -68,7 +68,7 @@ def _check_values(params: "Params", name: str, leaf: Leaf) -> None:
         try:
             type(tree).model_validate({**tree.model_dump(), key: value}, strict=True)
         except ValidationError as error:
-            raise ValueError(f"tune.space.{name} has {value!r}: {error.errors()[0]['msg']}") from error
+            raise ValueError(f"tune.space.{name} has {shown(value)}: {error.errors()[0]['msg']}") from error
 
 
 def _check_condition(name: str, leaf: Leaf, leaves: Mapping[str, tuple[Leaf, ...]]) -> None:
@@ -78,8 +78,8 @@ def _check_condition(name: str, leaf: Leaf, leaves: Mapping[str, tuple[Leaf, ...
         for value in as_tuple(values):
             if not any(other.holds_value(value) for other in leaves[required]):
                 raise ValueError(
-                    f"tune.space.{name} has the condition {required}={value!r}, which {required} never is in "
-                    "tune.space: take one of its values"
+                    f"tune.space.{name} has the condition {required}={shown(value)}, which {required} never "
+                    "is in tune.space: take one of its values"
                 )
 
 

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from darkroom.config.base import Count, Positive, Section, Share
+from darkroom.config.base import MOST_CORES, Count, Epochs, Positive, Section, Share
 
 
 class Train(Section):
@@ -36,11 +36,11 @@ class Train(Section):
         processes: on this machine, each with a share of every batch (data-parallel, by torchrun).
     """
 
-    epochs: Positive
+    epochs: Epochs
     batch_size: Positive
     optimizer: Literal["muon", "sgd", "adam", "rmsprop"]
-    learning_rate: Annotated[float, Field(gt=0)]
-    weight_decay: Annotated[float, Field(ge=0)]
+    learning_rate: Annotated[float, Field(ge=1e-12, le=1000)]
+    weight_decay: Share
     warmup: Share
     loss: Literal["cross_entropy"]
     label_smoothing: Share
@@ -49,12 +49,12 @@ class Train(Section):
     low_resolutions: tuple[Positive, ...]
     hardest_share: Annotated[float, Field(gt=0, le=1)]
     average: Literal["none", "ema", "lookahead"]
-    average_memory: Annotated[float, Field(gt=0)]
+    average_memory: Annotated[float, Field(ge=1e-6, le=1e6)]
     use_validation: bool
     patience: Positive
     images: Count
     precision: Literal["auto", "bf16", "fp32"]
     device: Literal["auto", "cuda", "mps", "cpu"]
-    threads: Count
+    threads: Annotated[int, Field(ge=0, le=MOST_CORES)]
     compile: Literal["auto", "always", "never"]
-    processes: Positive
+    processes: Annotated[int, Field(ge=1, le=MOST_CORES)]

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from darkroom.config.base import Count, Positive, Section
+from darkroom.config.base import MOST, MOST_CORES, Count, Epochs, Section
 from darkroom.config.search_space import Space
 
 
@@ -29,18 +29,18 @@ class Tune(Section):
     """
 
     trials: Count
-    minutes: Annotated[float, Field(ge=0)]
-    epochs: Positive
-    min_epochs: Positive
-    reduction_factor: Annotated[int, Field(ge=2)]
+    minutes: Annotated[float, Field(ge=0, le=MOST)]
+    epochs: Epochs
+    min_epochs: Epochs
+    reduction_factor: Annotated[int, Field(ge=2, le=MOST)]
     pruner: Literal["asha", "hyperband", "median", "none"]
     sampler: Literal["tpe", "random"]
     startup_trials: Count
     images: Count
     resolution: Count
-    workers: Positive
+    workers: Annotated[int, Field(ge=1, le=MOST_CORES)]
     engine: Literal["processes", "ray"]
-    dead_after: Annotated[int, Field(ge=3)]
+    dead_after: Annotated[int, Field(ge=3, le=MOST)]
     space: Space
 
     @model_validator(mode="after")

@@ -11,7 +11,8 @@ of CIFAR-10 from a similarity of 0.9 on are the same photograph. Coarse drawings
 by different people reach 0.98.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 
 import numpy as np
 import pandas as pd
@@ -19,11 +20,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from tqdm import tqdm
 
+from darkroom.data.rows import Rows
+
 SIDE = 16  # images are compared at this size at most: finer detail differs between copies
 SURROUNDINGS = 1 / 4  # of a side: the deviation of the Gaussian
 FLAT = 1e-3  # grey levels: with a smaller standard deviation an image has one colour, apart from rounding
 TEST_CHUNK = 16_384  # test images compared at once, 48 MiB in colour, and again mirrored
 OTHER_CHUNK = 512  # other images compared at once: 32 MiB of similarities
+PAIR_CHUNK = 4096  # pairs compared at once: 24 MiB of colour features a view
 READ_VALUES = 2**22  # values of images averaged at once: 16 MiB as float32, a few times over
 
 
@@ -104,50 +108,74 @@ def near_duplicates(
 
 
 def similar_pairs(
-    images: NDArray[np.uint8],
+    images: NDArray[np.uint8] | Rows,
     *,
     similarity: float,
     mirror: bool,
-    candidates: Sequence[tuple[int, int]] | None = None,
+    candidates: Iterable[tuple[int, int]] | None = None,
 ) -> list[tuple[int, int]]:
     """Return the pairs of images of at least this similarity, as places, the smaller first.
 
     The similarity is that of `near_duplicates`, but images of one colour are similar to nothing.
 
     Args:
-        images: uint8 [N,H,W,C]; may be memory-mapped.
+        images: uint8 [N,H,W,C], read in parts.
         similarity: -1 to 1.
         mirror: also compare the mirrored image.
-        candidates: the pairs to compare; None compares all, which takes a second for 10,000 images and a
-            hundred times as long for ten times as many.
+        candidates: the pairs to compare, the smaller place first; None compares all pairs, whose number grows
+            with the square of the number of images.
+
+    Example:
+        >>> images = np.random.default_rng(0).integers(0, 256, (3, 32, 32, 3), dtype=np.uint8)
+        >>> images[2] = images[0] // 2 + 100  # brighter, of less contrast
+        >>> similar_pairs(images, similarity=0.9, mirror=False)
+        [(0, 2)]
     """
-    views, flat = _views(images, mirror=mirror)
     if candidates is not None:
-        one, other = np.array(candidates, dtype=np.int64).reshape(-1, 2).T
-        value = np.full(len(one), -np.inf, dtype=np.float32)
-        for start in range(0, len(one), OTHER_CHUNK):
-            rows = slice(start, start + OTHER_CHUNK)
-            for view in views:
-                np.maximum(
-                    value[rows],
-                    np.einsum("ij,ij->i", view[one[rows]], views[0][other[rows]]),
-                    out=value[rows],
-                )
-        found = (value >= similarity) & ~flat[one] & ~flat[other]
-        return list(zip(one[found].tolist(), other[found].tolist(), strict=True))
+        return _similar_candidates(images, candidates, similarity=similarity, mirror=mirror)
+    views, flat = _views(images, mirror=mirror)
     pairs: list[tuple[int, int]] = []
     with tqdm(total=len(images), desc="duplicates", unit="images", disable=None) as bar:
         for start in range(0, len(images), OTHER_CHUNK):
             chunk = views[0][start : start + OTHER_CHUNK]
-            value = views[0][: start + len(chunk)] @ chunk.T
+            end = start + len(chunk)
+            value = views[0][:end] @ chunk.T
             for view in views[1:]:
-                np.maximum(value, view[: start + len(chunk)] @ chunk.T, out=value)
-            value[flat[: start + len(chunk)]] = -np.inf
+                np.maximum(value, view[:end] @ chunk.T, out=value)
+            value[flat[:end]] = -np.inf
             one, other = np.nonzero(value >= similarity)
             other += start
             pairs += [pair for pair in zip(one.tolist(), other.tolist(), strict=True) if pair[0] < pair[1]]
             bar.update(len(chunk))
     return pairs
+
+
+def _similar_candidates(
+    images: NDArray[np.uint8] | Rows,
+    candidates: Iterable[tuple[int, int]],
+    *,
+    similarity: float,
+    mirror: bool,
+) -> list[tuple[int, int]]:
+    """Return those of the pairs `candidates` that have at least this similarity."""
+    pairs: list[tuple[int, int]] = []
+    with tqdm(desc="duplicates", unit="pairs", disable=None) as bar:
+        for chunk in _batched(candidates, PAIR_CHUNK):
+            places, where = np.unique(np.array(chunk), return_inverse=True)
+            views, flat = _views(images[places], mirror=mirror)
+            one, other = where.reshape(-1, 2).T
+            value = np.max([np.einsum("ij,ij->i", view[one], views[0][other]) for view in views], axis=0)
+            found = (value >= similarity) & ~flat[one] & ~flat[other]
+            pairs += [pair for pair, similar in zip(chunk, found, strict=True) if similar]
+            bar.update(len(chunk))
+    return pairs
+
+
+def _batched(pairs: Iterable[tuple[int, int]], count: int) -> Iterator[list[tuple[int, int]]]:
+    """Yield lists of up to `count` pairs (itertools.batched came with Python 3.12)."""
+    rest = iter(pairs)
+    while chunk := list(islice(rest, count)):
+        yield chunk
 
 
 def _closest(
@@ -172,14 +200,16 @@ def _closest(
     return value, place
 
 
-def _views(images: NDArray[np.uint8], *, mirror: bool) -> tuple[list[NDArray[np.float32]], NDArray[np.bool_]]:
+def _views(
+    images: NDArray[np.uint8] | Rows, *, mirror: bool
+) -> tuple[list[NDArray[np.float32]], NDArray[np.bool_]]:
     """Return features float32 [N,D], unchanged and mirrored, and which images [N] have one colour."""
     features, flat = _features(images)
     both = [features, features[:, :, ::-1]] if mirror else [features]
     return [view.reshape(len(view), int(np.prod(view.shape[1:]))) for view in both], flat
 
 
-def _features(images: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+def _features(images: NDArray[np.uint8] | Rows) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
     """Return the compared values, float32 [N,h,w,C] of mean 0 and norm 1, and which images have one colour.
 
     Images of one colour get zeros.

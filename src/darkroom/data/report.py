@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 
 from darkroom.data.splits import Split
 
+CHUNK = 4096  # images counted at once
+
 
 def channel_statistics(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
     """Return mean and standard deviation of each channel of images uint8 [N,H,W,C], on a scale of 0 to 1.
@@ -19,9 +21,11 @@ def channel_statistics(images: NDArray[np.uint8]) -> tuple[list[float], list[flo
     >>> channel_statistics(np.array([0, 255], dtype=np.uint8).reshape(2, 1, 1, 1))
     ([0.5], [0.5])
     """
-    counts = [
-        np.bincount(images[..., channel].reshape(-1), minlength=256) for channel in range(images.shape[-1])
-    ]
+    counts = np.zeros((images.shape[-1], 256), dtype=np.int64)
+    for start in range(0, len(images), CHUNK):
+        chunk = images[start : start + CHUNK]
+        for channel, count in enumerate(counts):
+            count += np.bincount(chunk[..., channel].reshape(-1), minlength=256)
     values = np.arange(256) / 255
     means, stds = [], []
     for count in counts:

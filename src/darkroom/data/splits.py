@@ -1,6 +1,5 @@
 """A split of the data on disk: images as a memory-mapped array, labels, and a manifest."""
 
-import shutil
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom.files import read_json, sha256_files, write_array
+from darkroom.files import atomic_write, folder_aside, read_json, sha256_files, write_array
 
 JOIN_CHUNK = 4096  # images copied at once
 
@@ -59,30 +58,26 @@ class Meta:
 
 def write_split(folder: Path, split: Split, manifest: pd.DataFrame) -> None:
     """Write a split and its manifest into `folder`, which is replaced."""
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    write_array(folder / "images.npy", np.ascontiguousarray(split.images))
-    write_array(folder / "labels.npy", split.labels)
-    manifest.to_parquet(folder / "manifest.parquet", index=False)
+    with folder_aside(folder) as aside:
+        write_array(aside / "images.npy", np.ascontiguousarray(split.images))
+        write_array(aside / "labels.npy", split.labels)
+        with atomic_write(aside / "manifest.parquet") as file:
+            manifest.to_parquet(file, index=False)
 
 
 def join_splits(folder: Path, splits: Sequence[Split]) -> None:
     """Write several splits as one into `folder`, in chunks: together they may be larger than memory."""
     rows = sum(len(split) for split in splits)
     labels = np.concatenate([split.labels for split in splits])
-    shutil.rmtree(folder, ignore_errors=True)
-    folder.mkdir(parents=True)
-    images = np.lib.format.open_memmap(
-        folder / "images.npy", mode="w+", dtype=np.uint8, shape=(rows, *splits[0].images.shape[1:])
-    )
-    row = 0
-    for split in splits:
-        for start in range(0, len(split), JOIN_CHUNK):
-            chunk = split.images[start : start + JOIN_CHUNK]
-            images[row : row + len(chunk)] = chunk
-            row += len(chunk)
-    images.flush()
-    write_array(folder / "labels.npy", labels)
+    header = {"descr": "|u1", "fortran_order": False, "shape": (rows, *splits[0].images.shape[1:])}
+    with folder_aside(folder) as aside:
+        # not a memory-mapped array: a full disk would end the process by SIGBUS, without a message
+        with atomic_write(aside / "images.npy") as file:
+            np.lib.format.write_array_header_1_0(file, header)
+            for split in splits:
+                for start in range(0, len(split), JOIN_CHUNK):
+                    file.write(split.images[start : start + JOIN_CHUNK].tobytes())
+        write_array(aside / "labels.npy", labels)
 
 
 def open_split(folder: Path) -> Split:

@@ -26,7 +26,8 @@ def to_model_input(image: Image.Image, *, height: int, width: int, channels: int
     if image.size != (width, height):
         scale = min(image.width / width, image.height / height)
         wide, high = width * scale, height * scale
-        left, top = (image.width - wide) / 2, (image.height - high) / 2
+        # rounding may place the part outside the image, by a billionth of a pixel, which Pillow refuses
+        left, top = max(0.0, (image.width - wide) / 2), max(0.0, (image.height - high) / 2)
         box = (left, top, min(left + wide, image.width), min(top + high, image.height))
         image = image.resize((width, height), Image.Resampling.BICUBIC, box=box)
     return np.asarray(image, dtype=np.uint8).reshape(height, width, channels)

@@ -1,8 +1,11 @@
 """The hardware a model runs on: the device, the precision of its arithmetic, and the threads of the CPU."""
 
 import os
+from contextlib import suppress
 
 import torch
+
+from darkroom import machine
 
 
 def choose_device(name: str) -> tuple[torch.device, str]:
@@ -43,8 +46,23 @@ def choose_precision(name: str, device: torch.device) -> tuple[torch.dtype, str]
     return torch.float32, f"fp32: {what} does not compute in bf16"
 
 
-def set_threads(threads: int, *, processes: int = 1) -> None:
-    """Let torch use `threads` threads of the CPU; 0 divides the cores among `processes`."""
-    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    if threads or processes > 1:
-        torch.set_num_threads(threads or max(1, cores // processes))
+def set_threads(threads: int, *, processes: int = 1) -> str:
+    """Let torch use `threads` threads of the CPU, and return how many it uses, in words.
+
+    A number is taken as it is, since results depend on it bit for bit. 0 divides the cores that there are to
+    use (`machine.cores`) among `processes`; a lower OMP_NUM_THREADS is kept, and so is torch's own choice.
+    """
+    usable = machine.cores()
+    number = threads or max(1, usable.count // processes)
+    user = machine.user_threads()
+    if "TORCHELASTIC_RUN_ID" in os.environ and user == 1:
+        user = 0  # torchrun sets it to 1 where nobody has set it
+    if user and not threads:
+        number = min(number, user)
+    if threads or processes > 1 or number < torch.get_num_threads():
+        torch.set_num_threads(number)
+    if number < torch.get_num_interop_threads():
+        with suppress(RuntimeError):  # they have started, in a process that trained before
+            torch.set_num_interop_threads(number)
+    used = torch.get_num_threads()
+    return f"{used} thread{'s' if used > 1 else ''} ({usable})"

@@ -11,6 +11,9 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
+from darkroom.environment import LAUNCHED
+from darkroom.stopping import Stopped
+
 
 def launched() -> bool:
     """Return whether torchrun started this process."""
@@ -18,11 +21,19 @@ def launched() -> bool:
 
 
 def launch(count: int, module: str) -> None:
-    """Run `python -m module` in `count` processes on this machine by torchrun, until they end."""
+    """Run `python -m module` in `count` processes on this machine by torchrun, until they end.
+
+    Raises Stopped when a signal has ended them.
+    """
     # imported here because it takes seconds, which a training in one process need not spend
+    from torch.distributed.elastic.multiprocessing import SignalException
     from torch.distributed.run import main
 
-    main(["--standalone", f"--nproc-per-node={count}", "-m", module])
+    os.environ[LAUNCHED] = "1"
+    try:
+        main(["--standalone", f"--nproc-per-node={count}", "-m", module])
+    except SignalException as stopped:  # torchrun has passed it on, and waited for the processes
+        raise Stopped(stopped.sigval, told=True) from None
 
 
 @contextmanager
@@ -74,6 +85,25 @@ def add_up(*tensors: Tensor) -> None:
     if count() > 1:
         for tensor in tensors:
             dist.all_reduce(tensor)
+
+
+def any_of(flag: bool) -> bool:
+    """Return whether `flag` is true in any process; each must call this."""
+    if count() == 1:
+        return flag
+    device = "cuda" if dist.get_backend() == "nccl" else "cpu"
+    flags = torch.tensor(int(flag), device=device)
+    dist.all_reduce(flags, dist.ReduceOp.MAX)
+    return bool(flags.item())
+
+
+def gathered(x: Tensor) -> list[Tensor]:
+    """Return `x`, on the CPU, of every process in their order; each must call this."""
+    if count() == 1:
+        return [x]
+    found: list[Tensor] = [x] * count()
+    dist.all_gather_object(found, x)
+    return found
 
 
 def added_up(x: Tensor) -> Tensor:

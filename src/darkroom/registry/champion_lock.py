@@ -9,6 +9,7 @@ from darkroom.registry.store import Store
 
 LOCK_SECONDS = 60.0  # a change takes about a second, so the holder of a lock as old as this has died
 POLL_SECONDS = 0.05
+LOCK_SUFFIX = ".lock"
 
 
 @contextmanager
@@ -19,7 +20,7 @@ def exclusive(store: Store, name: str) -> Iterator[None]:
     is a registered model without versions, `<name>.lock`, whose tag `owner` names the holder. The lock of
     a process that died is removed after `LOCK_SECONDS` to twice as long.
     """
-    lock, own = f"{name}.lock", uuid.uuid4().hex
+    lock, own = f"{name}{LOCK_SUFFIX}", uuid.uuid4().hex
     seen: str | None = None
     since = time.monotonic()
     patience = LOCK_SECONDS * (1 + int(own[:4], 16) / 2**16)  # differs, so that one of two waiting is first

@@ -6,7 +6,10 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from darkroom.environment import bento_home
+from darkroom.registry.champion import no_model
 from darkroom.registry.store import RegistryError, Store
+from darkroom.serving.process.bento_store import missing_part
 from darkroom.serving.process.control import (
     SupervisorError as SupervisorError,  # re-exported for callers of `deploy`
 )
@@ -30,22 +33,37 @@ def deploy(root: Path, store: Store, name: str, *, port: int, tag: str | None = 
         RegistryError: there is no champion, or it cannot be packaged.
         SupervisorError: no service runs, or the new Bento does not start.
     """
-    home = Path(os.environ.get("BENTOML_HOME") or root / ".bentoml").resolve()
+    home = bento_home(root)
     current = read_state(home, port)["tag"]
     if tag is None:
         model = store.read(name)
-        if model is None or model.champion is None:
+        if model is None:
+            raise RegistryError(no_model(name))
+        if model.champion is None:
             raise RegistryError(f"{name} has no champion to serve: run `dvc repro`, or promote a version")
         version = model.champion
+        if version not in store.versions(name):
+            raise RegistryError(
+                f"the champion of {name}, version {version}, was deleted: roll back, or promote a version"
+            )
         tag = find_bento(home, name, version) or build_champion_bento(root, home, name, version)
+    elif tag.count(":") == 1 and not tag.endswith(":latest") and (missing := missing_part(home, tag)):
+        raise RegistryError(
+            f"there is no whole Bento {tag} in {home}: it lacks {missing}. Leave out --bento for the "
+            "champion's, which is built where it is missing"
+        )
     if tag == current:
         return {"tag": tag, "before": current, "seconds": 0.0}
     return change_bento(home, port, tag)
 
 
 def find_bento(home: Path, name: str, version: str) -> str | None:
-    """Return the tag of the newest Bento of a model version; None if the store has none."""
-    found = (home / "bentos" / name).glob(f"{version}-*/bento.yaml")
+    """Return the tag of the newest whole Bento of a model version; None if the store has none."""
+    found = (
+        path
+        for path in (home / "bentos" / name).glob(f"{version}-*/bento.yaml")
+        if missing_part(home, f"{name}:{path.parent.name}") is None
+    )
     newest = max(found, key=lambda path: path.stat().st_mtime, default=None)
     return None if newest is None else f"{name}:{newest.parent.name}"
 
@@ -56,7 +74,8 @@ def build_champion_bento(root: Path, home: Path, name: str, version: str) -> str
     Raises:
         RegistryError: a stage failed.
     """
-    for command in (("repro", "-s", "-f", "register"), ("repro", "-s", "package")):
+    # -f: the files that DVC compares can be as they were while MLflow's and BentoML's stores are not
+    for command in (("repro", "-s", "-f", "register"), ("repro", "-s", "-f", "package")):
         done = subprocess.run(
             [sys.executable, "-m", "dvc", *command],
             cwd=root,

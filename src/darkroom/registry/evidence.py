@@ -8,20 +8,25 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
+from numpy.typing import NDArray
 
 from darkroom.evaluation.calibration import calibration_error
-from darkroom.files import read_json
+from darkroom.files import read_json, sha256_file
 from darkroom.registry.candidate import Candidate
-from darkroom.registry.mlflow_store import first_line
-from darkroom.registry.store import RegistryError
-from darkroom.registry.versions import MlflowClient, ModelVersion, evidence_folder
+from darkroom.registry.store import PUT_BACK, SERVED, RegistryError, evidence_folder
+from darkroom.registry.version_files import missing_files
+from darkroom.registry.versions import MlflowClient, ModelVersion
+from darkroom.tracking.store_errors import first_line
 
 PREDICTIONS = "predictions.parquet"
+# what is read of a version again: when it is served, compared and reproduced
+KEPT = (*SERVED, PREDICTIONS, "metrics.json", "tuned.json", "lineage.json", "uncommitted.diff")
 
 
 class EvidenceGoneError(RegistryError):
@@ -41,9 +46,10 @@ def evidence_of(uri: str, version: ModelVersion) -> Iterator[Path]:
     with tempfile.TemporaryDirectory() as scratch:
         try:
             # checked first: MLflow's download reports missing files and an unreachable store alike
-            if not run_id or not _exists(MlflowClient(uri), run_id, f"{folder}/model.json"):
+            if missing := missing_files(MlflowClient(uri), version, SERVED):
                 raise EvidenceGoneError(
-                    f"{what} are not in the artifacts of run {run_id or '(none)'} ({folder}/model.json)"
+                    f"{what} are not in the artifacts of run {run_id or '(none)'} ({folder}/{missing[0]}); "
+                    f"{PUT_BACK}"
                 )
             place = mlflow.artifacts.download_artifacts(
                 run_id=run_id, artifact_path=folder, tracking_uri=uri, dst_path=scratch
@@ -61,15 +67,7 @@ def read_candidate(uri: str, version: ModelVersion) -> Candidate:
         RegistryError: they cannot be read now.
     """
     with evidence_of(uri, version) as folder:
-        if not (folder / PREDICTIONS).is_file():
-            raise EvidenceGoneError(
-                f"the test predictions of {version.name} version {version.version} are gone"
-            )
-        table = pd.read_parquet(folder / PREDICTIONS)
-        classes = tuple(read_json(folder / "model.json")["classes"])
-    labels, predictions = (table[name].to_numpy(np.int64) for name in ("label", "predicted"))
-    confidence = table[[f"p_{name}" for name in classes]].to_numpy().max(axis=1)
-    milliseconds = version.tags.get("milliseconds")
+        classes, labels, predictions, confidence = _read_predictions(folder, version)
     return Candidate(
         version=str(version.version),
         test_sha256=version.tags.get("test_sha256", ""),
@@ -77,15 +75,68 @@ def read_candidate(uri: str, version: ModelVersion) -> Candidate:
         labels=labels,
         predictions=predictions,
         calibration_error=calibration_error(confidence, labels == predictions),
-        milliseconds=float(milliseconds) if milliseconds else None,
+        milliseconds=_number(version.tags.get("milliseconds", "")),
     )
 
 
-def _exists(client: MlflowClient, run_id: str, file: str) -> bool:
-    """Return whether a run exists and has this file among its artifacts."""
+def check_evidence(folder: Path, version: ModelVersion) -> None:
+    """Check that a version's files, in `folder`, are all there and whole.
+
+    Raises EvidenceGoneError, which names one that is not.
+    """
+    for name in KEPT:
+        if not (folder / name).is_file():
+            raise EvidenceGoneError(f"{name} is missing among the version's files; {PUT_BACK}")
+    for name in KEPT:
+        if name.endswith(".json"):
+            read_part(folder, name)
+    check_graph(folder, version)
+    _read_predictions(folder, version)
+
+
+def check_graph(folder: Path, version: ModelVersion) -> None:
+    """Check that the graph in `folder` is the version's; raises EvidenceGoneError where it is damaged."""
+    if sha256_file(folder / "model.onnx") != version.tags["sha256"]:
+        raise EvidenceGoneError(
+            f"model.onnx of {version.name} version {version.version} is damaged: its hash is not the "
+            f"version's; {PUT_BACK}"
+        )
+
+
+def read_part(folder: Path, name: str) -> Any:
+    """Return the content of a JSON file in a version's evidence.
+
+    Raises EvidenceGoneError when the file is missing or damaged.
+    """
     try:
-        return any(kept.path == file for kept in client.list_artifacts(run_id, file.rpartition("/")[0]))
-    except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return False
-        raise
+        return read_json(folder / name)
+    except (OSError, ValueError) as error:
+        state = "damaged" if (folder / name).is_file() else "missing"
+        raise EvidenceGoneError(
+            f"{name} is {state} among the version's files ({first_line(error)}); {PUT_BACK}"
+        ) from error
+
+
+def _read_predictions(
+    folder: Path, version: ModelVersion
+) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+    """Return the classes, and of each test image the label, the prediction and its probability."""
+    what = f"the test predictions of {version.name} version {version.version}"
+    if not (folder / PREDICTIONS).is_file():
+        raise EvidenceGoneError(f"{what} are gone; {PUT_BACK}")
+    try:
+        table = pd.read_parquet(folder / PREDICTIONS)
+        classes = tuple(read_json(folder / "model.json")["classes"])
+        labels, predictions = (table[name].to_numpy(np.int64) for name in ("label", "predicted"))
+        confidence = table[[f"p_{name}" for name in classes]].to_numpy().max(axis=1)
+    except (ValueError, KeyError, OSError) as error:  # pyarrow's are of these kinds
+        raise EvidenceGoneError(f"{what} are damaged ({first_line(error)}); {PUT_BACK}") from error
+    return classes, labels, predictions, confidence
+
+
+def _number(text: str) -> float | None:
+    """Return the number in a tag; None where it is missing or somebody edited it into something else."""
+    try:
+        return float(text)
+    except ValueError:
+        return None

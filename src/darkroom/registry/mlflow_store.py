@@ -1,17 +1,16 @@
 """The registry through MLflow's client, which serves every kind of store that MLflow knows."""
 
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
-from sqlalchemy.exc import SQLAlchemyError
 
 from darkroom.registry import versions
-from darkroom.registry.store import CHAMPION, RegisteredModel, RegistryError, without_secrets
-
-MAX_MESSAGE = 1000  # characters kept of an error's message
+from darkroom.registry.store import CHAMPION, SERVED, RegisteredModel, RegistryError
+from darkroom.registry.store_errors import registry_errors
+from darkroom.registry.version_files import file_names
+from darkroom.tracking.schema import check_schema
 
 
 class MlflowStore:
@@ -36,6 +35,14 @@ class MlflowStore:
         """Return the numbers of a model's versions that are not deleted."""
         with self._client() as client:
             return [str(version.version) for version in versions.list_versions(client, name)]
+
+    def has_files(self, name: str, version: str) -> bool:
+        """Return whether a version's graph and description exist; True where that cannot be found out now."""
+        try:
+            with self._client() as client:
+                return set(SERVED) <= file_names(client, client.get_model_version(name, version))
+        except RegistryError:
+            return True
 
     def set_tag(self, name: str, key: str, value: str) -> None:
         """Set a tag of a registered model."""
@@ -72,28 +79,5 @@ class MlflowStore:
     @contextmanager
     def _client(self) -> Iterator[MlflowClient]:
         with registry_errors(self._uri):
+            check_schema(self._uri)
             yield MlflowClient(self._uri)
-
-
-@contextmanager
-def registry_errors(uri: str) -> Iterator[None]:
-    """Turn the errors of MLflow about a store that is broken or does not respond into RegistryError."""
-    try:
-        yield
-    except (MlflowException, SQLAlchemyError, sqlite3.Error) as error:
-        raise RegistryError(
-            f"the registry at {without_secrets(uri)} cannot be used: {first_line(error)}"
-        ) from error
-
-
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's message, without secrets.
-
-    MLflow puts a server's whole response into its messages.
-
-    >>> from os import linesep
-    >>> first_line(ValueError(f"not found{linesep}<html>...</html>"))
-    'not found'
-    """
-    line = (str(error).strip().splitlines() or [type(error).__name__])[0]
-    return without_secrets(line)[:MAX_MESSAGE]

@@ -7,12 +7,13 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.config.trees import flatten
-from darkroom.files import read_json, sha256_file, write_json
-from darkroom.registry.evidence import evidence_of
-from darkroom.registry.store import RegistryError
+from darkroom.files import sha256_file, write_json
+from darkroom.registry.evidence import evidence_of, read_part
+from darkroom.registry.store import PUT_BACK, RegistryError
 from darkroom.registry.versions import ModelVersion
 from darkroom.text import columns
 from darkroom.tracking import lineage
+from darkroom.tracking.sources import code_sha256
 
 
 def collect_origin(
@@ -45,6 +46,7 @@ def collect_origin(
     return {
         "commit": lineage.commit(root),
         "uncommitted_changes": bool(lineage.uncommitted_diff(root)),
+        "code_sha256": code_sha256(root),
         "data": {
             "name": name,
             "source": data["source"],
@@ -82,6 +84,7 @@ def version_tags(origin: Mapping[str, Any], test: Mapping[str, Any], millisecond
         "data_source": origin["data"]["source"]["source"],
         "commit": origin["commit"] or "none",
         "uncommitted_changes": origin["uncommitted_changes"],
+        "code_sha256": origin["code_sha256"],
         "study": origin["study"],
         "trained_run": origin["run"],
         "milliseconds": milliseconds,
@@ -90,10 +93,12 @@ def version_tags(origin: Mapping[str, Any], test: Mapping[str, Any], millisecond
 
 def read_origin(evidence: Path, version: ModelVersion) -> dict[str, Any]:
     """Return the origin in a version's evidence; raises RegistryError where it is missing."""
-    path = evidence / "lineage.json"
-    if not path.is_file():
-        raise RegistryError(f"{version.name} version {version.version} was registered without its lineage")
-    origin: dict[str, Any] = read_json(path)
+    if not (evidence / "lineage.json").is_file():
+        raise RegistryError(
+            f"{version.name} version {version.version} has no lineage: it was registered without, or "
+            f"lineage.json was removed; {PUT_BACK}"
+        )
+    origin: dict[str, Any] = read_part(evidence, "lineage.json")
     return origin
 
 
@@ -104,7 +109,8 @@ def describe_origin(uri: str, version: ModelVersion) -> str:
     """
     with evidence_of(uri, version) as folder:
         origin = read_origin(folder, version)
-        diff = (folder / "uncommitted.diff").read_text(encoding="utf-8", errors="replace")
+        path = folder / "uncommitted.diff"
+        diff = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else "(removed in MLflow)"
     parts = [
         _rows(_summary(version, origin, has_changes=bool(diff))),
         "parameters\n" + _rows(flatten(origin["parameters"]), indent="  "),
@@ -123,8 +129,8 @@ def _summary(version: ModelVersion, origin: Mapping[str, Any], *, has_changes: b
         "model": f"{version.name} version {version.version}",
         "graph sha256": version.tags["sha256"],
         "weights sha256": origin["weights_sha256"],
-        "commit": origin["commit"] or "none: made outside git",
-        "uncommitted": "yes, below" if has_changes else "nothing",
+        "commit": lineage.describe_commit(origin["commit"], origin.get("code_sha256")),
+        **({"uncommitted": "yes, below" if has_changes else "nothing"} if origin["commit"] else {}),
         "data": f"{origin['data']['name']} from {source['source']}"
         + ("" if source.get("official", True) else " (not the official release)"),
         **{f"data sha256, {part}": value for part, value in hashes.items()},

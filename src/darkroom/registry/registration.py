@@ -10,11 +10,12 @@ from darkroom.files import read_json
 from darkroom.registry import versions
 from darkroom.registry.champion import make_champion
 from darkroom.registry.champion_lock import exclusive
-from darkroom.registry.evidence import EvidenceGoneError, read_candidate
+from darkroom.registry.evidence import EvidenceGoneError, check_evidence, evidence_of, read_candidate
 from darkroom.registry.gate import Verdict, judge
 from darkroom.registry.mlflow_store import MlflowStore
 from darkroom.registry.verdicts import keep_verdict, read_verdict, shortened
 from darkroom.registry.versions import MlflowClient, ModelVersion
+from darkroom.tracking.runs import has_run
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -40,7 +41,8 @@ def register(
     """Register an exported model inside its open run, and compare it with the champion.
 
     A graph that is registered already, by its hash, gets no second version, and one that was judged is
-    not judged again while there is a champion: what people did with the registry since then is kept.
+    not judged again while there is a champion: what people did with the registry since then is kept. Where
+    its files are gone, or lie in a run that was deleted, they are put into the open run.
 
     Args:
         uri: of the registry.
@@ -57,6 +59,8 @@ def register(
         version = versions.create_version(
             name, exported=exported, evidence=evidence, run_id=run_id, tags=tags
         )
+    elif lacks_files(uri, version):
+        version = versions.put_back(client, version, exported=exported, evidence=evidence, run_id=run_id)
     store = MlflowStore(uri)
     with exclusive(store, name):
         champion = versions.find_champion(client, name)
@@ -74,6 +78,18 @@ def register(
         champion=None if champion is None else str(champion.version),
         verdict=verdict,
     )
+
+
+def lacks_files(uri: str, version: ModelVersion) -> bool:
+    """Return whether files of a version are gone, damaged, or in a deleted run, which `mlflow gc` removes."""
+    if not has_run(uri, version.tags.get("run_id", "")):
+        return True
+    try:
+        with evidence_of(uri, version) as folder:
+            check_evidence(folder, version)
+    except EvidenceGoneError:
+        return True
+    return False
 
 
 def describe_result(registered: Registered) -> str:
@@ -94,5 +110,5 @@ def _judge(uri: str, version: ModelVersion, champion: ModelVersion | None, gate:
     try:
         return judge(challenger, read_candidate(uri, champion), gate)
     except EvidenceGoneError as error:
-        words = f"refused: {error}, so it cannot be compared; promote it manually if that is intended"
+        words = f"refused: it cannot be compared: {error}. Promote it manually if that is intended"
         return Verdict(promoted=False, outcome="not comparable", words=words, champion=number)

@@ -11,14 +11,16 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from darkroom import stopping
 from darkroom.config.trees import flatten
 from darkroom.data.splits import split_sha256
-from darkroom.files import read_json, sha256_file
-from darkroom.registry.evidence import evidence_of
+from darkroom.files import read_json, sha256_file, write_json
+from darkroom.registry.evidence import EvidenceGoneError, evidence_of, read_part
 from darkroom.registry.origin import read_origin
 from darkroom.registry.store import RegistryError
 from darkroom.registry.versions import ModelVersion
 from darkroom.tracking.lineage import environment
+from darkroom.tracking.sources import code_sha256, source_files
 
 STAGES = ("train", "calibrate", "evaluate")
 DATA_OUTS = ("data/train", "data/validation", "data/test", "data/meta.json", "data/source.json")
@@ -44,9 +46,10 @@ class Reproduction:
 def reproduce(uri: str, version: ModelVersion, *, root: Path, into: Path) -> Reproduction:
     """Check out what a version was made from into the new folder `into`, reproduce it there, and compare.
 
-    The code is the commit with the uncommitted changes, the tuned values are those that the tuner found,
-    and the data has the same hashes: it comes from DVC's cache or remote, or is downloaded again. Training,
-    calibration and evaluation run; their runs are logged to a database in `into`.
+    The code is the commit with the uncommitted changes; without git it is the code in `root`, if it has the
+    version's hash. The tuned values are those that the tuner found, and the data has the same hashes: it
+    comes from DVC's cache or remote, or is downloaded again. Training, calibration and evaluation run;
+    their runs are logged to a database in `into`.
 
     Raises:
         RegistryError: a part is missing; the message says what to do. `into` stays only if training began.
@@ -56,19 +59,21 @@ def reproduce(uri: str, version: ModelVersion, *, root: Path, into: Path) -> Rep
         raise FileExistsError(f"{into} exists already: name a new folder")
     with evidence_of(uri, version) as evidence:
         origin = read_origin(evidence, version)
+        tuned, measured = (read_part(evidence, part) for part in ("tuned.json", "metrics.json"))
         try:
-            check_out(root, origin["commit"], evidence / "uncommitted.diff", into)
+            if origin["commit"]:
+                check_out(root, origin["commit"], evidence / "uncommitted.diff", into)
+            else:
+                copy_code(root, origin.get("code_sha256"), evidence / "params.yaml", into)
             fetch_data(root, evidence / "dvc.lock", origin["data"]["sha256"], into)
         except BaseException:
             shutil.rmtree(into, ignore_errors=True)
             raise
         (into / "models").mkdir(exist_ok=True)
-        shutil.copyfile(evidence / "tuned.json", into / "models" / "tuned.json")
+        write_json(into / "models" / "tuned.json", tuned)
         for stage in STAGES:
             run_stage(into, stage)
-        after, before = (
-            flatten(read_json(path)) for path in (into / "reports/metrics.json", evidence / "metrics.json")
-        )
+        after, before = flatten(read_json(into / "reports/metrics.json")), flatten(measured)
     return Reproduction(
         same_weights=sha256_file(into / "models/model.safetensors") == origin["weights_sha256"],
         metrics=len(before),
@@ -77,13 +82,13 @@ def reproduce(uri: str, version: ModelVersion, *, root: Path, into: Path) -> Rep
     )
 
 
-def check_out(root: Path, commit: str | None, diff: Path, into: Path) -> None:
+def check_out(root: Path, commit: str, diff: Path, into: Path) -> None:
     """Write a commit of the repository at `root`, with the changes in `diff`, to the new folder `into`.
 
     Raises RegistryError when the commit is not in the repository or the diff does not apply.
     """
-    if not commit:
-        raise RegistryError("the version was made outside git: there is no commit to check out")
+    if not diff.is_file():
+        raise EvidenceGoneError("the uncommitted changes are missing among the version's files")
     into.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
         archive = Path(scratch) / "commit.tar"
@@ -105,6 +110,33 @@ def check_out(root: Path, commit: str | None, diff: Path, into: Path) -> None:
                 raise RegistryError(
                     f"the uncommitted changes do not apply to {commit}: {done.stderr.strip()}"
                 )
+        files.rename(into)
+
+
+def copy_code(root: Path, sha256: str | None, params: Path, into: Path) -> None:
+    """Copy the project's files in `root` to the new folder `into`, with the parameters in `params`.
+
+    This stands for a checkout where a version was made without git. Raises RegistryError when the code in
+    `root` is not the code of that version, whose hash is `sha256`; None where that was not kept.
+    """
+    if sha256 is None:
+        raise RegistryError(
+            "the version was made without git, and by a Darkroom that did not keep the hash of its code: "
+            "there is nothing to say which code that was"
+        )
+    if (here := code_sha256(root)) != sha256:
+        raise RegistryError(
+            f"the version was made without git: the hash of its code is {sha256}, and that of the code in "
+            f"{root} is {here}. Unpack the sources that it was made from, and reproduce it there, with "
+            "--uri to name this registry"
+        )
+    into.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=into.parent) as scratch:
+        files = Path(scratch) / "files"
+        for name in source_files(root):
+            (files / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy(root / name, files / name, follow_symlinks=False)
+        shutil.copyfile(params, files / "params.yaml")
         files.rename(into)
 
 
@@ -142,13 +174,9 @@ def run_stage(folder: Path, stage: str) -> None:
     Raises RegistryError when it fails.
     """
     kept = {key: value for key, value in os.environ.items() if not key.startswith("MLFLOW_TRACKING")}
-    done = subprocess.run(
-        [sys.executable, "-m", f"pipeline.{stage}"],
-        cwd=folder,
-        env=kept | {"PYTHONPATH": str(folder / "src")},
-        check=False,
-    )
-    if done.returncode:
+    command = [sys.executable, "-m", f"pipeline.{stage}"]
+    environment = kept | {"PYTHONPATH": str(folder / "src")}
+    if stopping.run_command(command, folder=folder, environment=environment):
         raise RegistryError(f"stage {stage} failed in {folder}: its message is above")
 
 

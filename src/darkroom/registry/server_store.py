@@ -6,7 +6,14 @@ from typing import Any
 import requests
 from requests.adapters import HTTPAdapter, Retry
 
-from darkroom.registry.store import CHAMPION, RegisteredModel, RegistryError, without_secrets
+from darkroom.registry.store import (
+    CHAMPION,
+    SERVED,
+    RegisteredModel,
+    RegistryError,
+    evidence_folder,
+)
+from darkroom.tracking.store_errors import explain, without_secrets
 
 TIMEOUT_SECONDS = 30.0  # for a response
 NOT_FOUND = "RESOURCE_DOES_NOT_EXIST"
@@ -49,7 +56,11 @@ class ServerStore:
         response = self._request("GET", "registered-models/get", {"name": name}, accept=(NOT_FOUND,))
         if response is None:
             return None
-        model = response["registered_model"]
+        model = response.get("registered_model")
+        if not isinstance(model, dict):
+            raise RegistryError(
+                f"{self._shown_uri} does not respond as MLflow's server does: check the address"
+            )
         aliases = {alias["alias"]: str(alias["version"]) for alias in model.get("aliases", [])}
         tags = {tag["key"]: str(tag.get("value", "")) for tag in model.get("tags", [])}
         return RegisteredModel(tags=tags, champion=aliases.get(CHAMPION))
@@ -65,6 +76,22 @@ class ServerStore:
             page = response.get("next_page_token", "")
             if not page:
                 return found
+
+    def has_files(self, name: str, version: str) -> bool:
+        """Return whether a version's graph and description exist; True where that cannot be found out now."""
+        try:
+            query = {"name": name, "version": version}
+            found = self._request("GET", "model-versions/get", query, accept=(NOT_FOUND,)) or {}
+            tags = {
+                tag["key"]: tag.get("value", "") for tag in found.get("model_version", {}).get("tags", [])
+            }
+            if not tags.get("run_id") or not tags.get("sha256"):
+                return False
+            query = {"run_id": tags["run_id"], "path": evidence_folder(tags["sha256"])}
+            listed = self._request("GET", "artifacts/list", query, accept=(NOT_FOUND,)) or {}
+        except RegistryError:
+            return True
+        return set(SERVED) <= {file["path"].rpartition("/")[2] for file in listed.get("files", [])}
 
     def set_tag(self, name: str, key: str, value: str) -> None:
         """Set a tag of a registered model."""
@@ -103,13 +130,17 @@ class ServerStore:
                 json=None if method == "GET" else arguments,
                 timeout=TIMEOUT_SECONDS,
             )
-        except requests.RequestException as error:
-            raise RegistryError(f"the registry at {self._shown_uri} cannot be used: {error}") from error
+        except OSError as error:  # also a plain one, for a REQUESTS_CA_BUNDLE that is not there
+            raise RegistryError(explain(self._uri, error)) from error
+        if response.status_code in (401, 403):
+            refusal = f"the server refuses with status {response.status_code}"
+            raise RegistryError(explain(self._uri, PermissionError(refusal)))
         try:
-            content: dict[str, Any] = response.json()
-        except requests.JSONDecodeError as error:
+            content: dict[str, Any] = dict(response.json())
+        except (requests.JSONDecodeError, TypeError, ValueError) as error:
             raise RegistryError(
-                f"{self._shown_uri} does not respond as MLflow's server does: status {response.status_code}"
+                f"{self._shown_uri} does not respond as MLflow's server does: status {response.status_code}; "
+                "check the address, in MLFLOW_TRACKING_URI or after --uri"
             ) from error
         if response.ok:
             return content

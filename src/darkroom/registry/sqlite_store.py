@@ -5,8 +5,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TypeVar
 
-from darkroom.registry.store import CHAMPION, RegisteredModel, RegistryError, Store
+from darkroom.registry.store import (
+    CHAMPION,
+    SERVED,
+    RegisteredModel,
+    RegistryError,
+    Store,
+    evidence_folder,
+)
 from darkroom.tracking import mlflow_tables
+from darkroom.tracking.artifact_places import artifact_places
+from darkroom.tracking.store_errors import explain
 
 Result = TypeVar("Result")
 
@@ -38,6 +47,24 @@ class SqliteStore:
         return self._run(
             lambda: mlflow_tables.version_numbers(self._database, name), lambda client: client.versions(name)
         )
+
+    def has_files(self, name: str, version: str) -> bool:
+        """Return whether a version's graph and description exist; True where that cannot be found out now."""
+
+        def by_client(client: Store) -> bool:
+            return client.has_files(name, version)
+
+        def direct() -> bool:
+            row = mlflow_tables.read_version(self._database, name, version)
+            if row.artifacts is None or "sha256" not in row.tags:
+                return False
+            if not row.artifacts.startswith("file:"):  # in a store that MLflow's client knows
+                return by_client(self._client())
+            folder = evidence_folder(row.tags["sha256"])
+            places = [place / folder for place in artifact_places(self._database, row.artifacts)]
+            return any(all((place / file).is_file() for file in SERVED) for place in places)
+
+        return self._run(direct, by_client)
 
     def set_tag(self, name: str, key: str, value: str) -> None:
         """Set a tag of a registered model."""
@@ -71,8 +98,11 @@ class SqliteStore:
         try:
             return direct()
         except sqlite3.Error as error:
-            raise RegistryError(f"the registry in {self._database} cannot be used: {error}") from error
+            raise RegistryError(explain(self._uri, error)) from error
         except mlflow_tables.UnknownRevisionError:
-            from darkroom.registry.mlflow_store import MlflowStore
+            return by_client(self._client())
 
-            return by_client(MlflowStore(self._uri))
+    def _client(self) -> Store:
+        from darkroom.registry.mlflow_store import MlflowStore
+
+        return MlflowStore(self._uri)

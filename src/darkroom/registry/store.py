@@ -6,14 +6,16 @@ MLflow before it is needed.
 """
 
 import os
-import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
 
 from darkroom.tracking.mlflow_tables import sqlite_file
+from darkroom.tracking.store_errors import TrackingError
 
 CHAMPION = "champion"  # MLflow's alias for the version to serve
+SERVED = ("model.onnx", "model.json")  # the files of a version without which it cannot be served
+PUT_BACK = "in the checkout that holds the model, `dvc repro -s -f register` puts its files back"
 CLIENT_ONLY = (  # variables whose effect only MLflow's client implements
     "MLFLOW_TRACKING_AUTH",
     "MLFLOW_TRACKING_AWS_SIGV4",
@@ -22,7 +24,7 @@ CLIENT_ONLY = (  # variables whose effect only MLflow's client implements
 )
 
 
-class RegistryError(ValueError):
+class RegistryError(TrackingError):
     """The registry cannot do what was requested; the message says why and what to do."""
 
 
@@ -42,6 +44,9 @@ class Store(Protocol):
 
     def versions(self, name: str) -> list[str]:
         """Return the numbers of a model's versions that are not deleted, in any order."""
+
+    def has_files(self, name: str, version: str) -> bool:
+        """Return whether a version's graph and description exist; True where that cannot be found out now."""
 
     def set_tag(self, name: str, key: str, value: str) -> None:
         """Set a tag of a registered model."""
@@ -83,10 +88,10 @@ def registered_name(data_name: str) -> str:
     return f"darkroom-{data_name}"
 
 
-def without_secrets(text: str) -> str:
-    """Return a text without the users and passwords of the addresses in it.
+def evidence_folder(sha256: str) -> str:
+    """Return a version's folder among the artifacts of its run, from the hash of its graph.
 
-    >>> without_secrets("no response from http://me:secret@example.org/mlflow")
-    'no response from http://example.org/mlflow'
+    >>> evidence_folder("0123456789abcdef")
+    'versions/0123456789ab'
     """
-    return re.sub(r"(?<=://)[^/@]*@", "", text)
+    return f"versions/{sha256[:12]}"

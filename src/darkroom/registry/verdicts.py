@@ -6,7 +6,8 @@ from dataclasses import asdict
 from darkroom.registry.champion import MAX_REASON
 from darkroom.registry.gate import Verdict
 from darkroom.registry.paired_test import Paired
-from darkroom.registry.versions import MlflowClient, ModelVersion, evidence_folder
+from darkroom.registry.store import evidence_folder
+from darkroom.registry.versions import MlflowClient, ModelVersion
 
 
 def keep_verdict(client: MlflowClient, version: ModelVersion, verdict: Verdict) -> None:
@@ -23,12 +24,13 @@ def keep_verdict(client: MlflowClient, version: ModelVersion, verdict: Verdict) 
 
 
 def read_verdict(version: ModelVersion) -> Verdict | None:
-    """Return the verdict kept with a version; None where it was not judged."""
-    if "verdict" not in version.tags:
+    """Return the verdict kept with a version; None where it was not judged, or somebody edited the tag."""
+    try:
+        tree = json.loads(version.tags["verdict"])
+        paired = tree.pop("paired")
+        return Verdict(**tree, paired=Paired(**paired) if paired else None)
+    except (KeyError, ValueError, TypeError, AttributeError):
         return None
-    tree = json.loads(version.tags["verdict"])
-    paired = tree.pop("paired")
-    return Verdict(**tree, paired=Paired(**paired) if paired else None)
 
 
 def shortened(words: str) -> str:

@@ -1,5 +1,6 @@
 """The versions of a registered model in MLflow: found by number, alias or content, and created."""
 
+import logging
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -10,18 +11,15 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient as MlflowClient
 
 from darkroom.files import read_json
-from darkroom.registry.champion import no_version
+from darkroom.registry.champion import no_model, no_version
 from darkroom.registry.store import CHAMPION, RegistryError
+from darkroom.registry.store import evidence_folder as evidence_folder
+from darkroom.registry.store_errors import registry_errors
 from darkroom.tracking import runs
+from darkroom.tracking.mlflow_tables import sqlite_file
+from darkroom.tracking.schema import check_schema
 
-
-def evidence_folder(sha256: str) -> str:
-    """Return a version's folder among the artifacts of its run, from the hash of its graph.
-
-    >>> evidence_folder("0123456789abcdef")
-    'versions/0123456789ab'
-    """
-    return f"versions/{sha256[:12]}"
+log = logging.getLogger(__name__)
 
 
 def list_versions(client: MlflowClient, name: str) -> list[ModelVersion]:
@@ -43,6 +41,8 @@ def get_version(client: MlflowClient, name: str, which: str) -> ModelVersion:
     """
     if which == CHAMPION:
         champion = find_champion(client, name)
+        if champion is None and not list_versions(client, name):
+            raise RegistryError(no_model(name))
         if champion is None:
             raise RegistryError(
                 f"{name} has no champion: `python -m darkroom promote VERSION --why ...` makes one"
@@ -52,6 +52,8 @@ def get_version(client: MlflowClient, name: str, which: str) -> ModelVersion:
     for version in found:
         if str(version.version) == which:
             return version
+    if not found:
+        raise RegistryError(no_model(name))
     raise RegistryError(no_version(name, which, [str(version.version) for version in found]))
 
 
@@ -66,18 +68,38 @@ def find_champion(client: MlflowClient, name: str) -> ModelVersion | None:
         raise
 
 
+def log_evidence(exported: Path, evidence: Sequence[Path]) -> None:
+    """Keep the exported model in `exported` and the files of its evidence in the open run."""
+    folder = evidence_folder(read_json(exported / "model.json")["sha256"])
+    mlflow.log_artifacts(str(exported), folder)
+    runs.log_files(*evidence, folder=folder)
+
+
 def create_version(
     name: str, *, exported: Path, evidence: Sequence[Path], run_id: str, tags: Mapping[str, Any]
 ) -> ModelVersion:
     """Register the exported model in `exported`, inside its open run, with the files of its evidence."""
     info = read_json(exported / "model.json")
-    folder = evidence_folder(info["sha256"])
-    mlflow.log_artifacts(str(exported), folder)
-    runs.log_files(*evidence, folder=folder)
+    log_evidence(exported, evidence)
     all_tags = {**tags, "sha256": info["sha256"], "run_id": run_id}
     return mlflow.register_model(
         _log_model(exported, info), name, tags={key: str(value) for key, value in all_tags.items()}
     )
+
+
+def put_back(
+    client: MlflowClient, version: ModelVersion, *, exported: Path, evidence: Sequence[Path], run_id: str
+) -> ModelVersion:
+    """Keep the files of a registered version in the open run, because those that it had are gone."""
+    log.warning(
+        "the files of %s version %s were gone in MLflow: run %s has them now",
+        version.name,
+        version.version,
+        run_id,
+    )
+    log_evidence(exported, evidence)
+    client.set_model_version_tag(version.name, version.version, "run_id", run_id)
+    return client.get_model_version(version.name, version.version)
 
 
 def _log_model(exported: Path, info: Mapping[str, Any]) -> str:
@@ -103,7 +125,15 @@ def _log_model(exported: Path, info: Mapping[str, Any]) -> str:
 
 
 def record_bento(uri: str, name: str, version: str, tag: str) -> None:
-    """Record with a version the Bento it was packaged in last, where the store has the version."""
-    client = MlflowClient(uri)
-    if any(str(known.version) == version for known in list_versions(client, name)):
-        client.set_model_version_tag(name, version, "bento", tag)
+    """Record with a version the Bento it was packaged in last, where the store has the version.
+
+    Raises RegistryError when the store cannot be used.
+    """
+    database = sqlite_file(uri)
+    if database is not None and not database.exists():
+        return  # MLflow would create the file
+    with registry_errors(uri):
+        check_schema(uri)
+        client = MlflowClient(uri)
+        if any(str(known.version) == version for known in list_versions(client, name)):
+            client.set_model_version_tag(name, version, "bento", tag)

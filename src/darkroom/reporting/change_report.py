@@ -1,7 +1,6 @@
 """The report of a change for its reviewers: the committed reports beside another commit's, as Markdown."""
 
 import json
-import subprocess
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pandas as pd
 from darkroom.evaluation.intervals import wilson_interval
 from darkroom.files import read_json
 from darkroom.reporting.markdown import table, text
+from darkroom.tracking.git import git
 
 MOST_CLASSES = 20  # of a confusion matrix that is shown
 MOST_MISCLASSIFIED = 10
@@ -44,7 +44,7 @@ def pr_report(root: Path, *, against: str) -> str:
     parts += ["## Metrics", _metrics_table(metrics, before, against)]
     parts += _confusion(root / "reports/confusion_matrix.csv")
     parts += _misclassified(root / "reports/misclassified.csv")
-    changes = _git(root, "diff", against, "--", "params.yaml")
+    changes = (git(root, "diff", against, "--", "params.yaml") or b"").decode()
     if changes:
         parts += ["## Parameters that changed", f"```diff\n{changes.rstrip()}\n```"]
     return "\n\n".join(parts) + "\n"
@@ -142,11 +142,6 @@ def _misclassified(path: Path) -> list[str]:
 
 
 def _earlier_metrics(root: Path, against: str) -> dict[str, Any] | None:
-    output = _git(root, "show", f"{against}:reports/metrics.json")
+    output = git(root, "show", f"{against}:./reports/metrics.json")  # ./ in a folder of a larger repository
     metrics: dict[str, Any] | None = json.loads(output) if output else None
     return metrics
-
-
-def _git(root: Path, *arguments: str) -> str:
-    done = subprocess.run(["git", "-C", str(root), *arguments], capture_output=True, text=True, check=False)
-    return done.stdout if done.returncode == 0 else ""

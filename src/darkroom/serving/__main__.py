@@ -5,9 +5,12 @@ import os
 import sys
 from pathlib import Path
 
+from ..environment import bento_home, prepare_process
+from ..machine import cores, memory
 from .http.admission import is_loopback
+from .process.bento_store import restore_exported, whole_bentos
 from .process.supervisor import Supervisor
-from .settings import read_settings, usable_cores
+from .settings import read_settings
 
 PROJECT = Path(__file__).resolve().parents[3]
 
@@ -21,10 +24,14 @@ def main() -> None:
     parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=int, default=3000, help="port to listen on (default: %(default)s)")
     arguments = parser.parse_args()
+    prepare_process(PROJECT)
     try:
-        settings = read_settings(os.environ, cores=usable_cores())
+        usable = (cores(), memory())
+        settings = read_settings(os.environ, cores=usable[0].count, memory=usable[1].bytes)
     except ValueError as error:
         sys.exit(str(error))
+    if limits := "; ".join(str(each) for each in usable if each.reason):
+        print(f"{settings.workers} worker(s); {limits}")
     home = _prepare_home()
     tag = _find_bento(home, arguments.bento)
     try:
@@ -46,22 +53,30 @@ def main() -> None:
 
 def _prepare_home() -> Path:
     """Set the environment that BentoML reads when it is imported; return its home, which exists then."""
-    os.environ.setdefault("BENTOML_DO_NOT_TRACK", "True")
     os.environ.setdefault("OTEL_SDK_DISABLED", "true")  # tracing costs a fifth of a request
-    home = Path(os.environ.get("BENTOML_HOME", str(PROJECT / ".bentoml"))).resolve()
+    home = bento_home(PROJECT)
     home.mkdir(parents=True, exist_ok=True)
     os.environ["BENTOML_HOME"] = str(home)
     return home
 
 
 def _find_bento(home: Path, wanted: str | None) -> str:
-    """Return the tag of the wanted or the newest Bento of the store; exit with a message without one."""
-    import bentoml  # reads BENTOML_HOME once, when imported
+    """Return the tag of the wanted or the newest Bento of the store; exit with a message without one.
 
-    stored = sorted(bentoml.bentos.list(), key=lambda bento: bento.info.creation_time)
-    tags = [str(bento.tag) for bento in stored]
+    Where the store has none, the one that the pipeline exported is put into it.
+    """
+    tags = whole_bentos(home)
+    archive = PROJECT / "models/darkroom.bento"
+    if not tags and archive.is_file():
+        try:
+            tags = [restore_exported(archive)]
+        except ValueError as error:
+            sys.exit(str(error))
     if not tags:
-        sys.exit(f"There is no Bento in {home} yet: run `make quickstart` or `dvc repro`.")
+        sys.exit(
+            f"There is no Bento in {home}: run `make quickstart` or `dvc repro`; where models/champion is, "
+            "`dvc repro -s -f package` builds one of it."
+        )
     if wanted and wanted not in tags:
         sys.exit(f"There is no Bento {wanted} in {home}; there are {', '.join(tags)}.")
     return wanted or tags[-1]

@@ -4,8 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from .errors import too_busy
-
-HELD_BYTES = 256_000_000  # that all uploads of one worker may hold at once
+from .settings import HELD_BYTES
 
 
 class UploadMemory:

@@ -14,7 +14,7 @@ import prometheus_client.multiprocess
 from prometheus_client import Counter, Gauge, Histogram
 from prometheus_client.registry import Collector
 
-from .shared_folder import VARIABLE, is_alive
+from .shared_folder import VARIABLE, is_alive, take_space_for_metrics
 
 SECONDS_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 0.75, 1, 1.5, 2, 3, 5)
 LONG_BUCKETS = (*SECONDS_BUCKETS, 10, 30, 60)  # of whole requests: their clients may be slow
@@ -41,6 +41,9 @@ DECODE_SECONDS = Histogram(
     "darkroom_decode_seconds",
     "Decoding of a request's images, including the wait for it",
     buckets=SECONDS_BUCKETS,
+)
+DECODER_MESSAGES = Counter(
+    "darkroom_decoder_messages", "What decoders said of damaged images; none of it reaches the log"
 )
 MODEL_SECONDS = Histogram("darkroom_model_seconds", "Inference on one batch", buckets=SECONDS_BUCKETS)
 BATCH_IMAGES = Histogram(
@@ -85,7 +88,8 @@ class ServedModel(Protocol):
 def start_worker(model: ServedModel, *, routes: Iterable[str]) -> None:
     """Count this worker and its model; start the counters of all known labels at 0.
 
-    A counter that first appears with its first event would hide that event from Prometheus' `rate`.
+    A counter that first appears with its first event would hide that event from Prometheus' `rate`. Raises
+    OSError where the disk has no room for the metrics.
     """
     for route in routes:
         REQUEST_SECONDS.labels(route)
@@ -101,6 +105,8 @@ def start_worker(model: ServedModel, *, routes: Iterable[str]) -> None:
     MODEL.labels(model.name, model.version, model.precision, sha256).set(1)
     WORKERS.set(1)
     WORKER_STARTS.inc()
+    if shared := os.environ.get(VARIABLE):
+        take_space_for_metrics(Path(shared))
 
 
 def exposition(more: Iterable[Collector] = ()) -> bytes:

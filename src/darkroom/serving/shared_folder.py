@@ -38,6 +38,25 @@ def share_folder(environment: MutableMapping[str, str]) -> Path | None:
     return own
 
 
+def take_space(file: int, size: int) -> None:
+    """Let an open file have `size` bytes on the disk, not only in name.
+
+    Such a file is memory-mapped, and a page for which a full disk has no room ends the worker by SIGBUS.
+    Raises OSError where there is no room now.
+    """
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(file, 0, size)
+    elif os.fstat(file).st_size < size:
+        os.truncate(file, size)
+
+
+def take_space_for_metrics(folder: Path) -> None:
+    """Let the files in which this worker keeps its metrics have their space on the disk; raises OSError."""
+    for path in folder.glob(f"*_{os.getpid()}.db"):
+        with path.open("r+b") as file:
+            take_space(file.fileno(), path.stat().st_size)
+
+
 def is_alive(pid: int) -> bool:
     """Return whether a process with this id is running; a zombie is not."""
     try:

@@ -1,8 +1,7 @@
 """Direct access to MLflow's SQL tables in a sqlite file: the only file that knows their names and columns.
 
-It exists for two reasons. Importing MLflow's client takes 2 to 4 s, while a rollback through the functions
-below takes 0.01 s (`python -m benchmarks.rollback`). And MLflow has no command that changes where the
-artifacts of existing runs are (github.com/mlflow/mlflow/issues/3144).
+Importing MLflow's client takes 2 to 4 s, while a rollback through the functions below takes 0.01 s
+(`python -m benchmarks.rollback`).
 
 The tables are not a public interface and change with MLflow. Therefore each function compares the revision
 of the schema with `REVISIONS` in the same transaction in which it reads or writes, and raises
@@ -10,7 +9,6 @@ UnknownRevisionError where it is another one, older or newer: callers then use M
 never accessed here: they have a documented REST API (`darkroom.registry.server_store`).
 """
 
-import logging
 import sqlite3
 import time
 from collections.abc import Iterator, Mapping
@@ -18,10 +16,6 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
-from urllib.request import url2pathname
-
-log = logging.getLogger(__name__)
 
 REVISIONS = ("dc11669786a5",)  # alembic revisions of the schema that the statements below are written for
 WORKSPACE = "default"
@@ -38,6 +32,14 @@ class ModelRow:
 
     tags: dict[str, str]
     aliases: dict[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class VersionRow:
+    """A version of a registered model: its tags, and the URI of its run's artifacts; None without a run."""
+
+    tags: dict[str, str]
+    artifacts: str | None
 
 
 def sqlite_file(uri: str) -> Path | None:
@@ -61,6 +63,16 @@ def schema_revision(database: Path) -> str | None:
         return _revision(connection)
 
 
+def table_names(database: Path) -> list[str]:
+    """Return the names of a sqlite file's tables, in alphabetical order; none where it is empty.
+
+    Raises sqlite3.Error when the file is missing or is not a database.
+    """
+    with _connection(database) as connection:
+        rows = connection.execute("SELECT name FROM sqlite_master WHERE type = 'table' ORDER BY name")
+        return [str(name) for (name,) in rows]
+
+
 def read_model(database: Path, name: str) -> ModelRow | None:
     """Return a registered model; None where none has this name.
 
@@ -74,6 +86,19 @@ def read_model(database: Path, name: str) -> ModelRow | None:
         tags = _named_rows(connection, "SELECT key, value FROM registered_model_tags", name)
         aliases = _named_rows(connection, "SELECT alias, version FROM registered_model_aliases", name)
     return ModelRow(tags=dict(tags), aliases={alias: str(version) for alias, version in aliases})
+
+
+def read_version(database: Path, name: str, version: str) -> VersionRow:
+    """Return what a version's tags and its run say; empty where they are gone. Raises as `read_model`."""
+    with _known_schema(database, "BEGIN") as connection:
+        tags = connection.execute(
+            "SELECT key, value FROM model_version_tags WHERE workspace = ? AND name = ? AND version = ?",
+            (WORKSPACE, name, version),
+        ).fetchall()
+        kept = dict(tags)
+        run = connection.execute("SELECT artifact_uri FROM runs WHERE run_uuid = ?", (kept.get("run_id"),))
+        found = run.fetchone()
+    return VersionRow(tags=kept, artifacts=None if found is None else str(found[0]))
 
 
 def version_numbers(database: Path, name: str) -> list[str]:
@@ -125,59 +150,6 @@ def delete_model(database: Path, name: str) -> None:
     with _known_schema(database, "BEGIN IMMEDIATE") as connection:
         for table in ("registered_model_tags", "registered_models"):
             connection.execute(f"DELETE FROM {table} WHERE workspace = ? AND name = ?", (WORKSPACE, name))  # noqa: S608
-
-
-def relocate_artifacts(uri: str) -> None:
-    """Correct the artifact paths in the sqlite file of `uri` after it was moved with its artifacts.
-
-    MLflow keeps absolute paths, so a moved checkout would lose every model. Only paths that lead nowhere
-    are changed, and only to folders that exist. A store of another kind is left alone.
-
-    MLflow is imported by every caller, so this goes through MLflow's own table classes, which fit the
-    schema of the installed MLflow; MLflow checks the revision of the file before anything is written.
-
-    Raises:
-        MlflowException: the schema is not the installed MLflow's; the message says what to do.
-        sqlite3.Error: the file is not a database.
-    """
-    database = sqlite_file(uri)
-    if database is None or not database.is_file() or schema_revision(database) is None:
-        return
-    from mlflow.store.db.utils import _verify_schema
-    from mlflow.store.model_registry.dbmodels.models import SqlModelVersion
-    from mlflow.store.tracking.dbmodels.models import SqlExperiment, SqlLoggedModel, SqlRun
-    from mlflow.tracking._tracking_service.utils import _get_store
-    from sqlalchemy import func, or_, select, update
-
-    columns: tuple[Any, ...] = (
-        SqlExperiment.artifact_location,
-        SqlRun.artifact_uri,
-        SqlLoggedModel.artifact_location,
-        SqlModelVersion.storage_location,
-        SqlModelVersion.source,
-    )
-    engine = _get_store(uri).engine  # type: ignore[no-untyped-call]
-    with engine.begin() as connection:
-        for name, old in connection.execute(
-            select(SqlExperiment.name, SqlExperiment.artifact_location)
-        ).all():
-            here = database.resolve().parent / "mlruns" / name
-            new = here.as_uri()
-            if not old.startswith("file://") or old == new or not here.is_dir() or _path_of(old).exists():
-                continue
-            log.info("%s was moved: the artifacts of %s are in %s now", database.name, name, here)
-            _verify_schema(engine)  # type: ignore[no-untyped-call]
-            for column in columns:
-                begins = func.substr(column, 1, len(old) + 1) == f"{old}/"
-                connection.execute(
-                    update(column.class_)
-                    .where(or_(column == old, begins))
-                    .values({column: new + func.substr(column, len(old) + 1)})
-                )
-
-
-def _path_of(file_uri: str) -> Path:
-    return Path(url2pathname(urlsplit(file_uri).path))
 
 
 @contextmanager

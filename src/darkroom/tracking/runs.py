@@ -7,11 +7,17 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+from mlflow.entities import Run
 from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from darkroom.config.trees import flatten
-from darkroom.tracking.mlflow_tables import relocate_artifacts, sqlite_file
+from darkroom.stopping import Stopped
+from darkroom.tracking.artifact_places import relocate_artifacts
+from darkroom.tracking.experiments import open_experiment
+from darkroom.tracking.mlflow_tables import sqlite_file
+from darkroom.tracking.schema import check_schema
+from darkroom.tracking.store_errors import tracking_errors
 
 
 @contextmanager
@@ -26,27 +32,45 @@ def open_run(
 ) -> Iterator[str]:
     """Open a run for the time of the block and yield its id.
 
-    The run ends as FINISHED, or as FAILED when the block raises.
+    The run ends as FINISHED, as KILLED when a signal stops the block, or as FAILED when it raises an error.
+    What was deleted in MLflow is not restored: a run that was deleted gets a new one in its place, and a
+    deleted experiment one beside it.
+
+    Raises TrackingError when the store cannot be used, then or within the block.
 
     Args:
         uri: of the tracking store.
-        experiment: its name; it is created where the store has none of this name.
+        experiment: its name, for a new run; see `open_experiment`.
         name: of a new run.
-        run_id: the run to continue, where the store has it; otherwise a new one is created.
+        run_id: the run to continue, where the store has it; otherwise a new one is created. Whatever
+            experiment it is in now, it stays there.
         parent: the run below which MLflow shows a new one, where the store has it.
         tags: set on the run, as text.
     """
-    _create_database(uri)
-    relocate_artifacts(uri)
-    mlflow.set_tracking_uri(uri)
-    mlflow.set_experiment(experiment_id=_experiment_id(uri, experiment))
-    known = run_id if run_id and has_run(uri, run_id) else None
-    above = parent if parent and has_run(uri, parent) else None
-    with mlflow.start_run(
-        run_id=known, run_name=None if known else name, nested=above is not None, parent_run_id=above
-    ) as run:
+    with tracking_errors(uri):
+        _create_database(uri)
+        relocate_artifacts(uri)
+        mlflow.set_tracking_uri(uri)
+        known = _active_run(uri, run_id) if run_id else None
+        above = _active_run(uri, parent) if parent else None
+        # a run may lie in an experiment that was renamed: it is continued there, and shown beside its parent
+        beside = known or above
+        place = beside.info.experiment_id if beside else open_experiment(uri, experiment)
+        mlflow.set_experiment(experiment_id=place)
+        run = mlflow.start_run(
+            run_id=known.info.run_id if known else None,
+            run_name=None if known else name,
+            nested=above is not None,
+            parent_run_id=above.info.run_id if above else None,
+        )
+    # the block's other errors are its own: a search uses another database
+    with tracking_errors(uri, MlflowException), run:
         mlflow.set_tags({key: str(value) for key, value in (tags or {}).items()})
-        yield run.info.run_id
+        try:
+            yield run.info.run_id
+        except Stopped:
+            end_run_as("KILLED")
+            raise
 
 
 def _create_database(uri: str) -> None:
@@ -66,34 +90,33 @@ def _create_database(uri: str) -> None:
         temporary.unlink(missing_ok=True)
 
 
-def _experiment_id(uri: str, name: str) -> str:
-    """Return an experiment's id; a new one in a sqlite file keeps its artifacts beside that file.
-
-    MLflow's default is below the current folder, which is deleted with a scratch copy of the checkout.
-    """
-    client = MlflowClient(uri)
-    known = client.get_experiment_by_name(name)
-    if known is not None:
-        return str(known.experiment_id)
-    database = sqlite_file(uri)
-    location = (database.resolve().parent / "mlruns" / name).as_uri() if database else None
-    try:
-        return str(client.create_experiment(name, artifact_location=location))
-    except MlflowException as error:
-        known = client.get_experiment_by_name(name)
-        if error.error_code != "RESOURCE_ALREADY_EXISTS" or known is None:
-            raise
-        return str(known.experiment_id)  # another process was first
-
-
 def has_run(uri: str, run_id: str) -> bool:
-    """Return whether the store at `uri` has this run and it is not deleted."""
+    """Return whether the store at `uri` has this run, and neither it nor its experiment is deleted.
+
+    Raises TrackingError when the store cannot be used.
+    """
+    database = sqlite_file(uri)
+    if database is not None and not database.exists():
+        return False  # MLflow would create the file
+    with tracking_errors(uri):
+        check_schema(uri)
+        return _active_run(uri, run_id) is not None
+
+
+def _active_run(uri: str, run_id: str) -> Run | None:
+    """Return a run that can be continued; None where it, or its experiment, is missing or deleted."""
+    client = MlflowClient(uri)
     try:
-        return MlflowClient(uri).get_run(run_id).info.lifecycle_stage == "active"
+        run = client.get_run(run_id)
+        if run.info.lifecycle_stage != "active":
+            return None
+        experiment = client.get_experiment(run.info.experiment_id)
     except MlflowException as error:
-        if error.error_code == "RESOURCE_DOES_NOT_EXIST":
-            return False
+        # an invalid id: somebody edited the note or the tag that holds it
+        if error.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+            return None
         raise
+    return run if experiment.lifecycle_stage == "active" else None
 
 
 def end_run_as(status: str) -> None:

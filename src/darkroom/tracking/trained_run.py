@@ -9,20 +9,25 @@ from mlflow.tracking import MlflowClient
 
 from darkroom.files import read_json
 from darkroom.tracking import runs
+from darkroom.tracking.mlflow_tables import sqlite_file
+from darkroom.tracking.store_errors import tracking_errors
 
 
 @contextmanager
 def trained_run(uri: str, experiment: str, run_id: str) -> Iterator[str]:
     """Open the run that trained a model again for the time of the block, and yield its id.
 
-    A store that lacks the run, such as that of a fresh clone, gets one run that stands in for it, however
-    many stages need it.
+    A store that lacks the run, such as that of a fresh clone or one in which it was deleted, gets one run
+    that stands in for it, however many stages need it.
+
+    Raises TrackingError when the store cannot be used, then or within the block.
     """
     tags = {}
     known: str | None = run_id
     if not runs.has_run(uri, run_id):
         tags = {"stage": "train", "stands_in_for": run_id}
-        known = _stand_in(MlflowClient(uri), experiment, run_id)
+        with tracking_errors(uri):
+            known = _stand_in(uri, run_id)
     with runs.open_run(uri, experiment, name="train", run_id=known, tags=tags) as run:
         yield run
 
@@ -52,10 +57,11 @@ def restore_training(parameters: Mapping[str, Any], metrics: Mapping[str, Any], 
     runs.log_files(*[reports / name for name in names])
 
 
-def _stand_in(client: MlflowClient, experiment: str, run_id: str) -> str | None:
-    """Return the run that stands in for another already; None where there is none yet."""
-    known = client.get_experiment_by_name(experiment)
-    if known is None:
+def _stand_in(uri: str, run_id: str) -> str | None:
+    """Return the run that stands in for another already, in any experiment; None where there is none yet."""
+    if (database := sqlite_file(uri)) is not None and not database.exists():
         return None
-    found = client.search_runs([known.experiment_id], f"tags.stands_in_for = '{run_id}'", max_results=1)
+    client = MlflowClient(uri)
+    places = [experiment.experiment_id for experiment in client.search_experiments()]  # not deleted ones
+    found = client.search_runs(places, f"tags.stands_in_for = '{run_id}'", max_results=1)
     return str(found[0].info.run_id) if found else None

@@ -8,6 +8,7 @@ from typing import Any
 
 from darkroom.files import read_json, write_json
 from darkroom.tracking import lineage, runs
+from darkroom.tracking.sources import code_sha256
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,9 @@ def open_training_run(run: TrainingRun) -> Iterator[str]:
     """Open the run that the checkpoints in `run.folder` belong to, or a new one; yield its id."""
     note = run.folder / "run.json"
     known = read_json(note)["run_id"] if note.is_file() else None
-    tags = {"stage": "train", "commit": lineage.commit(run.root) or "none", **run.tags}
+    commit = lineage.commit(run.root)
+    code = {"commit": commit} if commit else {"commit": "none", "code_sha256": code_sha256(run.root)}
+    tags = {"stage": "train", **code, **run.tags}
     with runs.open_run(run.uri, run.experiment, name="train", run_id=known, tags=tags) as run_id:
         write_json(note, {"run_id": run_id})
         runs.log_params(run.settings)

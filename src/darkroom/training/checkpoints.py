@@ -1,4 +1,7 @@
-"""Checkpoints: all that a training needs to continue, one safetensors file an epoch, written atomically."""
+"""Checkpoints: all that a training needs to continue, one safetensors file an epoch, written atomically.
+
+A training that is stopped within an epoch leaves one more, which is newer than that of the epoch before.
+"""
 
 import hashlib
 import json
@@ -22,9 +25,12 @@ State = Mapping[str, Tensor]
 log = logging.getLogger(__name__)
 
 
-def save_checkpoint(folder: Path, epoch: int, states: Mapping[str, State], meta: Mapping[str, Any]) -> None:
+def save_checkpoint(
+    folder: Path, epoch: int, states: Mapping[str, State], meta: Mapping[str, Any], *, step: int | None = None
+) -> None:
     """Write `states` (by name, each a dict of tensors) and `meta` (JSON-ready) as the checkpoint of `epoch`.
 
+    With `step` it is that of an epoch which was stopped after so many steps.
     The file is written atomically; then all but the last two are removed. Raises OSError, and leaves the
     checkpoints that were there.
     """
@@ -34,7 +40,9 @@ def save_checkpoint(folder: Path, epoch: int, states: Mapping[str, State], meta:
         for key, value in state.items()
     }
     notes = {"meta": json.dumps(meta), "sha256": _sha256(tensors)}
-    with atomic_write(folder / f"epoch-{epoch:05d}.safetensors") as file:
+    # names sort by age: `-` comes before `.`
+    name = f"epoch-{epoch:05d}" + ("" if step is None else f"-step-{step:07d}")
+    with atomic_write(folder / f"{name}.safetensors") as file:
         file.write(save(tensors, metadata=notes))
     for old in _newest_first(folder)[KEPT:]:
         old.unlink()

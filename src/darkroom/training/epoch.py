@@ -8,11 +8,13 @@ from torch import Tensor
 from torch.optim import Optimizer
 from tqdm import tqdm
 
+from darkroom import stopping
 from darkroom.config.train import Train
 from darkroom.models import processes
-from darkroom.training.batches import Batch, batches, epoch_order
+from darkroom.training.batches import Batch, batches
 from darkroom.training.freezing import freeze
 from darkroom.training.history import TrainingError, advice
+from darkroom.training.progress import EpochProgress, added_up, begin_epoch
 from darkroom.training.schedule import set_rates
 from darkroom.training.state import TrainingState
 from darkroom.training.validation import autocast
@@ -36,53 +38,47 @@ class EpochResult:
     learning_rate: float
 
 
-class Totals:
-    """What an epoch adds up on the training device, so that no step waits for a figure.
-
-    Attributes:
-        losses: the mean loss of each step's batch, float32 [steps].
-        image_losses: the cross-entropy of each training image, float32 [N]; 0 where it was not seen.
-        correct: how many images were predicted correctly.
-    """
-
-    def __init__(self, state: TrainingState) -> None:
-        self.losses = torch.zeros(state.plan.steps, device=state.device)
-        self.image_losses = torch.zeros(len(state.train), device=state.device)
-        self.correct = torch.zeros((), device=state.device, dtype=torch.int64)
-
-
 def train_epoch(state: TrainingState) -> EpochResult:
     """Train for one epoch, and note in `state.last_loss` the losses of the images it sees.
 
-    Raises TrainingError when a loss is not finite.
+    An epoch that was stopped, `state.progress`, goes on after its last step.
+
+    Raises:
+        TrainingError: a loss is not finite.
+        Stopped: by a signal, after a step; `state.progress` says after which.
     """
     epoch, steps = len(state.history), state.plan.steps
-    seed = state.params.seed * 100_003 + epoch
-    torch.manual_seed(seed)  # dropout
-    generator = torch.Generator().manual_seed(seed)
-    order = epoch_order(state, generator)
+    progress = state.progress = state.progress or begin_epoch(state)
+    order = progress.order
     state.classifier.train()
-    totals = Totals(state)
-    progress = tqdm(
-        batches(state, order, generator),
+    bar = tqdm(
+        batches(state, progress),
+        initial=progress.step,
         total=steps,
         desc=f"epoch {epoch + 1}/{state.params.train.epochs}",
         unit="step",
         disable=None if processes.rank() == 0 else True,
         leave=False,
     )
-    for step, batch in enumerate(progress):
+    for step, batch in enumerate(bar, start=progress.step):
         set_schedule(state, step)
-        compute_gradients(state, batch, step, totals)
-        if state.device.type == "cpu" or step % GPU_LOSS_CHECK == 0 or step == steps - 1:
-            check_losses(totals.losses, order, state.batch_size, epoch, state.params.train)
+        compute_gradients(state, batch, step, progress)
+        checked = state.device.type == "cpu" or step % GPU_LOSS_CHECK == 0 or step == steps - 1
+        if checked:
+            check_losses(progress.losses, order, state.batch_size, epoch, state.params.train)
         update_weights(state, step)
-    processes.add_up(totals.losses, totals.correct, totals.image_losses)
+        progress.step = step + 1
+        # to agree on it, processes with GPUs wait for each other, as they do for the losses
+        if (checked or processes.count() == 1) and processes.any_of(stopping.requested()):
+            bar.close()
+            stopping.stop()
+    set_schedule(state, steps - 1)  # an epoch stopped after its last step has none left that would set it
+    losses, image_losses, correct = added_up(progress)
     trained = order[: steps * state.batch_size]
-    state.last_loss[trained] = totals.image_losses.cpu()[trained]
+    state.last_loss[trained] = image_losses.cpu()[trained]
     return EpochResult(
-        loss=totals.losses.mean().item(),
-        accuracy=totals.correct.item() / (steps * state.batch_size),
+        loss=losses.mean().item(),
+        accuracy=correct.item() / (steps * state.batch_size),
         learning_rate=state.optimizers[-1].param_groups[0]["lr"],
     )
 
@@ -95,16 +91,16 @@ def set_schedule(state: TrainingState, step: int) -> None:
     freeze(state.classifier.net, state.optimizers, done, first_block_until=settings.first_block_until)
 
 
-def compute_gradients(state: TrainingState, batch: Batch, step: int, totals: Totals) -> None:
-    """Run the net forward and backward, and add the step's figures to `totals`."""
+def compute_gradients(state: TrainingState, batch: Batch, step: int, progress: EpochProgress) -> None:
+    """Run the net forward and backward, and add the step's figures to `progress`."""
     with autocast(state.device, state.precision):
         logits = state.net(batch.images)
     logits = logits.float()
     loss = state.loss(logits, batch.labels).div(state.batch_size)
-    totals.losses[step] = loss.detach()
+    progress.losses[step] = loss.detach()
     # which images are hard is decided by the cross-entropy, whatever the loss
-    totals.image_losses[batch.rows] = F.cross_entropy(logits.detach(), batch.labels, reduction="none")
-    totals.correct += (logits.argmax(1) == batch.labels).sum()
+    progress.image_losses[batch.rows] = F.cross_entropy(logits.detach(), batch.labels, reduction="none")
+    progress.correct += (logits.argmax(1) == batch.labels).sum()
     loss.backward()  # type: ignore[no-untyped-call]
 
 

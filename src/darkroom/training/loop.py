@@ -1,12 +1,12 @@
 """Training: one loop for every architecture, resumed where it was interrupted; the best epoch is kept."""
 
 import math
-import time
 from collections.abc import Callable
 from pathlib import Path
 
 import torch
 
+from darkroom import stopping
 from darkroom.config import Params
 from darkroom.data.splits import Split
 from darkroom.models import processes
@@ -34,7 +34,8 @@ def fit(
     The classifier gets the weights of the epoch with the best validation accuracy; training stops when that
     no longer improves. Without validation images it gets those of the last epoch.
 
-    A training that was killed resumes from its last checkpoint. The order of the images, their augmentation
+    A training that was killed resumes from its last checkpoint. On a signal (`darkroom.stopping`) one is
+    written after the step that is running, and Stopped is raised. The order of the images, their augmentation
     and dropout depend only on the seed and the epoch, so a resumed training ends bit for bit like one that
     was not interrupted. Where processes train together, each calls this with the same arguments.
 
@@ -55,16 +56,26 @@ def fit(
         keep_freed_memory()
     state = start_training(classifier, train, params=params, device=device, precision=precision)
     if checkpoints and restore_state(state, checkpoints) and processes.rank() == 0:
-        print(f"resuming after epoch {state.history[-1].epoch} of {settings.epochs}")
-    while len(state.history) < settings.epochs and not out_of_patience(state.history, settings.patience):
-        epoch = train_and_validate(state, validation)
-        state.history.append(epoch)
-        on_epoch(epoch)
-        if best_epoch(state.history) is epoch:
-            weights = state.validated.state_dict()
-            state.best = {key: value.detach().clone() for key, value in weights.items()}
-        if checkpoints and processes.rank() == 0:
-            write_checkpoint(state, checkpoints)
+        print(f"resuming {place(state)}")
+    with stopping.deferred():
+        while len(state.history) < settings.epochs and not out_of_patience(state.history, settings.patience):
+            try:
+                if processes.any_of(stopping.requested()):
+                    stopping.stop()
+                epoch = train_and_validate(state, validation)
+            except stopping.Stopped as stopped:
+                if checkpoints and state.progress:
+                    write_checkpoint(state, checkpoints)
+                raise stopping.Stopped(stopped.signal, place(state) if checkpoints else "") from None
+            state.history.append(epoch)
+            state.progress = None
+            on_epoch(epoch)
+            if best_epoch(state.history) is epoch:
+                weights = state.validated.state_dict()
+                state.best = {key: value.detach().clone() for key, value in weights.items()}
+            if checkpoints:
+                write_checkpoint(state, checkpoints)
+        stopping.stop_if_requested(place(state) if checkpoints else "")
     classifier.load_state_dict(state.best)
     classifier.eval()
     return Fit(state.history, best_epoch(state.history), stopped_early=len(state.history) < settings.epochs)
@@ -73,9 +84,10 @@ def fit(
 def train_and_validate(state: TrainingState, validation: Split | None) -> Epoch:
     """Train for the next epoch and validate it; raises TrainingError for a loss that is not finite."""
     number, plan = len(state.history) + 1, state.plan
-    started = time.perf_counter()
     result = train_epoch(state)
-    trained = time.perf_counter()
+    progress = state.progress
+    assert progress
+    trained = progress.seconds
     loss, accuracy = validate(state, validation) if validation is not None else (None, None)
     return Epoch(
         epoch=number,
@@ -84,8 +96,8 @@ def train_and_validate(state: TrainingState, validation: Split | None) -> Epoch:
         validation_loss=loss,
         validation_accuracy=accuracy,
         learning_rate=result.learning_rate,
-        seconds=time.perf_counter() - started,
-        images_per_second=plan.images / (trained - started),
+        seconds=progress.seconds,
+        images_per_second=plan.images / trained,
     )
 
 
@@ -100,12 +112,21 @@ def validate(state: TrainingState, validation: Split) -> tuple[float, float]:
     return loss, accuracy
 
 
+def place(state: TrainingState) -> str:
+    """Return how far a training is, as `after epoch 7 of 20`, or the step of an epoch that has begun."""
+    done, epochs = len(state.history), state.params.train.epochs
+    if state.progress:
+        return f"after step {state.progress.step} of {state.plan.steps} of epoch {done + 1} of {epochs}"
+    return f"after epoch {done} of {epochs}" if done else "before the first epoch"
+
+
 def write_checkpoint(state: TrainingState, folder: Path) -> None:
-    """Write the checkpoint of the last epoch; raises TrainingError with what to do where it fails."""
+    """Write a checkpoint, as `save_state` does; raises TrainingError with what to do where it fails."""
     try:
         save_state(state, folder)
     except OSError as error:
+        epoch = len(state.history) + bool(state.progress)
         raise TrainingError(
-            f"the checkpoint of epoch {len(state.history)} cannot be written ({error}): free space on the "
+            f"the checkpoint of epoch {epoch} cannot be written ({error}): free space on the "
             f"disk of {folder}; the one before is kept, and the next run goes on from it"
         ) from error

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,6 +12,7 @@ from torch.optim import Optimizer
 from darkroom.config import Params
 from darkroom.config.train import Train
 from darkroom.data.splits import Split
+from darkroom.models import processes
 from darkroom.models.classifier import Classifier
 from darkroom.training.averaging import Average
 from darkroom.training.checkpoints import (
@@ -23,6 +25,7 @@ from darkroom.training.history import Epoch
 from darkroom.training.losses import Loss, build_loss
 from darkroom.training.optimizers import OptimizerSettings, build_optimizers
 from darkroom.training.plan import EpochPlan, plan_epochs
+from darkroom.training.progress import EpochProgress, progress_tensors, restored_progress
 
 
 @dataclass(kw_only=True)
@@ -44,6 +47,7 @@ class TrainingState:
             infinite for an image that was not seen yet.
         history: the epochs that are done.
         best: the weights of the best epoch so far.
+        progress: the epoch that has begun; None between two epochs.
     """
 
     params: Params
@@ -59,6 +63,7 @@ class TrainingState:
     last_loss: Tensor
     history: list[Epoch] = field(default_factory=list)
     best: dict[str, Tensor] = field(default_factory=dict)
+    progress: EpochProgress | None = None
 
     @property
     def batch_size(self) -> int:
@@ -138,16 +143,28 @@ def compiled(net: nn.Module, settings: Train, device: torch.device) -> Callable[
 
 
 def save_state(state: TrainingState, folder: Path) -> None:
-    """Write the checkpoint of the last epoch in `state.history`; raises OSError."""
+    """Write the checkpoint of the last epoch, or of the steps of one that was stopped; raises OSError.
+
+    Of several processes the first writes, but all must call this.
+    """
+    progress, epoch = state.progress, len(state.history)
+    stopped = progress_tensors(progress, state.device) if progress else {}
+    if processes.rank() != 0:
+        return
     states = {
         "classifier": state.classifier.state_dict(),
         "optimizers": optimizer_state(state.optimizers),
         "average": state.average.module.state_dict() if state.average else {},
         "best": state.best,
         "images": {"last_loss": state.last_loss},
+        "progress": stopped,
     }
-    history = [asdict(epoch) for epoch in state.history]
-    save_checkpoint(folder, state.history[-1].epoch, states, {"history": history})
+    meta: dict[str, Any] = {"history": [asdict(epoch) for epoch in state.history]}
+    if progress:
+        meta |= {"step": progress.step, "seconds": progress.seconds}
+        save_checkpoint(folder, epoch + 1, states, meta, step=progress.step)
+    else:
+        save_checkpoint(folder, epoch, states, meta)
 
 
 def restore_state(state: TrainingState, folder: Path) -> bool:
@@ -160,7 +177,11 @@ def restore_state(state: TrainingState, folder: Path) -> bool:
     load_optimizer_state(state.optimizers, states.get("optimizers", {}))
     if state.average:
         state.average.module.load_state_dict(states["average"])
-    state.best = states["best"]
+    state.best = states.get("best", {})  # none before the end of the first epoch
     state.last_loss = states["images"]["last_loss"]
     state.history = [Epoch(**epoch) for epoch in meta["history"]]
+    if "step" in meta:
+        state.progress = restored_progress(
+            states["progress"], step=meta["step"], seconds=meta["seconds"], device=state.device
+        )
     return True

@@ -3,6 +3,7 @@
 import torch
 import torch.nn.functional as F
 
+from darkroom import stopping
 from darkroom.data.splits import Split
 from darkroom.models import processes
 from darkroom.models.classifier import Classifier
@@ -16,7 +17,7 @@ def evaluate(
     """Return the mean cross-entropy and the accuracy of a split, each image as it is (one view).
 
     The cross-entropy is without label smoothing, whatever `train.loss` is. Processes that train together
-    compute a share each and return the same figures.
+    compute a share each and return the same figures. A single one raises Stopped on a signal.
     """
     classifier.eval()
     sums = torch.zeros(2, dtype=torch.float64)  # cross-entropy, correct predictions
@@ -28,6 +29,8 @@ def evaluate(
             logits = classifier.net(classifier.standardise(images))
         sums[0] += F.cross_entropy(logits.float(), labels, reduction="sum").cpu()
         sums[1] += (logits.argmax(1) == labels).sum().cpu()
+        if processes.count() == 1:  # several would have to agree, and have different numbers of batches
+            stopping.stop_if_requested()
     processes.add_up(sums)
     loss, accuracy = (sums / len(split)).tolist()
     return loss, accuracy

@@ -28,6 +28,11 @@ def finished_trials(study: optuna.Study) -> int:
     return count_states(study.get_trials(deepcopy=False), TrialState.COMPLETE, TrialState.PRUNED)
 
 
+def progress_text(study: optuna.Study) -> str:
+    """Return how far the study is, as `with 3 of 12 trials finished`."""
+    return f"with {finished_trials(study)} of {trials_allowed(study)} trials finished"
+
+
 def counts_for_total(trial: FrozenTrial) -> bool:
     """Return whether a trial is, or may become, one of the study's total."""
     return trial.state != TrialState.FAIL

@@ -47,13 +47,13 @@ def ray(search: Search, command: Sequence[str]) -> Iterator[Start]:
     """Start workers as tasks of a Ray cluster, which is left at the end of the block."""
     places = search.places
     ray_cluster.connect(shared_storage=not places.storage.startswith("sqlite"))
-    cores = set_worker_threads(search.params)
+    set_worker_threads(search.params)
     try:
         yield lambda number: ray_cluster.Task(
             command,
             root=places.root,
             log=_log_file(search, number),
-            cores=cores,
+            cores=torch.get_num_threads(),
             cards=int(search.params.train.device == "cuda"),
             environment={"OPTUNA_STORAGE": places.storage, "MLFLOW_TRACKING_URI": places.tracking_uri},
         )

@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from darkroom import machine, stopping
 from darkroom.tuning.supervision import POLL_SECONDS, WorkerError
-from darkroom.tuning.worker_processes import Process
+from darkroom.tuning.worker_processes import STOP_SECONDS, Process
 
 
 def connect(*, shared_storage: bool) -> None:
@@ -19,7 +20,12 @@ def connect(*, shared_storage: bool) -> None:
     except ImportError as error:
         raise WorkerError("tune.engine is ray, which is not installed: `make install-ray`") from error
     if not ray.is_initialized():
-        ray.init(include_dashboard=False, log_to_driver=False)
+        quiet = {"include_dashboard": False, "log_to_driver": False}
+        try:  # Ray by itself would count all cores of the machine
+            ray.init(num_cpus=machine.cores().count, **quiet)
+        except ValueError:  # the number cannot be given where a cluster runs already
+            ray.init(**quiet)
+        stopping.handle_again()  # Ray has set handlers of its own
     nodes = sum(node["Alive"] for node in ray.nodes())
     if nodes > 1 and not shared_storage:
         raise WorkerError(
@@ -73,11 +79,19 @@ class Task:
         except ray.exceptions.RayError as error:  # its process, or its node, is gone
             return str(error).splitlines()[0]
 
-    def stop(self) -> None:
-        """Kill the task's process, with which the worker process ends."""
+    def request_stop(self) -> None:
+        """Interrupt the task, which then stops its worker process."""
         import ray
 
-        ray.cancel(self._task, force=True)
+        ray.cancel(self._task, force=False)
+
+    def stop(self) -> None:
+        """Wait until the task has ended; after `STOP_SECONDS` kill its process, and so the worker."""
+        import ray
+
+        ready, _ = ray.wait([self._task], timeout=STOP_SECONDS)
+        if not ready:
+            ray.cancel(self._task, force=True)
 
 
 def _run_process(command: list[str], root: Path, log: Path) -> str:
@@ -85,6 +99,11 @@ def _run_process(command: list[str], root: Path, log: Path) -> str:
     if not root.is_dir():
         raise FileNotFoundError(f"this node has no checkout at {root}")
     process = Process(command, folder=root, log=log, environment={})
-    while (ended := process.ended()) is None:
-        time.sleep(POLL_SECONDS)
+    try:
+        while (ended := process.ended()) is None:
+            time.sleep(POLL_SECONDS)
+    except BaseException:  # Ray raises KeyboardInterrupt here when the task is cancelled
+        process.request_stop()
+        process.stop()
+        raise
     return ended

@@ -1,4 +1,4 @@
-"""A trial whose worker died is queued again, with the epochs it reported."""
+"""A trial whose worker died or was stopped is queued again, with the epochs it reported."""
 
 import logging
 from collections.abc import Sequence
@@ -10,11 +10,11 @@ from darkroom.tuning.trial_states import MAX_DEATHS, deaths_of, fatal_epoch, sta
 
 log = logging.getLogger(__name__)
 
-OF_ONE_WORKER = {"worker", "began", "ended"}  # attributes that the next worker sets anew
+OF_ONE_WORKER = {"worker", "began", "ended", "stopped"}  # attributes that the next worker sets anew
 
 
 def requeue(study: optuna.Study, trial: FrozenTrial) -> None:
-    """Queue a trial whose worker died as a new trial, with its values and the epochs it reported.
+    """Queue a trial whose worker died or was stopped as a new trial, with its values and reported epochs.
 
     After `MAX_DEATHS` deaths in the same epoch it is given up: the trial itself may kill its workers.
     """

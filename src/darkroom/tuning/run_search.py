@@ -6,8 +6,9 @@ from collections.abc import Sequence
 import optuna
 from tqdm import tqdm
 
+from darkroom.stopping import Stopped
 from darkroom.tracking import runs
-from darkroom.tuning.budget import finished_trials
+from darkroom.tuning.budget import finished_trials, progress_text
 from darkroom.tuning.engines import run_workers
 from darkroom.tuning.results import SearchResult, search_result
 from darkroom.tuning.search import Search
@@ -18,8 +19,8 @@ def run_search(search: Search, worker_command: Sequence[str]) -> SearchResult:
     """Begin the study, or continue it, until its budget is used up; return what it found.
 
     The search is one run in MLflow, and each trial one below it. `worker_command` starts a further worker
-    in the checkout. Raises StudyError if the storage cannot be reached or no trial completed, and
-    WorkerError if workers fail.
+    in the checkout. Raises Stopped on a signal, StudyError if the storage cannot be reached or no trial
+    completed, and WorkerError if workers fail.
     """
     params = search.params
     study = open_study(search.places.storage, search.study, params=params, about=search.about)
@@ -34,7 +35,10 @@ def run_search(search: Search, worker_command: Sequence[str]) -> SearchResult:
     ) as run_id:
         study.set_user_attr("run_id", run_id)  # workers log their trials below it
         runs.log_params({"seed": params.seed, **search.settings["tune"]})
-        _run_workers_with_bar(search, study, worker_command)
+        try:
+            _run_workers_with_bar(search, study, worker_command)
+        except Stopped as stopped:
+            raise Stopped(stopped.signal, stopped.done or progress_text(study)) from None
         result = search_result(study, experiment=params.data.name)
         runs.log_metrics({"best_validation_accuracy": study.best_value})
     shutil.rmtree(search.folder, ignore_errors=True)

@@ -45,10 +45,16 @@ def open_storage(url: str, *, dead_after: int) -> optuna.storages.RDBStorage:
         )
     except ImportError as error:
         raise StudyError(f"{error}: `make install-postgres` installs what PostgreSQL needs") from error
-    except (sqlalchemy.exc.SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
-        cause = str(error.__cause__ or error).splitlines()[0]
+    except (
+        sqlalchemy.exc.SQLAlchemyError,
+        optuna.exceptions.StorageInternalError,
+        RuntimeError,  # a file of another version of Optuna
+        AssertionError,  # a file without Optuna's version
+    ) as error:
+        cause = (str(error.__cause__ or error).splitlines() or ["its version is missing"])[0]
         shown = sqlalchemy.engine.make_url(url).render_as_string(hide_password=True)
-        raise StudyError(f"the study's storage {shown} cannot be opened: {cause}") from error
+        cure = "; move the file away, and the search begins anew" if sqlite else ""
+        raise StudyError(f"the study's storage {shown} cannot be opened: {cause}{cure}") from error
     if sqlite:
         sqlalchemy.event.listen(storage.engine, "connect", _set_journal)
         sqlalchemy.event.listen(storage.engine, "begin", _begin_immediate)

@@ -4,6 +4,8 @@ import time
 from collections.abc import Callable
 from typing import Protocol
 
+from darkroom.machine import memory
+
 POLL_SECONDS = 0.5  # between two checks of the workers
 MAX_DEATHS = 10  # of workers in a row, without progress, after which no more are started
 
@@ -22,8 +24,12 @@ class Worker(Protocol):
         """
         ...
 
+    def request_stop(self) -> None:
+        """Ask it to stop after the step that it is at."""
+        ...
+
     def stop(self) -> None:
-        """Stop it, whatever it does."""
+        """Wait until it has stopped; after a time stop it, whatever it does."""
         ...
 
 
@@ -51,11 +57,13 @@ def supervise(start: Callable[[int], Worker], count: int, *, progress: Callable[
                     if deaths >= MAX_DEATHS:
                         raise WorkerError(
                             f"{deaths} workers were killed one after the other, the last by {killed}, and "
-                            "nothing was done: is there enough memory for so many?"
+                            f"nothing was done: is there enough memory for so many? Here are {memory()}"
                         )
                     workers[number] = start(number)
             if (now := progress()) != done:
                 deaths, done = 0, now
     finally:
+        for worker in workers.values():  # all at once, so that they save at the same time
+            worker.request_stop()
         for worker in workers.values():
             worker.stop()

@@ -9,13 +9,15 @@ import optuna
 from optuna.exceptions import UpdateFinishedTrialError
 from optuna.trial import TrialState
 
+from darkroom import stopping
 from darkroom.config import Params, override
 from darkroom.training.history import Epoch
 from darkroom.tuning.attempt import Attempt, Objective
-from darkroom.tuning.budget import counts_for_total, has_time_left, is_over, trials_allowed
+from darkroom.tuning.budget import counts_for_total, has_time_left, is_over, progress_text, trials_allowed
 from darkroom.tuning.dead_workers import release_dead
 from darkroom.tuning.errors import Pruned, failure_reason
 from darkroom.tuning.heartbeats import heartbeat, record_heartbeat
+from darkroom.tuning.requeueing import requeue
 from darkroom.tuning.space import nested, suggest
 from darkroom.tuning.storage import one_at_a_time
 from darkroom.tuning.trial_states import continues_another
@@ -38,13 +40,15 @@ def run_trials(
 
     Several workers share the budget: exactly as many trials as it allows complete or are pruned. A trial
     that fails because of its values (see `failure_reason`) is kept with the reason, and another one
-    replaces it; any other error is raised. A trial whose worker died is queued again with its epochs. In
+    replaces it; any other error is raised. A trial whose worker died is queued again with its epochs, and so
+    is the running one when a signal stops this worker (`darkroom.stopping`), which raises Stopped. In
     `folder`, which the workers of this machine share, each holds a lock that shows the others that it lives.
     `on_trial` is called after each trial with its number, or the number of the trial that it continued.
     """
     locks = folder / "workers"
-    with worker_lock(locks) as worker:
+    with stopping.deferred(), worker_lock(locks) as worker:
         while not is_over(study):
+            stopping.stop_if_requested(progress_text(study))
             release_dead(study, locks, dead_after=params.tune.dead_after)
             trial = _next_trial(study, worker)
             if trial is None:
@@ -117,6 +121,13 @@ def _run(study: optuna.Study, trial: optuna.Trial, params: Params, objective: Ob
         state = TrialState.PRUNED
     except UpdateFinishedTrialError:
         raise
+    except stopping.Stopped as stopped:
+        trial.set_user_attr("ended", time.time())
+        trial.set_user_attr("stopped", stopped.signal.name)
+        study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+        requeue(study, study.get_trials(deepcopy=False)[trial.number])
+        where = f"in trial {trial.number}, {stopped.done}" if stopped.done else f"in trial {trial.number}"
+        raise stopping.Stopped(stopped.signal, f"{where} ({progress_text(study)})") from None
     except Exception as error:
         reason = failure_reason(error)
         trial.set_user_attr("reason", reason or f"{type(error).__name__}: {error}")

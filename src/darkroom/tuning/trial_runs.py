@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+from darkroom.stopping import Stopped
 from darkroom.tracking import runs
 from darkroom.training.history import Epoch
 from darkroom.tuning.attempt import Attempt
@@ -14,8 +15,8 @@ from darkroom.tuning.search import Search
 def trial_run(attempt: Attempt, search: Search, parent: str | None) -> Iterator[None]:
     """Open the run of a trial, below the run `parent`, and tag it with how the block ends.
 
-    A trial that continues another one continues its run. The tag `state` is running, complete, pruned or
-    failed; the tag `reason` says why a trial ended early.
+    A trial that continues another one continues its run. The tag `state` is running, complete, pruned,
+    stopped (by a signal) or failed; the tag `reason` says why a trial ended early.
     """
     tags = {"stage": "trial", "trial": str(attempt.number), "study": search.study, "state": "running"}
     with runs.open_run(
@@ -33,6 +34,9 @@ def trial_run(attempt: Attempt, search: Search, parent: str | None) -> Iterator[
         except Pruned as stop:
             runs.set_tags({"state": "pruned", "reason": str(stop)})
             runs.end_run_as("KILLED")
+            raise
+        except Stopped as stopped:
+            runs.set_tags({"state": "stopped", "reason": str(stopped)})
             raise
         except BaseException as error:
             reason = failure_reason(error) or f"{type(error).__name__}: {error}"

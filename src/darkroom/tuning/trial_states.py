@@ -10,7 +10,7 @@ MAX_DEATHS = 3  # of workers in the same epoch of a trial, after which it is giv
 def state_of(trial: FrozenTrial, trials: Sequence[FrozenTrial]) -> str | None:
     """Return complete, pruned, running, failed or killed; None for a trial that never began.
 
-    A killed trial is one whose worker died and that another trial continues.
+    A killed trial is one whose worker died or was stopped, and that another trial continues.
     """
     if trial.state == TrialState.WAITING or "surplus" in trial.user_attrs:
         return None
@@ -25,6 +25,8 @@ def reason_of(trial: FrozenTrial) -> str:
     if trial.state == TrialState.PRUNED:
         return f"stopped after epoch {trial.last_step}"
     if trial.state == TrialState.FAIL:
+        if "stopped" in trial.user_attrs:
+            return f"its worker was stopped by {trial.user_attrs['stopped']}"
         died = fatal_epoch(trial) if deaths_of(trial) >= MAX_DEATHS else "its worker died"
         return str(trial.user_attrs.get("reason", died))
     return ""
@@ -36,10 +38,11 @@ def fatal_epoch(trial: FrozenTrial) -> str:
 
 
 def deaths_of(trial: FrozenTrial) -> int:
-    """Count the workers that died in the trial's last epoch, including its own."""
+    """Count the workers that died in the trial's last epoch, including its own unless that was stopped."""
+    own = 0 if "stopped" in trial.user_attrs else 1
     if len(trial.intermediate_values) > trial.user_attrs.get("epochs_before", 0):
-        return 1
-    return int(trial.user_attrs.get("deaths", 0)) + 1
+        return own
+    return int(trial.user_attrs.get("deaths", 0)) + own
 
 
 def continues_another(trial: FrozenTrial) -> bool:

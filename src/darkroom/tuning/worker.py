@@ -4,8 +4,6 @@ import shutil
 from collections.abc import Callable
 from typing import Any
 
-import torch
-
 from darkroom.config import Params
 from darkroom.models.hardware import choose_device, choose_precision, set_threads
 from darkroom.training.history import Epoch
@@ -56,14 +54,13 @@ def run_worker(
 
 def choose_compute(params: Params) -> Compute:
     """Set the threads of a worker, choose its device and precision, and print all three."""
-    set_worker_threads(params)
+    threads = set_worker_threads(params)
     device, device_reason = choose_device(params.train.device)
     precision, precision_reason = choose_precision(params.train.precision, device)
-    print(f"device {device_reason}; precision {precision_reason}; {torch.get_num_threads()} thread(s)")
+    print(f"device {device_reason}; precision {precision_reason}; {threads}")
     return Compute(device, precision)
 
 
-def set_worker_threads(params: Params) -> int:
-    """Let this process use a worker's share of the CPU's cores; return the number of threads."""
-    set_threads(params.train.threads, processes=params.tune.workers)
-    return torch.get_num_threads()
+def set_worker_threads(params: Params) -> str:
+    """Let this process use a worker's share of the CPU's cores; return the number of threads, in words."""
+    return set_threads(params.train.threads, processes=params.tune.workers)

@@ -6,9 +6,10 @@ import threading
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
+from darkroom import stopping
 from darkroom.tuning.supervision import WorkerError
 
-STOP_SECONDS = 10.0  # from the request to stop until a worker is killed
+STOP_SECONDS = 20.0  # until a worker that is waited for is killed; schedulers give 30 in all
 SHOWN_OUTPUT = 4000  # characters of a failed worker's last output
 
 
@@ -28,6 +29,7 @@ class Process:
                 stdin=subprocess.PIPE,  # see end_with_parent
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                start_new_session=True,  # Ctrl-C goes to the parent, which stops its workers in order
             )
 
     def ended(self) -> str | None:
@@ -43,9 +45,12 @@ class Process:
         output = self._log.read_text(errors="replace").strip()[-SHOWN_OUTPUT:]
         raise WorkerError(f"a worker ended with {code}:\n{output}")
 
-    def stop(self) -> None:
-        """Terminate it; kill it if it still runs after `STOP_SECONDS`."""
+    def request_stop(self) -> None:
+        """Send it SIGTERM, upon which it finishes its step and saves."""
         self._process.terminate()
+
+    def stop(self) -> None:
+        """Wait until it has ended; kill it if it still runs after `STOP_SECONDS`."""
         try:
             self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
@@ -54,7 +59,11 @@ class Process:
 
 
 def end_with_parent() -> None:
-    """End this process when the one that started it as `Process` has ended, even if that was killed."""
+    """End this process when the one that started it as `Process` has ended, even if that was killed.
+
+    Of signals it heeds the first: the parent sends one too, and kills it where that does not suffice.
+    """
+    stopping.leave_end_to_parent()
 
     def wait() -> None:
         # until the parent's end of the pipe is closed; sys.stdin has a lock that Python needs to exit

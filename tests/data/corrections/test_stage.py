@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-import yaml
 from PIL import Image
 
 from darkroom.data.splits import open_split
@@ -11,17 +10,14 @@ from darkroom.files import read_json, sha256_file
 from tests.helpers.checkouts import Checkout, new_checkout
 from tests.helpers.corrections import put_correction
 from tests.helpers.serving import encoded, random_image
+from tests.helpers.warm_stages import set_params
 
 
 @pytest.fixture(scope="module")
 def digits(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
     """Return a checkout with the digits downloaded, not split yet."""
     checkout = new_checkout(tmp_path_factory.mktemp("digits") / "checkout")
-    params = checkout.root / "params.yaml"
-    tree = yaml.safe_load(params.read_text(encoding="utf-8"))
-    tree["data"]["name"] = "digits"
-    tree["evaluate"]["duplicate_similarity"] = 0.99
-    params.write_text(yaml.safe_dump(tree), encoding="utf-8")
+    set_params(checkout.root / "params.yaml", ["data.name=digits", "evaluate.duplicate_similarity=0.99"])
     checkout.stage("download")
     return checkout
 

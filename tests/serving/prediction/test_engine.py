@@ -12,6 +12,7 @@ from PIL import Image
 from darkroom.images.decoding import load as images_load
 from darkroom.images.formats import ImageError
 from darkroom.serving.errors import RequestError
+from darkroom.serving.metrics import DECODER_MESSAGES
 from darkroom.serving.prediction import engine as engine_module
 from darkroom.serving.prediction.engine import MAX_LARGE, Engine
 from darkroom.serving.prediction.model import Classifier
@@ -230,3 +231,17 @@ def test_a_bad_image_of_several_is_named(gate: GatedClassifier, bad: bytes) -> N
     with pytest.raises(ImageError, match=r"^(These|The file)"):
         asyncio.run(engine.classify([bad]))
     assert engine._admitted == 0
+
+
+def test_what_decoders_say_is_counted_and_not_written(
+    gate: GatedClassifier, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = DECODER_MESSAGES._value.get()
+    whole = encoded(random_image(64, 64, 1), "TIFF", compression="tiff_lzw")
+    start = whole.find(b"II*\0") + 8
+    for seed in range(20):
+        noise = np.random.default_rng(seed).integers(0, 256, 600, dtype=np.uint8).tobytes()
+        with pytest.raises(ImageError, match="decoded"):
+            asyncio.run(engine_of(gate).classify([whole[: start + 8] + noise + whole[start + 608 :]]))
+    assert DECODER_MESSAGES._value.get() > before
+    assert capfd.readouterr() == ("", "")

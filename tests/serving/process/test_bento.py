@@ -1,5 +1,6 @@
 """Building a Bento: what it holds, its version, and that it can be served."""
 
+import ast
 import json
 import re
 import shutil
@@ -14,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 
-from darkroom.serving.process.bento import bento_version, build_bento
+from darkroom.serving.process.bento import bento_files, bento_version, build_bento
 from tests.helpers.serving import (
     DIGITS,
     PROJECT,
@@ -41,7 +42,9 @@ def test_the_archive_holds_the_service_and_the_model_and_can_be_served(tmp_path:
     assert "src/src/darkroom/serving/page/index.html" in files
     code = {name for name in files if name.endswith(".py") and name.startswith("src/")}
     rooms = ("src/src/darkroom/serving/", "src/src/darkroom/images/")
-    assert all(name.startswith(rooms) for name in code - {"src/src/darkroom/__init__.py"})
+    alone = {"src/src/darkroom/__init__.py", "src/src/darkroom/machine.py"}
+    assert alone <= code
+    assert all(name.startswith(rooms) for name in code - alone)
     process = "src/src/darkroom/serving/process/"
     assert {name.removeprefix(process) for name in code if name.startswith(process)} == {
         "__init__.py", "notify.py", "service.py",
@@ -169,3 +172,18 @@ def test_serve_requirements_are_the_locked_versions() -> None:
     locked = set(pin.findall((PROJECT / "requirements/dev.lock").read_text()))
     assert len(served) == sum(bool(line) and not line.startswith("#") for line in lines.splitlines())
     assert served - locked == set()
+
+
+def test_a_bento_has_every_package_that_its_code_imports() -> None:
+    imported: set[str] = set()
+    for path in (file for file in bento_files(PROJECT) if file.suffix == ".py"):
+        for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+            if isinstance(node, ast.Import):
+                imported |= {alias.name.partition(".")[0] for alias in node.names}
+            elif isinstance(node, ast.ImportFrom) and not node.level and node.module:
+                imported.add(node.module.partition(".")[0])
+    names = imported - set(sys.stdlib_module_names) - {"uvicorn", "circus", "bentoml_cli"}  # of BentoML
+    needed = {{"PIL": "pillow"}.get(name, name.replace("_", "-")) for name in names}
+    listed = set(re.findall(r"^[a-z0-9-]+", (PROJECT / "requirements/serve.txt").read_text(), re.MULTILINE))
+    assert "pillow-heif" in needed
+    assert needed <= listed

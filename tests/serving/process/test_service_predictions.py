@@ -57,6 +57,10 @@ KINDS = {
     ),
     "cmyk jpeg": (encoded(RGB.convert("CMYK"), "JPEG", quality=95), 6),
     "transparent": (encoded(RGB.convert("RGBA"), "PNG"), 0),
+    "heic": (encoded(RGB, "HEIF", quality=95), 6),
+    "avif": (encoded(RGB, "AVIF", quality=95), 6),
+    "jpeg 2000": (encoded(RGB, "JPEG2000", irreversible=False), 0),
+    "pnm": (encoded(RGB, "PPM"), 0),
     "exif": (encoded(RGB.transpose(Image.Transpose.ROTATE_90), "PNG", exif=exif(6)), 0),
     "larger": (encoded(RGB.resize((640, 640), Image.Resampling.BICUBIC), "PNG"), 3),
 }

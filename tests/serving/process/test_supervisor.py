@@ -4,6 +4,7 @@ import os
 import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from darkroom.registry.deploy import deploy, find_bento
 from darkroom.registry.store import RegisteredModel, RegistryError, Store, registered_name
 from darkroom.serving.process.bento import bento_version, build_bento
 from darkroom.serving.process.control import SupervisorError, change_bento, read_state
+from darkroom.serving.process.supervisor import Supervisor
 from tests.helpers.checkouts import PROJECT
 from tests.helpers.load import Load, wait_for_old_server
 from tests.helpers.serving import DIGITS, free_port, write_champion, write_project
@@ -74,6 +76,17 @@ def _serves(store: Path, port: int, tag: str) -> bool:
         return False
 
 
+def test_a_long_temporary_folder_does_not_keep_it_from_listening(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    long = tmp_path / ("ä" * 100)
+    long.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(long))
+    supervisor = Supervisor(tmp_path / "home", host="127.0.0.1", port=free_port(), workers=1)
+    supervisor._shut_down()
+    assert not list(long.iterdir())
+
+
 @pytest.mark.ci
 def test_the_bento_changes_twice_under_load_and_no_request_fails(store: Path, tmp_path: Path) -> None:
     tags = [tag_of(store, version) for version in ("1", "2")]
@@ -107,6 +120,9 @@ class Registry:
     def read(self, name: str) -> RegisteredModel | None:
         return RegisteredModel(tags={}, champion=self.champion) if name == NAME else None
 
+    def versions(self, name: str) -> list[str]:
+        return ["1", "2"]
+
 
 def test_the_champion_is_deployed_and_errors_name_what_is_missing(
     store: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -122,5 +138,9 @@ def test_the_champion_is_deployed_and_errors_name_what_is_missing(
         assert read_state(store, port)["tag"] == tag_of(store, "2")
         with pytest.raises(RegistryError, match="has no champion to serve"):
             deployed(None)
+        with pytest.raises(RegistryError, match="version 7, was deleted: roll back"):
+            deployed("7")
+        with pytest.raises(RegistryError, match=r"no whole Bento darkroom-digits:9: it lacks bento\.yaml"):
+            deploy(PROJECT, cast(Store, Registry("1")), NAME, port=port, tag="darkroom-digits:9")
     with pytest.raises(SupervisorError, match="start it with `make serve`"):
         deployed("2")

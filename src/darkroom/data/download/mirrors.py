@@ -43,8 +43,8 @@ def parse_mirror(value: str, official: Checksum) -> Mirror:
     """
     location, mark, fragment = value.strip().rpartition("#")
     checksum = official
-    if not mark:
-        location = fragment
+    if not mark or _belongs_to_path(location, fragment):
+        location = value.strip()
     else:
         named = re.fullmatch(r"sha256=([0-9a-fA-F]{64})", fragment)
         if named is None:
@@ -67,3 +67,8 @@ def parse_mirror(value: str, official: Checksum) -> Mirror:
     raise DownloadError(
         f"the mirror is {public_url(location)!r}: expected http://, https://, file:/// or a path"
     )
+
+
+def _belongs_to_path(location: str, fragment: str) -> bool:
+    """Return whether a # is part of the name of a file or folder, as in `/data/images #1/a.tar.gz`."""
+    return "://" not in location and bool(fragment) and ("/" in fragment or "=" not in fragment)

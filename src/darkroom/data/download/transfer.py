@@ -88,6 +88,8 @@ def _get(url: str, start: _Start, settings: TransferSettings) -> requests.Respon
         raise TemporaryError(f"no connection: {_reason(error)}") from error
     except requests.RequestException as error:
         raise MirrorError(f"no response: {_reason(error)}") from error
+    except OSError as error:  # a plain one, for a REQUESTS_CA_BUNDLE that is not there (requests#4171)
+        raise MirrorError(f"no secure connection: {error}") from error
 
 
 def _accepted_start(response: requests.Response, start: _Start, part: Path) -> _Start:

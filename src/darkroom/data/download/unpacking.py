@@ -4,13 +4,13 @@ import gzip
 import shutil
 import tarfile
 import zlib
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from pathlib import Path
 
 from tqdm import tqdm
 
 from darkroom.data.download.errors import DownloadError
+from darkroom.files import folder_aside
 
 IGNORED_MEMBERS = ("readme.html",)
 LONGEST_TEXT = 4096  # bytes, of a member without an expected size
@@ -61,27 +61,6 @@ def unpack(archive: Path, destination: Path, *, folder: str, members: Mapping[st
                 raise DownloadError(f"{archive} lacks {', '.join(f'{folder}/{name}' for name in missing)}")
     except (tarfile.TarError, gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise DownloadError(f"{archive} is not a whole .tar.gz archive: {error}") from error
-
-
-@contextmanager
-def folder_aside(destination: Path) -> Iterator[Path]:
-    """Yield a new folder, which replaces `destination` when the block ends without an error."""
-    aside = destination.with_name(f".{destination.name}.new")
-    before = destination.with_name(f".{destination.name}.old")
-    for leftover in (aside, before):  # of a run that was killed
-        shutil.rmtree(leftover, ignore_errors=True)
-    aside.mkdir(parents=True)
-    try:
-        yield aside
-        if destination.exists():
-            destination.rename(before)
-        aside.rename(destination)
-    except BaseException:
-        if before.exists() and not destination.exists():
-            before.rename(destination)
-        shutil.rmtree(aside, ignore_errors=True)
-        raise
-    shutil.rmtree(before, ignore_errors=True)
 
 
 def _kind(member: tarfile.TarInfo) -> str:

@@ -9,6 +9,7 @@ from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
 from darkroom.data.duplicates import similar_pairs
+from darkroom.data.rows import Rows
 
 ALL_PAIRS = (
     60_000  # images of which all pairs are compared; of more, those with nearly equal perceptual hashes
@@ -19,7 +20,7 @@ LARGEST = 0.1  # of all images: a larger cluster is of images that are alike by 
 
 
 def clusters(
-    images: NDArray[np.uint8], sha256: pd.Series, phashes: pd.Series, *, similarity: float, mirror: bool
+    images: Rows, sha256: pd.Series, phashes: pd.Series, *, similarity: float, mirror: bool
 ) -> tuple[NDArray[np.int64], list[str]]:
     """Return a number for each image, int64 [N], which equal and nearly equal images share; and sentences.
 
@@ -27,14 +28,14 @@ def clusters(
     that would put a large share of all images together, only equal files are.
 
     Args:
-        images: uint8 [N,H,W,C]; may be memory-mapped.
+        images: uint8 [N,H,W,C].
         sha256: of their files.
         phashes: their perceptual hashes, 16 hexadecimal digits each.
         similarity: -1 to 1.
         mirror: whether mirrored copies count.
     """
     equal = list(_equal(sha256))
-    candidates = None if len(images) <= ALL_PAIRS else list(_alike_hashes(phashes))
+    candidates = None if len(images) <= ALL_PAIRS else _alike_hashes(phashes)
     nearly = similar_pairs(images, similarity=similarity, mirror=mirror, candidates=candidates)
     together = _connected(len(images), [*equal, *nearly])
     largest = int(np.bincount(together).max(initial=0))

@@ -1,11 +1,13 @@
 """The store of decoded images: each image once, as the model sees it, by the SHA-256 of its file."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 
 import numpy as np
 from numpy.typing import NDArray
+
+from darkroom.data.rows import Rows
 
 HASH_BYTES = 32
 
@@ -67,10 +69,11 @@ class PixelStore:
             self._hashes.write(bytes.fromhex(sha256))
         self._hashes.flush()
 
-    def images(self) -> NDArray[np.uint8]:
-        """Return all images, uint8 [N,H,W,C], memory-mapped."""
+    def rows(self, sha256: Iterable[str]) -> Rows:
+        """Return the images of the files with these SHA-256; raises KeyError where one is not here."""
+        places = np.fromiter((self.places[one] for one in sha256), dtype=np.int64)
         self._pixels.flush()
-        if not self.places:
-            return np.empty((0, *self.shape), np.uint8)
         shape = (len(self.places), *self.shape)
-        return np.memmap(self.pixels_path, dtype=np.uint8, mode="r", shape=shape)
+        if not self.places:
+            return Rows(np.empty(shape, np.uint8), places)
+        return Rows(np.memmap(self.pixels_path, dtype=np.uint8, mode="r", shape=shape), places)

@@ -119,7 +119,7 @@ def scan(
             "(data.smallest_class); at least 2 are needed"
         )
     with PixelStore(work / "pixels", shape) as store:
-        pixels = store.images()[[store.places[sha256] for sha256 in used["sha256"]]]
+        pixels = store.rows(used["sha256"])
     alike, copies = clusters(pixels, used["sha256"], used["phash"], similarity=similarity, mirror=mirror)
     split, unit, more = _splits(used, pd.Series(alike, index=used.index), settings)
     table["split"] = split.reindex(table.index, fill_value="")

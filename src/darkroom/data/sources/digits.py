@@ -11,9 +11,9 @@ import numpy as np
 from sklearn.model_selection import train_test_split
 
 from darkroom.data.download.fetching import Fetched, describe
-from darkroom.data.download.unpacking import folder_aside
 from darkroom.data.sources.raw import Raw
 from darkroom.data.splits import Split
+from darkroom.files import folder_aside
 
 FILE = "digits.csv.gz"
 SHA256 = "09f66e6debdee2cd2b5ae59e0d6abbb73fc2b0e0185d2e1957e9ebb51e23aa22"  # in scikit-learn 1.9

@@ -93,17 +93,14 @@ def read(settings: Data, raw: Path, *, root: Path, work: Path, workers: int) -> 
         missing = table[~table["sha256"].isin(store.places)].drop_duplicates("sha256")
         if len(missing):
             _decode_again(settings, missing, store, root=root, work=work, workers=workers)
-        images = store.images()
-        places = table["sha256"].map(store.places).to_numpy(dtype=np.int64)
-    labels = table["label"].map(classes).to_numpy(dtype=np.int64)
-    splits, rows = {}, {}
-    for name in ("train", "validation", "test"):
-        of_split = np.flatnonzero(table["split"].to_numpy() == name)
-        splits[name] = Split(images[places[of_split]], labels[of_split])
-        chosen = table.iloc[of_split].reset_index(drop=True)
-        rows[name] = pd.DataFrame(
-            {"path": chosen["path"], "file_sha256": chosen["sha256"], "group": chosen["group"]}
-        )
+        splits, rows = {}, {}
+        for name in ("train", "validation", "test"):
+            chosen = table[table["split"] == name].reset_index(drop=True)
+            images = store.rows(chosen["sha256"]).copied_to(work / "splits" / f"{name}.npy")
+            splits[name] = Split(images, chosen["label"].map(classes).to_numpy(dtype=np.int64))
+            rows[name] = pd.DataFrame(
+                {"path": chosen["path"], "file_sha256": chosen["sha256"], "group": chosen["group"]}
+            )
     return Raw(splits["train"], splits["test"], tuple(about["classes"]), splits["validation"], rows)
 
 

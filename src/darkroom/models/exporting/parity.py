@@ -10,6 +10,7 @@ import torch
 from numpy.typing import NDArray
 
 from darkroom.data.splits import Split
+from darkroom.machine import threads_for_libraries
 from darkroom.models.classifier import Classifier
 from darkroom.models.heatmaps import NEAR, ClassifierWithHeatMaps, with_heat_maps
 from darkroom.models.inference import predict
@@ -32,7 +33,11 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
     more than that over `NEAR`.
     """
     expected = predict(classifier, split, device=torch.device("cpu"))
-    session = onnxruntime.InferenceSession(str(graph), providers=["CPUExecutionProvider"])
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = (
+        threads_for_libraries()
+    )  # ONNX Runtime does not see the quota of a container
+    session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     served = Graph(graph.read_bytes())
     runtimes: dict[str, Run] = {
         "ONNX Runtime": lambda images: session.run(["probabilities"], {"images": images})[0],

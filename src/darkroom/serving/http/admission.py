@@ -12,6 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..errors import RequestError, error_response
 from ..settings import ROLES, Settings
+from .forwarded import route_path
 from .rate_limit import RateLimit
 
 POLICY = (
@@ -32,6 +33,7 @@ PROBES = ("/livez", "/readyz", "/healthz")
 PUBLIC = (*PROBES, "/", "/docs", "/openapi.json", "/docs.json", "/favicon.ico")
 PREDICT = ("/predict", "/predict_batch", "/model", "/card")
 FEEDBACK = ("/feedback",)
+DEFAULT_PORTS = {"http": ":80", "https": ":443"}  # an origin never names them
 SAFE = ("GET", "HEAD", "OPTIONS")
 
 
@@ -94,7 +96,7 @@ class Admission:
         await self.app(scope, receive, sender)
 
     def _check(self, scope: Scope, headers: Headers) -> None:
-        path = scope["path"]
+        path = route_path(scope)
         self._check_host(scope, headers)
         if path in PROBES:
             return
@@ -116,7 +118,8 @@ class Admission:
         """Refuse an unknown host name on loopback.
 
         An attacker can make the name of a site resolve to 127.0.0.1 (DNS rebinding); the browser then takes
-        that site's page for ours.
+        that site's page for ours. Its Host header is what counts, even behind a proxy: the attacker's page
+        cannot choose that one, but it can send X-Forwarded-Host.
         """
         server = scope.get("server") or ("", None)
         if not is_loopback(server[0]):
@@ -135,7 +138,8 @@ class Admission:
         origin = headers.get("origin")
         if scope["method"] in SAFE or origin is None or origin in self.settings.origins:
             return
-        if _authority(origin) != headers.get("host", "").lower():
+        host = scope.get("forwarded_host") or headers.get("host", "")
+        if _authority(origin) != host.lower().removesuffix(DEFAULT_PORTS.get(scope["scheme"], "")):
             raise RequestError(
                 403,
                 "foreign_origin",

@@ -38,8 +38,8 @@ async def http_error(request: Request, error: Exception) -> Response:
         message = f"{request.url.path} does not take {request.method}; use {allowed}."
         return error_response(405, "wrong_method", message, headers)
     if error.status_code == 404:
-        path = ascii(request.url.path[:60])
-        return error_response(404, "unknown_path", f"There is no {path} here; /docs lists the routes.")
+        path, docs = ascii(request.url.path[:60]), request.scope.get("root_path", "") + "/docs"
+        return error_response(404, "unknown_path", f"There is no {path} here; {docs} lists the routes.")
     return error_response(error.status_code, "refused", str(error.detail), headers)
 
 

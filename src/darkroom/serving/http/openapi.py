@@ -10,7 +10,7 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from ...images.formats import FORMATS, MAX_PIXELS
+from ...images.formats import MAX_PIXELS, accepted_names
 from ..prediction.model import Classifier
 from . import responses
 from .admission import role_for
@@ -166,7 +166,7 @@ def _confident(classifier: Classifier) -> str:
 def _form(form: Form, **fields: dict[str, Any]) -> dict[str, Any]:
     """Return the request body of a route that takes `form`, with its required text `fields`."""
     image: dict[str, Any] = {"type": "string", "format": "binary"}
-    limits = f"{', '.join(FORMATS)}; at most {MAX_IMAGE_BYTES:,} bytes and {MAX_PIXELS:,} pixels"
+    limits = f"{accepted_names()}; at most {MAX_IMAGE_BYTES:,} bytes and {MAX_PIXELS:,} pixels"
     if form.max_images > 1:
         image = {"type": "array", "items": image}
         limits += f"; at most {form.max_images} images and {form.max_bytes:,} bytes together"

@@ -6,6 +6,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ..metrics import IN_PROGRESS, REQUEST_SECONDS, REQUESTS
 from .admission import PROBES
+from .forwarded import route_path
 
 API = ("/predict", "/predict_batch", "/feedback", "/model", "/card", "/metrics")
 PAGES = ("/", "/docs", "/openapi.json", "/docs.json", "/favicon.ico")
@@ -45,7 +46,7 @@ class RequestMetrics:
                 status = f"{message['status'] // 100}xx"
             await send(message)
 
-        route = route_of(scope["path"])
+        route = route_of(route_path(scope))
         IN_PROGRESS.inc()
         try:
             await self.app(scope, receive, sender)

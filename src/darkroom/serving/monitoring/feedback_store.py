@@ -12,7 +12,12 @@ from typing import IO, Any
 
 from ..errors import RequestError
 
-SUFFIXES = {"JPEG": ".jpg", "MPO": ".jpg"}  # of Pillow's formats; of others their name
+SUFFIXES = {
+    "JPEG": ".jpg",
+    "MPO": ".jpg",
+    "HEIF": ".heic",
+    "JPEG2000": ".jp2",
+}  # of Pillow's formats; of others their name
 
 
 class FeedbackStore:

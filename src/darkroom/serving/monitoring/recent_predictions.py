@@ -2,7 +2,6 @@
 
 import fcntl
 import mmap
-import os
 import struct
 import tempfile
 import threading
@@ -14,6 +13,7 @@ from typing import IO
 import numpy as np
 from numpy.typing import NDArray
 
+from ..shared_folder import take_space
 from .drift_score import CHECK_EVERY, WINDOW
 
 SLOTS = WINDOW + CHECK_EVERY  # so that the rows of the last check are there until the next one
@@ -40,8 +40,7 @@ class RecentPredictions:
         else:
             self._file = open(file, "a+b", buffering=0)  # noqa: SIM115
         with self._locked():
-            if os.fstat(self._file.fileno()).st_size < size:
-                os.truncate(self._file.fileno(), size)
+            take_space(self._file.fileno(), size)
         self._map = mmap.mmap(self._file.fileno(), size)
         values = np.frombuffer(self._map, np.float32, SLOTS * columns, _COUNT.size)
         self._rows = values.reshape(SLOTS, columns)

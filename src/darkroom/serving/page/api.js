@@ -21,6 +21,7 @@ export const isUnreachable = (error) => error instanceof TypeError;
 export const errorMessage = (error) =>
   isUnreachable(error) ? "The service cannot be reached. Is it still running?" : error.message;
 
+// Paths are relative: a proxy may offer the page under any path.
 function request(path, options = {}) {
   return fetch(path, token ? { ...options, headers: { Authorization: `Bearer ${token}` } } : options);
 }
@@ -33,7 +34,7 @@ async function decode(response) {
 }
 
 export async function fetchModel() {
-  return decode(await request("/model"));
+  return decode(await request("model"));
 }
 
 // Classify an image file; `model` is what `fetchModel` returned. A busy service (429 or 503) is tried again
@@ -44,7 +45,7 @@ export async function predict(file, model, signal) {
   for (let attempt = 1; ; attempt++) {
     const form = new FormData();
     form.append("image", file, "image");
-    const response = await request(`/predict?explain=true&k=${model.classes.length}`, { method: "POST", body: form, signal });
+    const response = await request(`predict?explain=true&k=${model.classes.length}`, { method: "POST", body: form, signal });
     const wait = Number(response.headers.get("Retry-After"));
     const isBusy = [429, 503].includes(response.status);
     if (!isBusy || !wait || wait > LONGEST_WAIT || attempt === ATTEMPTS) return decode(response);
@@ -58,5 +59,5 @@ export async function sendFeedback(file, label) {
   const form = new FormData();
   form.append("image", file, "image");
   form.append("class", label ?? "");
-  return decode(await request("/feedback", { method: "POST", body: form }));
+  return decode(await request("feedback", { method: "POST", body: form }));
 }

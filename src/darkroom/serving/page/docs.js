@@ -1,4 +1,4 @@
-// The API page: /openapi.json as readable text.
+// The API page: openapi.json as readable text.
 import { byId, element } from "./dom.js";
 
 function table(rows) {
@@ -34,7 +34,7 @@ function operation(path, method, described, schemas) {
     const [first] = Object.keys(fields);
     article.append(...section("Form fields", table(Object.entries(fields).map(([name, field]) => [name, field.description || ""]))));
     if (described.parameters) article.append(...section("Query parameters", table(described.parameters.map(parameter))));
-    article.append(...section("Try it", code(`curl -F ${first}=@image.png ${location.origin}${path}`)));
+    article.append(...section("Try it", code(`curl -F ${first}=@image.png ${new URL(`.${path}`, document.baseURI)}`)));
   }
   article.append(...section("Responses", table(Object.entries(described.responses).map(([status, each]) => [status, each.description]))));
   const body = described.responses["200"].content?.["application/json"];
@@ -48,7 +48,7 @@ function errors(schemas) {
   return element("article", {}, title, element("p", { textContent: text }), json(schemas.Error, schemas));
 }
 
-const { paths, components } = await (await fetch("/openapi.json")).json();
+const { paths, components } = await (await fetch("openapi.json")).json();
 for (const [path, methods] of Object.entries(paths))
   for (const [method, described] of Object.entries(methods)) byId("api").append(operation(path, method, described, components.schemas));
 byId("api").append(errors(components.schemas));

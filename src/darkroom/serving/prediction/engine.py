@@ -13,10 +13,12 @@ from PIL import Image
 
 from ...images.decoding import load
 from ...images.formats import ImageError, open_image
+from ...images.native_messages import messages
 from ...images.resizing import to_model_input
 from ..errors import too_busy
 from ..memory import UploadMemory
-from ..metrics import DECODE_SECONDS, WAITING
+from ..metrics import DECODE_SECONDS, DECODER_MESSAGES, WAITING
+from ..settings import HELD_BYTES
 from .batching import SMOOTHING, Batcher
 from .model import Classifier
 from .runtime import Prediction
@@ -64,18 +66,20 @@ class Engine:
         memory: what the uploads of this process hold.
     """
 
-    def __init__(self, classifier: Classifier, *, queue_seconds: float) -> None:
+    def __init__(self, classifier: Classifier, *, queue_seconds: float, held_bytes: int = HELD_BYTES) -> None:
         """Start the threads.
 
         Args:
             classifier: the model.
             queue_seconds: a request whose expected time in the queue is longer is refused.
+            held_bytes: limit of what the uploads of this process hold.
         """
-        self.classifier, self.memory = classifier, UploadMemory()
+        self.classifier, self.memory = classifier, UploadMemory(held_bytes)
         self._batcher = Batcher(classifier)
         self._queue_seconds = queue_seconds
         self._admitted = self._large = 0
         self._decoding = 0.0  # seconds for a small image, as a moving average
+        self._messages = messages()  # of decoders, that the metrics have
         self._decoder, self._large_decoder = (
             ThreadPoolExecutor(1, name) for name in ("decode", "decode-large")
         )
@@ -108,10 +112,17 @@ class Engine:
         self.check()
         start = time.perf_counter()
         with self._admission(len(images)):
-            pixels, files = await self._decode(images)
+            try:
+                pixels, files = await self._decode(images)
+            finally:
+                self._count_messages()
             DECODE_SECONDS.observe(time.perf_counter() - start)
             prediction = await self._batcher.explain(pixels)
         return Classified(pixels, prediction, time.perf_counter() - start, files)
+
+    def _count_messages(self) -> None:
+        before, self._messages = self._messages, max(self._messages, messages())
+        DECODER_MESSAGES.inc(self._messages - before)
 
     @contextmanager
     def _admission(self, images: int) -> Iterator[None]:

@@ -17,6 +17,8 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 
 import openvino  # noqa: E402  after the line above
 
+from ...machine import threads_for_libraries  # noqa: E402
+
 # The first run of a new shape costs milliseconds, so there are few sizes. Larger ones gained nothing.
 BATCHES = (16, 8, 4, 2, 1)
 OPTIONAL_OUTPUTS = ("heat", "embedding")  # outputs that a graph may have beyond the first
@@ -70,7 +72,7 @@ class Graph:
         Args:
             content: of the ONNX file.
             precision: `fp32`, or `bf16`, which applies only where the CPU has instructions for it.
-            threads: of the CPU for one run; 0: all cores.
+            threads: of the CPU for one run; 0: all cores that this process may use.
 
         Raises:
             ValueError: the graph has other inputs or outputs.
@@ -81,7 +83,8 @@ class Graph:
         self.precision = "bf16" if native else "fp32"
         settings = {
             "INFERENCE_PRECISION_HINT": "bf16" if native else "f32",
-            "INFERENCE_NUM_THREADS": threads,
+            # it does not see the quota of a container (github.com/uxlfoundation/oneTBB/issues/190)
+            "INFERENCE_NUM_THREADS": threads or threads_for_libraries(),
             "PERFORMANCE_HINT": "LATENCY",
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # several processes would all pin themselves to the same cores

@@ -34,6 +34,7 @@ def bento_files(project: Path) -> list[Path]:
         project / "bentofile.yaml",
         project / "requirements/serve.txt",
         project / "src/darkroom/__init__.py",
+        project / "src/darkroom/machine.py",
     )
     return [*code, *champion, *(path for path in optional if path.is_file()), *recipe]
 

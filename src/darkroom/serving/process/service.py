@@ -11,17 +11,23 @@ from pathlib import Path
 from typing import Any
 
 import bentoml
+from starlette.routing import Route
 from starlette.types import Receive, Scope, Send
 
+from ...machine import cores, limit_libraries, memory
+from ..escaping import escape_log_lines
 from ..shared_folder import share_folder
 
+limit_libraries()  # before numpy is imported, which starts its threads then
 SHARED = share_folder(os.environ)
 
 # after share_folder: these modules open files in that folder when they are imported
 from ..http import connections  # noqa: E402
-from ..http.admission import Admission  # noqa: E402
+from ..http.access_log import AccessLog  # noqa: E402
+from ..http.admission import PROBES, Admission  # noqa: E402
 from ..http.app import create_app  # noqa: E402
 from ..http.cancelled_uploads import CancelledUploads  # noqa: E402
+from ..http.forwarded import BehindProxy  # noqa: E402
 from ..http.rate_limit import RateLimit  # noqa: E402
 from ..http.request_metrics import ROUTES, RequestMetrics  # noqa: E402
 from ..metrics import start_worker  # noqa: E402
@@ -33,15 +39,19 @@ from ..monitoring.recent_predictions import RecentPredictions  # noqa: E402
 from ..monitoring.reference_file import read_reference  # noqa: E402
 from ..prediction.engine import Engine  # noqa: E402
 from ..prediction.model import Classifier  # noqa: E402
-from ..settings import read_settings, usable_cores  # noqa: E402
+from ..settings import read_settings  # noqa: E402
 from .notify import notify_readiness  # noqa: E402
 
 # The same place in a checkout and in a Bento, which keeps the project's layout.
 MODEL = Path(__file__).resolve().parents[4] / "models" / "champion"
 
-settings = read_settings(os.environ, cores=usable_cores())
-# X-Forwarded-For is trusted only from proxies that the operator names.
-os.environ.setdefault("FORWARDED_ALLOW_IPS", "")
+settings = read_settings(os.environ, cores=cores().count, memory=memory().bytes)
+escape_log_lines()
+# http/forwarded.py reads what proxies send; uvicorn, which would first replace their address, does not
+os.environ["DARKROOM_PROXIES"] = ",".join(
+    settings.proxies
+)  # BentoML's first process passes it to the workers
+os.environ["FORWARDED_ALLOW_IPS"] = ""
 # With this variable, which it sets in containers, BentoML does not restart workers that died.
 os.environ.pop("BENTOML_CONTAINERIZED", None)
 connections.install()
@@ -69,7 +79,7 @@ async def web(scope: Scope, receive: Receive, send: Send) -> None:
     http={"host": "127.0.0.1"},
     # BentoML's metrics have a label for every requested path, so their number is unbounded
     metrics={"enabled": False},
-    logging={"access": {"enabled": settings.access_log}},
+    logging={"access": {"enabled": False}},  # http/access_log.py has the reason
     tracing={"excluded_urls": ".*"},  # tracing without a collector costs a fifth of a request
 )
 @bentoml.asgi_app(web, path="/")
@@ -80,7 +90,9 @@ class Darkroom:
         """Load the model once, before the first request."""
         with notify_readiness(os.environ):
             classifier = Classifier(MODEL, threads=settings.threads)
-            app.state.engine = Engine(classifier, queue_seconds=settings.queue_seconds)
+            app.state.engine = Engine(
+                classifier, queue_seconds=settings.queue_seconds, held_bytes=settings.held_bytes
+            )
             store = PredictionLog(settings.log, limit=settings.log_bytes) if settings.log else None
             drift = _drift(classifier)
             if store or drift:
@@ -109,7 +121,16 @@ def _rate_limit() -> RateLimit | None:
     return RateLimit(settings.requests_per_minute, SHARED)
 
 
+# a request passes the middleware in this order
 bento_service: Any = Darkroom  # at runtime the decorator has replaced the class by a bentoml.Service
+bento_service.add_asgi_middleware(
+    BehindProxy,
+    proxies=settings.proxies,
+    root_path=settings.root_path,
+    routes=frozenset(PROBES) | {route.path for route in app.routes if isinstance(route, Route)},
+)
+if settings.access_log:
+    bento_service.add_asgi_middleware(AccessLog)
+bento_service.add_asgi_middleware(RequestMetrics)  # before those that refuse requests
 bento_service.add_asgi_middleware(CancelledUploads)
 bento_service.add_asgi_middleware(Admission, settings=settings, rate=_rate_limit())
-bento_service.add_asgi_middleware(RequestMetrics)

@@ -8,6 +8,7 @@ old one continues.
 No supervisor that was tried can do this; docs/production.md has the reasons.
 """
 
+import os
 import selectors
 import shutil
 import signal
@@ -18,6 +19,7 @@ from pathlib import Path
 from types import FrameType
 from typing import Any
 
+from ..escaping import escape
 from .bento_server import BentoServer, listen, start_server
 from .control import ChangeRequest, ControlSocket, state_path, write_state
 
@@ -41,8 +43,7 @@ class Supervisor:
         """
         self.home, self.port, self.workers = home, port, workers
         self._listener = listen(host, port)
-        # in /tmp: addresses of Unix sockets must be short; mkdtemp's folders are their user's alone
-        self._folder = Path(tempfile.mkdtemp(prefix="darkroom-"))
+        self._folder = _socket_folder()
         self._control = ControlSocket(self._folder / "control")
         self._selector = selectors.DefaultSelector()
         self._selector.register(self._control, selectors.EVENT_READ, self._accept_request)
@@ -103,7 +104,16 @@ class Supervisor:
         old, self._serving = self._serving, server
         self._finish_start(server)
         before = old.tag if old else None
-        write_state(self.home, self.port, control=self._control.path, tag=server.tag, before=before)
+        try:
+            write_state(self.home, self.port, control=self._control.path, tag=server.tag, before=before)
+        except OSError as error:  # a full disk is no reason not to serve
+            path = state_path(self.home, self.port)
+            print(
+                f"{path} cannot be written ({error.strerror}), so `darkroom deploy` does not find this "
+                "service: start it again when that is repaired",
+                file=sys.stderr,
+                flush=True,
+            )
         if old is not None:
             old.process.terminate()
             self._stopping.append(old)
@@ -118,7 +128,7 @@ class Supervisor:
         message = f"{server.tag} does not serve: {problem}"
         if self._serving is not None:
             message += f"; {self._serving.tag} continues to serve"
-        print(message, file=sys.stderr, flush=True)
+        print(escape(message), file=sys.stderr, flush=True)
         self._respond({"error": message})
 
     def _finish_start(self, server: BentoServer) -> None:
@@ -146,3 +156,12 @@ class Supervisor:
         self._respond({"error": "the service was stopped"})
         self._control.close()
         shutil.rmtree(self._folder, ignore_errors=True)
+
+
+def _socket_folder() -> Path:
+    """Create the folder of the sockets, which is its user's alone.
+
+    It is in /tmp where TMPDIR is long: the address of a Unix socket has at most 107 bytes.
+    """
+    usual = tempfile.gettempdir()
+    return Path(tempfile.mkdtemp(prefix="darkroom-", dir=usual if len(os.fsencode(usual)) < 60 else "/tmp"))  # noqa: S108

@@ -43,6 +43,14 @@ def originals() -> list[bytes]:
         (grey.convert("F"), "TIFF", {}),
         (grey.convert("I"), "TIFF", {}),
         (rgb.convert("CMYK"), "TIFF", {"compression": "packbits"}),
+        (rgb, "HEIF", {}),
+        (rgb.convert("RGBA"), "HEIF", {"tile_size": 16}),
+        (rgb, "AVIF", {}),
+        (rgb, "AVIF", {"save_all": True, "append_images": [grey.convert("RGB")]}),
+        (rgb, "JPEG2000", {}),
+        (grey, "JPEG2000", {"no_jp2": True}),
+        (rgb, "PPM", {}),
+        (grey.convert("1"), "PPM", {}),
     ]
     return [encoded(image, kind, **options) for image, kind, options in kinds]
 

@@ -1,0 +1,136 @@
+"""`data`: people's own images become the data set of the pipeline."""
+
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from darkroom.cli.context import ROOT
+from darkroom.text import columns
+
+if TYPE_CHECKING:
+    from darkroom.config.data import Data
+    from darkroom.data.storage import Storage
+
+SHOWN = 12  # classes, and reasons for leaving files out, that are listed
+SAMPLE = 48  # images whose sizes are looked at, and that are drawn
+
+
+@click.group()
+def data() -> None:
+    """Choose the images that the pipeline works on."""
+
+
+@data.command()
+@click.argument("source")
+@click.option("--name", default="", help="Name of the data set; default: from SOURCE.")
+@click.option("--dry-run", is_flag=True, help="Only show what would be set.")
+def use(source: str, name: str, dry_run: bool) -> None:
+    """Use the images in SOURCE: look at them, and set params.yaml for them.
+
+    SOURCE is a folder with a folder for each class, or cifar10 or digits. Nothing is written into it.
+    """
+    from darkroom.config import ParamsError, load_params
+    from darkroom.config.data import PUBLISHED, source_name
+    from darkroom.config.writing import write_params
+    from darkroom.data.storage import SourceError
+
+    path = ROOT / "params.yaml"
+    try:
+        if source in PUBLISHED:
+            changes: dict[str, object] = {"data.name": source, "data.source": ""}
+            click.echo(
+                f"Uses {source}. Its other parameters are those of the last commit: git checkout params.yaml"
+            )
+        else:
+            settings = load_params(path).data
+            place = _absolute(source)
+            changes = {"data.name": name or source_name(place), "data.source": place}
+            changes |= _look(place, settings)
+        if dry_run:
+            click.echo("\nNothing was written (--dry-run).")
+            return
+        write_params(path, changes)
+    except (ParamsError, SourceError) as error:
+        raise SystemExit(str(error)) from error
+    click.echo(f"\nWritten into {path.name}. Next: dvc repro, then make serve")
+
+
+def _absolute(source: str) -> str:
+    """Return a path as it is for everyone, whatever the working directory; `~` is kept."""
+    if "://" in source or source.startswith("~"):
+        return source
+    path = Path(source).absolute()
+    return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
+
+
+def _look(source: str, settings: "Data") -> dict[str, object]:
+    """Show what is in a source, and return what is to be set for it."""
+    from darkroom.data.labels import read_labels
+    from darkroom.data.proposal import propose
+    from darkroom.data.storage import open_storage
+
+    storage = open_storage(source, ROOT)
+    files = list(storage.files())
+    labelled = read_labels(storage, files, settings.model_copy(update={"source": source}))
+    images = labelled.images
+    counts = Counter(image.label for image in images)
+    parts = Counter(image.split or "to be split" for image in images)
+    click.echo(f"{storage.place}: {len(images):,} images of {len(counts)} classes in {len(files):,} files\n")
+    click.echo(columns([("class", "images"), *((label, f"{n:,}") for label, n in _shortened(counts))]))
+    click.echo("\nsplits: " + ", ".join(f"{n:,} {part}" for part, n in parts.most_common()))
+    reasons = Counter(reason for _, reason in labelled.left_out)
+    for reason, count in _shortened(reasons):
+        click.echo(f"left out: {count:,} files, {reason}")
+    for note in labelled.notes:
+        click.echo(note)
+    step = max(1, len(images) // SAMPLE)
+    sample = images[::step][:SAMPLE]
+    side, sheet = _sample(storage, [image.file.path for image in sample])
+    click.echo(f"a sample of them: {sheet}\n")
+    held_out = 0 if parts["test"] else settings.test_fraction
+    training = round(len(images) * (1 - held_out) * (1 - settings.validation_fraction))
+    share = max(counts.values()) / len(images)
+    choices = propose(training=training, classes=sorted(counts), largest_share=share, side=side)
+    click.echo(columns([(one.name, str(one.value), one.reason) for one in choices]))
+    return {one.name: one.value for one in choices}
+
+
+def _shortened(counts: Counter[str]) -> list[tuple[str, int]]:
+    """Return the most frequent names with their counts, and one row for the rest."""
+    first = counts.most_common(SHOWN)
+    rest = counts.total() - sum(count for _, count in first)
+    return [*first, (f"{len(counts) - SHOWN} more", rest)] if rest else first
+
+
+def _sample(storage: "Storage", paths: Sequence[str]) -> tuple[int, Path]:
+    """Return the median of the smaller sides of some images in pixels, and where they are drawn."""
+    import numpy as np
+    from PIL import Image
+
+    from darkroom.data.storage import SourceError
+    from darkroom.files import atomic_write
+    from darkroom.images.decoding import decode
+    from darkroom.images.formats import ImageError
+    from darkroom.images.resizing import to_model_input
+
+    sides, drawn = [], []
+    for path in paths:
+        try:
+            image = decode(storage.read(path))
+        except (ImageError, OSError):
+            continue
+        sides.append(min(image.size))
+        drawn.append(to_model_input(image, height=96, width=96, channels=3))
+    if not sides:
+        raise SourceError(f"{storage.place}: none of {len(paths)} images that were tried can be read")
+    across = min(8, len(drawn))
+    drawn += [np.full((96, 96, 3), 255, np.uint8)] * (-len(drawn) % across)
+    rows = [np.concatenate(drawn[start : start + across], axis=1) for start in range(0, len(drawn), across)]
+    sheet = ROOT / ".checkpoints" / "images" / "sample.png"
+    sheet.parent.mkdir(parents=True, exist_ok=True)
+    with atomic_write(sheet) as file:
+        Image.fromarray(np.concatenate(rows)).save(file, "PNG")
+    return int(np.median(sides)), sheet

@@ -1,0 +1,47 @@
+"""Writing values into params.yaml; its comments and its order are kept."""
+
+import io
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+
+from darkroom.config.loading import parse_params
+from darkroom.config.messages import ParamsError
+from darkroom.files import write_text
+
+
+def write_params(path: Path, changes: Mapping[str, Any]) -> None:
+    """Set values in the params.yaml at `path`, by their dotted names, and check the result.
+
+    Nothing is written where the values do not fit together. Raises ParamsError.
+    """
+    yaml = YAML()
+    yaml.preserve_quotes = True
+    yaml.width = 10_000
+    tree = yaml.load(path.read_text(encoding="utf-8"))
+    for name, value in changes.items():
+        *sections, key = name.split(".")
+        place = tree
+        for section in sections:
+            place = place[section] if isinstance(place, CommentedMap) and section in place else None
+            if place is None:
+                raise ParamsError(
+                    f"{path} has no {name}: `git checkout {path.name}` brings the original back"
+                )
+        place[key] = _like(place.get(key), value)
+    text = io.StringIO()
+    yaml.dump(tree, text)
+    parse_params(YAML(typ="safe").load(text.getvalue()), source=str(path))
+    write_text(path, text.getvalue())
+
+
+def _like(old: Any, value: Any) -> Any:
+    """Return `value` in the style of the value that it replaces: a list in one line stays one."""
+    if not isinstance(value, list):
+        return value
+    new = CommentedSeq(value)
+    new.fa.set_flow_style()
+    return new

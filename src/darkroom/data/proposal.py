@@ -1,0 +1,96 @@
+"""Parameters for images of one's own, proposed from how many there are and how large."""
+
+import math
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+LARGEST_SIDE = 48  # pixels: what a from-scratch net of a few minutes on a CPU makes use of
+FEW_IMAGES = 500  # below, a search would choose by a handful of validation images
+MANY_IMAGES = 20_000
+SYMBOL = re.compile(r"[\w\W]|[0-9]+|letter[ _-]?\w|digit[ _-]?\w", re.IGNORECASE)  # a digit or a letter
+
+
+@dataclass(frozen=True)
+class Choice:
+    """A parameter, the value proposed for it, and why."""
+
+    name: str
+    value: Any
+    reason: str
+
+
+def propose(*, training: int, classes: Sequence[str], largest_share: float, side: int) -> list[Choice]:
+    """Propose parameters for a data set.
+
+    Args:
+        training: how many images will be trained on, about.
+        classes: their names.
+        largest_share: of the images that are of the most frequent class, 0 to 1.
+        side: the median of the smaller sides of the images, in pixels.
+
+    >>> choices = propose(training=1500, classes=["cat", "dog"], largest_share=0.5, side=300)
+    >>> {one.name: one.value for one in choices}["train.batch_size"]
+    100
+    """
+    if training < 1 or not classes:
+        raise ValueError(
+            f"{training} training images of {len(classes)} classes: at least one of each is needed"
+        )
+    size = min(LARGEST_SIDE, max(8, side))
+    batch = 100 if training < 5000 else 250 if training < MANY_IMAGES else 500
+    per_class = max(1, training / len(classes))
+    epochs = min(100, max(16, round(24 * math.sqrt(165 / per_class))))
+    low = 2 * round(size * 0.625 / 2)
+    low_epochs = epochs // 2 if size >= 24 else 0
+    symbols = all(SYMBOL.fullmatch(name.strip()) for name in classes)
+    searched = training >= FEW_IMAGES
+    small = size < 16
+    floor = min(0.8, math.ceil(100 * largest_share + 10) / 100)
+    return [
+        Choice(
+            "data.side", size, f"the images' smaller side is {side} pixels (median); {LARGEST_SIDE} at most"
+        ),
+        Choice("model.architecture", "fast", "the quickest to train"),
+        Choice("model.widths", [32, 64, 64] if small else [64, 128, 256], f"for images of {size} pixels"),
+        Choice("model.convolutions", 2 if small else 3, f"for images of {size} pixels"),
+        Choice(
+            "augment.flip",
+            "none" if symbols else "alternating",
+            "the classes are named as digits or letters, which mirroring changes"
+            if symbols
+            else "mirrored images show the same",
+        ),
+        Choice("model.views", 1 if symbols else 2, "as augment.flip"),
+        Choice("augment.translate", max(1, round(size / 16)), "a sixteenth of the side"),
+        Choice("augment.cutout", 0, "off"),
+        Choice(
+            "train.epochs",
+            epochs,
+            f"about {per_class:,.0f} training images a class: the fewer, the more epochs",
+        ),
+        Choice("train.patience", epochs, "all epochs run, the best one is kept"),
+        Choice("train.batch_size", batch, "an epoch has enough steps"),
+        Choice("train.low_resolutions", [low] * low_epochs, "the first half of the epochs at a smaller side"),
+        Choice(
+            "train.hardest_share",
+            0.5 if training >= MANY_IMAGES else 1,
+            "of few images each one is trained on",
+        ),
+        Choice("train.images", 0, "all"),
+        Choice(
+            "tune.trials",
+            4 if searched else 0,
+            "a short search" if searched else f"fewer than {FEW_IMAGES} images: too few to choose by",
+        ),
+        Choice("tune.epochs", 4, "of a trial"),
+        Choice("tune.startup_trials", 2, "half of the trials"),
+        Choice("tune.images", 0 if training < 9000 else 9000, "of a trial"),
+        Choice("tune.resolution", low if low_epochs else 0, "as in the first epochs"),
+        Choice(
+            "tune.space.train.batch_size.choices", [batch // 2, batch, 2 * batch], "around train.batch_size"
+        ),
+        Choice("gate.min_accuracy", floor, f"{largest_share:.0%} are of one class; set what you need"),
+        Choice("gate.min_class_recall", 0.0, "no minimum; set what you need"),
+    ]

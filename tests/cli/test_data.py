@@ -1,0 +1,80 @@
+"""`darkroom data use`: from a folder to parameters."""
+
+from pathlib import Path
+
+import pytest
+
+from darkroom.cli import data as command
+from darkroom.cli.main import main
+from darkroom.config import load_params
+from tests.helpers.checkouts import PROJECT
+from tests.helpers.own_images import colours, write_files
+
+
+@pytest.fixture
+def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with a params.yaml that the command takes for the checkout."""
+    root = tmp_path / "checkout"
+    root.mkdir()
+    (root / "params.yaml").write_bytes((PROJECT / "params.yaml").read_bytes())
+    monkeypatch.setattr(command, "ROOT", root)
+    return root
+
+
+def test_a_folder_is_shown_and_used(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    folder = write_files(colours(tmp_path / "My Photos"), {"notes.txt": b"x"})
+    before = sorted(folder.rglob("*"))
+    main(["data", "use", str(folder)])
+    printed = capsys.readouterr().out
+    for words in ("60 images of 2 classes", "red    30", "left out: 1 files", "data.side", "next: dvc repro"):
+        assert words.lower() in printed.lower()
+    data = load_params(root / "params.yaml").data
+    assert (data.name, data.source, data.size) == ("my-photos", str(folder), (20, 20))
+    assert sorted(folder.rglob("*")) == before
+    assert (root / ".checkpoints/images/sample.png").stat().st_size > 1000
+
+
+def test_a_dry_run_writes_nothing(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    before = (root / "params.yaml").read_bytes()
+    main(["data", "use", str(colours(tmp_path / "mine", count=3)), "--dry-run"])
+    assert (root / "params.yaml").read_bytes() == before
+    assert "Nothing was written" in capsys.readouterr().out
+
+
+def test_a_folder_in_the_project_has_a_relative_path(root: Path) -> None:
+    colours(root / "photos", count=3)
+    main(["data", "use", str(root / "photos"), "--name", "mine"])
+    data = load_params(root / "params.yaml").data
+    assert (data.name, data.source) == ("mine", "photos")
+
+
+def test_back_to_a_published_data_set(root: Path, tmp_path: Path) -> None:
+    main(["data", "use", str(colours(tmp_path / "mine", count=3))])
+    main(["data", "use", "digits"])
+    data = load_params(root / "params.yaml").data
+    assert (data.name, data.source) == ("digits", "")
+
+
+@pytest.mark.parametrize(
+    ("files", "message"),
+    [
+        ({}, "0 files, but no images"),
+        ({"a.txt": b"x"}, "1 files, but no images"),
+        ({"cat/1.png": b"x"}, "1 class (cat); at least 2"),
+        ({"cat/1.png": b"x", "dog/1.png": b"x"}, "none of 2 images that were tried can be read"),
+    ],
+)
+def test_what_cannot_be_used_is_said(
+    root: Path, tmp_path: Path, files: dict[str, bytes], message: str
+) -> None:
+    before = (root / "params.yaml").read_bytes()
+    (tmp_path / "mine").mkdir()
+    with pytest.raises(SystemExit) as end:
+        main(["data", "use", str(write_files(tmp_path / "mine", files))])
+    assert message in str(end.value)
+    assert (root / "params.yaml").read_bytes() == before
+
+
+def test_no_such_folder(root: Path, tmp_path: Path) -> None:
+    with pytest.raises(SystemExit, match="there is neither a folder nor a file of that name"):
+        main(["data", "use", str(tmp_path / "nothing")])

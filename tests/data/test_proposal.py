@@ -1,0 +1,55 @@
+"""Proposed parameters fit every size of data set."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from darkroom.config import load_params
+from darkroom.config.writing import write_params
+from darkroom.data.proposal import propose
+from tests.helpers.checkouts import PROJECT
+
+
+def proposed(**about: Any) -> dict[str, Any]:
+    given: dict[str, Any] = {
+        "training": 1500,
+        "classes": ["cat", "dog"],
+        "largest_share": 0.5,
+        "side": 200,
+    } | about
+    return {choice.name: choice.value for choice in propose(**given)}
+
+
+@pytest.mark.parametrize("training", [20, 50, 1500, 20_000, 1_000_000])
+@pytest.mark.parametrize("classes", [2, 1000])
+@pytest.mark.parametrize("side", [3, 8, 16, 24, 28, 100, 4000])
+def test_what_is_proposed_is_accepted(tmp_path: Path, training: int, classes: int, side: int) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes((PROJECT / "params.yaml").read_bytes())
+    names = [f"class {number}" for number in range(classes)]
+    choices = proposed(training=training, classes=names, side=side, largest_share=0.9)
+    write_params(path, {"data.name": "mine", "data.source": "~/mine", **choices})
+    params = load_params(path)
+    assert params.data.size == (min(48, max(8, side)),) * 2
+    assert all(low < params.data.size[0] for low in params.train.low_resolutions)
+    assert len(params.train.low_resolutions) < params.train.epochs
+    assert params.tune.resolution < params.data.size[0]
+    assert params.gate.min_accuracy <= 0.8
+
+
+def test_fewer_images_get_more_epochs_and_smaller_batches() -> None:
+    few, many = proposed(training=40), proposed(training=50_000)
+    assert few["train.epochs"] > many["train.epochs"] >= 16
+    assert few["train.batch_size"] < many["train.batch_size"]
+    assert few["tune.trials"] == 0 < many["tune.trials"]
+
+
+@pytest.mark.parametrize(
+    ("classes", "flip"),
+    [(["0", "1"], "none"), (["a", "B"], "none"), (["10", "11"], "none"), (["cat", "dog"], "alternating")],
+)
+def test_digits_and_letters_are_not_mirrored(classes: list[str], flip: str) -> None:
+    choices = proposed(classes=classes)
+    assert choices["augment.flip"] == flip
+    assert (choices["model.views"] == 1) == (flip == "none")
