@@ -9,10 +9,11 @@ from urllib.parse import unquote
 
 from darkroom.config.data import Data
 from darkroom.data.annotations import ColumnNames, Columns
+from darkroom.data.download.mirrors import public_url
 from darkroom.data.storage import containers, downloaded, label_file, remote, tar_archive, zip_archive
 from darkroom.data.storage.base import SourceError, Storage, StoredFile
 
-__all__ = ["STORAGES", "SourceError", "Storage", "StoredFile", "open_storage"]
+__all__ = ["STORAGES", "SourceError", "Storage", "StoredFile", "open_storage", "shown"]
 
 # Each is asked in this order whether the source is of its kind; the first that returns a storage is used.
 STORAGES: dict[str, Callable[[str, Path, ColumnNames], Storage | None]] = {
@@ -48,3 +49,12 @@ def open_storage(source: str, root: Path, settings: Data | None = None) -> Stora
         f"data.source is {source!r}: there is neither a folder nor a file of that name. "
         "Name a folder of images: darkroom data use PATH"
     )
+
+
+def shown(source: str) -> str:
+    """Return a source as it may be printed: a URL without what may be secret in it.
+
+    >>> shown("https://me:secret@host/set.zip?token=secret"), shown("~/photos #1")
+    ('https://host/set.zip', '~/photos #1')
+    """
+    return public_url(source) if "://" in source else source

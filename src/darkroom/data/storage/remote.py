@@ -51,9 +51,10 @@ class Remote:
         except FileNotFoundError as error:
             raise SourceError(f"{self.place}: there is no such place") from error
         except Exception as error:  # libraries of object stores have errors of their own
-            raise SourceError(
-                f"{self.place} cannot be listed: {str(error)[:300] or type(error).__name__}"
-            ) from error
+            why = str(error)[:300] or type(error).__name__
+            public = "denied" in why.lower() or "credentials" in why.lower()
+            hint = ". If it is public, set FSSPEC_S3_ANON=true (FSSPEC_GS_ANON)" if public else ""
+            raise SourceError(f"{self.place} cannot be listed: {why}{hint}") from error
         if not listed:
             raise SourceError(f"{self.place}: there is no such place, or it has no files")
         for path in sorted(listed):
