@@ -8,7 +8,7 @@ import os
 from darkroom.config import Params
 from darkroom.data.download.errors import DownloadError
 from darkroom.data.sources import obtain, own
-from darkroom.data.storage import SourceError
+from darkroom.data.storage import SourceError, shown
 from darkroom.files import write_json
 from darkroom.machine import cores
 from pipeline import CHECKPOINTS, DATA, ROOT, read_params
@@ -54,7 +54,7 @@ def scan(params: Params) -> None:
         raise SystemExit(f"download: {error}") from error
     write_json(DATA / "source.json", own.describe(settings, raw, root=ROOT))
     print(
-        f"{settings.source}: {len(scanned.used):,} images of {len(scanned.classes)} classes, "
+        f"{shown(settings.source)}: {len(scanned.used):,} images of {len(scanned.classes)} classes, "
         f"{len(scanned.left_out):,} files left out (reports/left_out.csv)"
     )
     for note in scanned.notes:

@@ -4,7 +4,7 @@ It runs with every `dvc repro`, because DVC does not watch what lies outside the
 """
 
 from darkroom.data.scan.listing import write_listing
-from darkroom.data.storage import SourceError, open_storage
+from darkroom.data.storage import SourceError, open_storage, shown
 from pipeline import DATA, ROOT, read_params
 from pipeline.stage import stage
 
@@ -13,14 +13,12 @@ def main() -> None:
     """Write data/listing.parquet; it is empty for a published data set."""
     params = read_params()
     try:
-        files = (
-            open_storage(params.data.source, ROOT, params.data).files() if params.data.source else iter(())
-        )
-        count = write_listing(DATA / "listing.parquet", files)
+        storage = open_storage(params.data.source, ROOT, params.data) if params.data.source else None
+        count = write_listing(DATA / "listing.parquet", storage.files() if storage else iter(()))
     except SourceError as error:
         raise SystemExit(f"source: {error}") from error
-    if params.data.source:
-        print(f"{params.data.source}: {count:,} files")
+    if storage:
+        print(f"{shown(params.data.source)}: {count:,} files")
 
 
 if __name__ == "__main__":

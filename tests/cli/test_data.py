@@ -48,6 +48,19 @@ def test_a_folder_in_the_project_has_a_relative_path(root: Path) -> None:
     assert (data.name, data.source) == ("mine", "photos")
 
 
+def test_a_table_with_named_columns_and_then_a_folder(root: Path, tmp_path: Path) -> None:
+    folder = colours(tmp_path / "mine", count=4)
+    rows = [f"{path.relative_to(folder)},{path.parent.name},{path.stem}" for path in folder.rglob("*.png")]
+    (tmp_path / "parts.csv").write_text("\n".join(["photo,kind,day", *rows]))
+    options = ["--table", str(tmp_path / "parts.csv"), "--label", "kind", "--group", "day"]
+    main(["data", "use", str(folder), *options])
+    data = load_params(root / "params.yaml").data
+    assert (data.table, data.label, data.group) == (str(tmp_path / "parts.csv"), "kind", "day")
+    main(["data", "use", str(folder)])
+    data = load_params(root / "params.yaml").data
+    assert (data.table, data.label, data.group) == ("", "", "")
+
+
 def test_back_to_a_published_data_set(root: Path, tmp_path: Path) -> None:
     main(["data", "use", str(colours(tmp_path / "mine", count=3))])
     main(["data", "use", "digits"])

@@ -26,11 +26,19 @@ def data() -> None:
 @data.command()
 @click.argument("source")
 @click.option("--name", default="", help="Name of the data set; default: from SOURCE.")
+@click.option(
+    "--table", default="", help="The file with the labels, if there are several or it is elsewhere."
+)
+@click.option("--image", default="", help="Its column that names the images.")
+@click.option("--label", default="", help="Its column with the class.")
+@click.option("--split", default="", help="Its column with train, validation or test.")
+@click.option("--group", default="", help="Its column that must not cross splits, such as a patient.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be set.")
-def use(source: str, name: str, dry_run: bool) -> None:
+def use(source: str, name: str, dry_run: bool, table: str, **columns: str) -> None:
     """Use the images in SOURCE: look at them, and set params.yaml for them.
 
-    SOURCE is a folder with a folder for each class, or cifar10 or digits. Nothing is written into it.
+    SOURCE is a folder with a folder for each class or with a table, a table, an archive, a URL, or cifar10 or
+    digits. Nothing is written into it.
     """
     from darkroom.config import ParamsError, load_params
     from darkroom.config.data import PUBLISHED, source_name
@@ -47,8 +55,12 @@ def use(source: str, name: str, dry_run: bool) -> None:
         else:
             settings = load_params(path).data
             place = _absolute(source)
+            # those of an earlier source would be wrong for this one
+            of_table = {"table": _absolute(table) if Path(table).is_file() else table, **columns}
+            chosen = settings.model_copy(update={"source": place, **of_table})
             changes = {"data.name": name or source_name(place), "data.source": place}
-            changes |= _look(place, settings)
+            changes |= {f"data.{key}": value for key, value in of_table.items()}
+            changes |= _look(place, chosen)
         if dry_run:
             click.echo("\nNothing was written (--dry-run).")
             return
@@ -72,9 +84,9 @@ def _look(source: str, settings: "Data") -> dict[str, object]:
     from darkroom.data.proposal import propose
     from darkroom.data.storage import open_storage
 
-    storage = open_storage(source, ROOT)
+    storage = open_storage(source, ROOT, settings)
     files = list(storage.files())
-    labelled = read_labels(storage, files, settings.model_copy(update={"source": source}))
+    labelled = read_labels(storage, files, settings)
     images = labelled.images
     counts = Counter(image.label for image in images)
     parts = Counter(image.split or "to be split" for image in images)

@@ -34,6 +34,11 @@ BOTH = {"photos/a.jpg": "cat", "photos/b.jpg": "dog"}
         ("train.csv", "image_id,cat,dog\na,1,0\nb,0.0,1.0\n"),
         ("labels.csv", "url,label\nhttps://example.org/x/photos/a.jpg?size=1,cat\ns3://bucket/photos/b.jpg,dog\n"),
         ("labels.csv", "index,path,label_id,label\n0,photos/a.jpg,7,cat\n1,photos/b.jpg,8,dog\n"),
+        ("labels.json", '{"photos/a.jpg": "cat", "photos/b.jpg": "dog"}'),
+        ("labels.json", '{"cat": ["photos/a.jpg"], "dog": ["photos/b.jpg"]}'),
+        ("labels.csv", "sep=;\r\npath;label\r\nphotos/a.jpg;cat\r\nphotos/b.jpg;dog\r\n"),
+        ("labels.csv", "path,label\nPhotos/A.JPG,cat\nphotos/b.jpg,dog\n"),
+        ("labels.csv", "path,label,label_name\nphotos/a.jpg,0,cat\nphotos/b.jpg,1,dog\n"),
         ("labels.csv", "path,label,rater\nphotos/a.jpg,cat,\nphotos/b.jpg,dog\n"),
     ],
 )  # fmt: skip
@@ -47,6 +52,23 @@ def test_encodings(tmp_path: Path, encoding: str) -> None:
     found = read_files(tmp_path / "mine", {"labels.csv": table, **images("photos/größe.jpg", "photos/b.jpg")})
     assert labels(found) == {"photos/größe.jpg": "Löwe", "photos/b.jpg": "Hündin"}
     assert ("labels.csv is not UTF-8: it was read as cp1252." in found.notes) == (encoding == "cp1252")
+
+
+@pytest.mark.parametrize(
+    ("encoding", "name"),
+    [
+        ("gb18030", "图片"),
+        ("shift_jis", "写真"),
+        ("euc_kr", "사진"),
+        ("big5", "圖片"),
+        ("cp1250", "kůň"),
+        ("cp1251", "фото"),
+    ],
+)
+def test_the_names_of_the_files_tell_the_encoding(tmp_path: Path, encoding: str, name: str) -> None:
+    table = f"path,label\n{name}1.jpg,{name}\n{name}2.jpg,b\n".encode(encoding)
+    found = read_files(tmp_path / "mine", {"labels.csv": table, **images(f"{name}1.jpg", f"{name}2.jpg")})
+    assert labels(found) == {f"{name}1.jpg": name, f"{name}2.jpg": "b"}
 
 
 def test_parquet(tmp_path: Path) -> None:
@@ -76,6 +98,25 @@ def test_the_table_itself_may_be_the_source(tmp_path: Path) -> None:
         "a.jpg": "cat",
         "b.jpg": "dog",
     }
+
+
+def test_what_is_beside_a_table_and_not_named_by_it_is_not_listed(tmp_path: Path) -> None:
+    table = {"labels.csv": "path,label\nphotos/a.jpg,cat\nphotos/b.jpg,dog\n"}
+    folder = tmp_path / "downloads"
+    read_files(folder, {**table, **TWO, **images("other/1.jpg", "holiday.jpg")})
+    found = read(folder / "labels.csv")
+    assert labels(found) == BOTH
+    assert reasons(found) == {"labels.csv": "it has the labels"}
+
+
+def test_a_table_with_absolute_paths(tmp_path: Path) -> None:
+    read_files(tmp_path / "x", {**images("p/a.jpg", "q/b.jpg")})
+    rows = f"{tmp_path}/x/p/a.jpg,cat\n{tmp_path}/x/q/b.jpg,dog\n{tmp_path}/x/q/gone.jpg,dog\n"
+    (tmp_path / "y").mkdir()
+    (tmp_path / "y/labels.csv").write_text("path,label\n" + rows)
+    found = read(tmp_path / "y/labels.csv")
+    assert labels(found) == {f"{tmp_path}/x/p/a.jpg": "cat", f"{tmp_path}/x/q/b.jpg": "dog"}
+    assert "no such file" in reasons(found)[f"{tmp_path}/x/q/gone.jpg"]
 
 
 def test_named_columns_and_a_named_table(tmp_path: Path) -> None:

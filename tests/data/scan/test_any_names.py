@@ -11,8 +11,8 @@ from hypothesis import HealthCheck, given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from darkroom.data.annotations import Document
 from darkroom.data.annotations.grid import read_grid
-from darkroom.data.annotations.table import Document
 from darkroom.data.labels import read_labels
 from darkroom.data.scan.listing import read_listing, write_listing
 from darkroom.data.storage import open_storage
@@ -35,7 +35,7 @@ AWKWARD = [
     "e\u0301",
     "tab\t|",
 ]
-CHECKS = examples(max_examples=40, deadline=None, suppress_health_check=list(HealthCheck))
+CHECKS = examples(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 
 
 @CHECKS

@@ -130,27 +130,19 @@ def test_bombs_are_refused(tmp_path: Path) -> None:
 def test_a_compressed_bomb_is_refused_before_it_fills_the_disk(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("darkroom.data.storage.limits.ALWAYS_FINE", 1 << 22)
-    pack(tmp_path / "bomb.tar.xz", {"red/1.png": bytes(1 << 25)})
+    monkeypatch.setattr("darkroom.data.storage.limits.ALWAYS_FINE", 1 << 20)
+    pack(tmp_path / "bomb.tar.xz", {"red/1.png": bytes(1 << 23)})
     with pytest.raises(SourceError, match=r"bomb.tar.xz has .* bytes, but would be"):
         list(open_storage("bomb.tar.xz", tmp_path).files())
     assert list((tmp_path / ".downloads").iterdir()) == []
 
 
-def test_a_file_that_claims_to_be_huge_is_left_out(tmp_path: Path) -> None:
-    archive = pack(tmp_path / "set.tar", contents(colours(tmp_path / "set", count=3)))
-    member = tarfile.TarInfo("red/huge.png")
-    member.size = 300 << 20
-    with tarfile.open(archive, "w") as tar:
-        for name, content in contents(tmp_path / "set").items():
-            one = tarfile.TarInfo(name)
-            one.size = len(content)
-            tar.addfile(one, io.BytesIO(content))
-        with (tmp_path / "zeros").open("wb") as zeros:
-            zeros.truncate(member.size)  # a hole in the file system, no bytes
-        with (tmp_path / "zeros").open("rb") as zeros:
-            tar.addfile(member, zeros)
-    assert reasons(scan_source(archive, tmp_path))["red/huge.png"] == "it is larger than 256 MiB"
+def test_a_file_that_is_huge_is_left_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("darkroom.data.storage.limits.LARGEST", 5 << 20)
+    files = {**contents(colours(tmp_path / "set", count=3)), "red/huge.png": bytes((5 << 20) + 1)}
+    for name in ("set.tar", "set.zip"):
+        found = reasons(scan_source(pack(tmp_path / name, files), tmp_path))
+        assert found["red/huge.png"] == "it is larger than 5 MiB"
 
 
 def test_an_encrypted_member_is_named(tmp_path: Path) -> None:
@@ -215,6 +207,16 @@ def test_an_archive_beside_images_is_a_copy_of_them(tmp_path: Path) -> None:
     found = scan_source(folder, tmp_path)
     assert len(found.used) == 8
     assert reasons(found) == {"backup.zip": "its name does not end as that of an image"}
+
+
+def test_shards_beside_a_few_images_are_read(tmp_path: Path) -> None:
+    folder = colours(tmp_path / "set", count=12)
+    (tmp_path / "mine").mkdir()
+    pack(tmp_path / "mine" / "photos.zip", contents(folder))
+    (tmp_path / "mine" / "logo.png").write_bytes(photo(5))
+    found = scan_source(tmp_path / "mine", tmp_path)
+    assert len(found.used) == 24
+    assert reasons(found) == {"logo.png": "not in the folder of a class"}
 
 
 def test_a_file_that_is_no_source(tmp_path: Path) -> None:

@@ -2,14 +2,14 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import PurePosixPath
 from typing import Any, Protocol
 from xml.etree import ElementTree
 
-from darkroom.data.annotations.text import decode
+from darkroom.data.annotations.text import encoding_of
 
 
 class AnnotationError(ValueError):
@@ -41,10 +41,11 @@ class Document:
     Attributes:
         path: of the file.
         data: its bytes.
+        names: of the files that it may name; its encoding is one in which they are found.
     """
 
-    def __init__(self, path: str, data: bytes) -> None:
-        self.path, self.data = path, data
+    def __init__(self, path: str, data: bytes, names: Sequence[str] = ()) -> None:
+        self.path, self.data, self.names = path, data, names
 
     @property
     def suffix(self) -> str:
@@ -54,7 +55,12 @@ class Document:
     @cached_property
     def text(self) -> str:
         """The text, in whatever encoding it is."""
-        return decode(self.data)
+        return self.data.decode(self.encoding, "replace")
+
+    @cached_property
+    def encoding(self) -> str:
+        """The encoding of the text."""
+        return encoding_of(self.data, self.names)
 
     @cached_property
     def json(self) -> Any:
@@ -182,7 +188,8 @@ def text_of(value: Any) -> str:
         return ""
     if isinstance(value, float) and value.is_integer():
         return str(int(value))
-    return str(value).strip()
+    text = str(value).strip()
+    return "" if text.lower() == "nan" else text
 
 
 def walk(value: Any) -> Iterator[dict[str, Any]]:

@@ -17,7 +17,7 @@ IMAGES = (
     *("url", "uri", "sourceref", "photo", "picture", "fname", "name", "id", "uid", "uuid"),
 )
 LABELS = (
-    *("label", "classname", "labelname", "category", "categoryname", "class", "target", "species", "breed"),
+    *("labelname", "classname", "categoryname", "label", "category", "class", "target", "species", "breed"),
     *(
         "diagnosis",
         "dx",
@@ -35,6 +35,7 @@ LABELS = (
 SPLIT_NAMES = ("split", "subset", "partition", "mluse", "set", "part", "phase", "usage", "purpose", "dataset")
 GROUPS = ("group", "groupid", "patient", "patientid", "subject", "subjectid", "lesionid", "individualid")
 SAMPLE = 1000  # rows by which a column is judged
+FEW = 10  # rows that may have a class each
 
 
 @dataclass(frozen=True)
@@ -138,7 +139,8 @@ def _all_images(cells: Iterable[Any]) -> bool:
 
 
 def _may_be_labels(cells: Sequence[Any]) -> bool:
-    return not _all_images(cells) and not all(split_of(cell) for cell in cells)
+    repeated = len({str(cell) for cell in cells}) < len(cells) or len(cells) < FEW
+    return repeated and not _all_images(cells) and not all(split_of(cell) for cell in cells)
 
 
 def _split(grid: Grid, taken: set[str]) -> str:

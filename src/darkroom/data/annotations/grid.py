@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -11,8 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from darkroom.data.annotations.base import AnnotationError, Document
+from darkroom.data.annotations.names import looks_like_an_image
 
 SEPARATORS = ",;\t|"
+TOLD = re.compile(r"(?i)sep=(.)")
 SNIFFED = 50  # lines by which the separator is found
 TEXTS = (".csv", ".tsv", ".tab", ".txt")
 csv.field_size_limit(1 << 27)  # a cell with a polygon is longer than the default allows
@@ -45,6 +48,8 @@ def read_grid(document: Document, *, header: bool = True) -> Grid | None:
         return _of_text(document, header=header)
     if document.suffix == ".parquet":
         return _of_parquet(document.data)
+    if isinstance(document.json, dict) and (mapping := _of_mapping(document.json)):
+        return mapping
     objects = document.objects
     if not objects:
         return None
@@ -69,6 +74,18 @@ def separator(lines: Sequence[str]) -> str:
     return found
 
 
+def _of_mapping(value: dict[str, Any]) -> Grid | None:
+    """Return the rows of `{"a.jpg": "cat"}`, or of `{"cat": ["a.jpg"]}`; None where the value is neither."""
+    if value and all(map(looks_like_an_image, value)):
+        labels = [one.get("label") if isinstance(one, dict) else one for one in value.values()]
+        return Grid(["image", "label"], list(zip(value, labels, strict=True)))
+    if value and all(isinstance(names, list) for names in value.values()):
+        rows = [(name, label) for label, names in value.items() for name in names]
+        if rows and all(isinstance(name, str) and looks_like_an_image(name) for name, _ in rows):
+            return Grid(["image", "label"], rows)
+    return None
+
+
 def _of_text(document: Document, *, header: bool) -> Grid | None:
     text = document.text
     if "\0" in text[:1024]:
@@ -77,6 +94,8 @@ def _of_text(document: Document, *, header: bool) -> Grid | None:
     if not start:
         return None
     divider = separator(start)
+    if told := TOLD.fullmatch(start[0]):  # Excel's way to say it
+        divider, text = told[1], text.partition(start[0])[2]
     if document.suffix == ".txt" and not any(divider in line for line in start):
         lines = [line.rsplit(maxsplit=1) for line in text.splitlines() if line.strip()]  # `path label`
         return Grid(["0", "1"], [line if len(line) == 2 else [*line, ""] for line in lines])

@@ -1,6 +1,8 @@
 """Bytes to text, in the encodings that tables come in."""
 
 import codecs
+import unicodedata
+from collections.abc import Iterable
 
 from charset_normalizer import from_bytes
 
@@ -26,15 +28,22 @@ def decode(data: bytes) -> str:
     return data.decode(encoding_of(data), "replace")
 
 
-def encoding_of(data: bytes) -> str:
+def encoding_of(data: bytes, names: Iterable[str] = ()) -> str:
     """Return the encoding of a text: by its byte order mark, else UTF-8, else the one that fits best.
 
-    >>> encoding_of("кошка".encode("cp1251")), encoding_of("写真.jpg,猫".encode("shift_jis"))
+    That is one in which most of `names` are in the text, such as those of the files beside a table; if none
+    is, one that is likely.
+
+    >>> encoding_of("кошка;собака".encode("cp1251")), encoding_of("写真1,猫 写真2,犬".encode("shift_jis"))
     ('cp1251', 'shift_jis')
+    >>> encoding_of("图片.jpg".encode("gb18030"), ["图片"]), encoding_of("kůň".encode("cp1250"), ["kůň"])
+    ('gb18030', 'cp1250')
     """
     for mark, encoding in MARKS:
         if data.startswith(mark):
             return encoding
+    if found := _by_names(data[:SAMPLE], names):  # short texts in other encodings may be UTF-8 by chance
+        return found
     try:
         data.decode("utf-8")
     except UnicodeDecodeError:
@@ -42,3 +51,13 @@ def encoding_of(data: bytes) -> str:
         best = from_bytes(b"\n".join(lines), cp_isolation=CANDIDATES).best()
         return best.encoding if best and best.encoding in DISTINCT else "cp1252"
     return "utf-8"
+
+
+def _by_names(data: bytes, names: Iterable[str]) -> str:
+    """Return the encoding in which most of the names that are not ASCII are in a text; empty if none is."""
+    wanted = [unicodedata.normalize("NFC", name) for name in names if not name.isascii()]
+    found = {}
+    for encoding in ["utf-8", *CANDIDATES] if wanted and not data.isascii() else []:
+        text = unicodedata.normalize("NFC", data.decode(encoding, "replace"))
+        found[encoding] = sum(name in text for name in wanted)
+    return max(found, key=lambda encoding: found[encoding]) if any(found.values()) else ""

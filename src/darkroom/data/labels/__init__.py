@@ -35,8 +35,8 @@ def read_labels(storage: Storage, files: Sequence[StoredFile], settings: Data) -
             reasons += [str(error)] if str(error) else []
     else:
         raise SourceError(
-            f"{storage.place} has {len(files):,} files, but neither images in folders named after their "
-            "classes nor a file with labels for them: "
+            f"{storage.place} has {len(files):,} files, but no images in folders named after their classes, "
+            "and no file with labels for them: "
             + ("make one folder for each class, or a table with a row for each image" if not reasons else "")
             + "\n".join(reasons)
         )

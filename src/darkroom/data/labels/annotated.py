@@ -8,7 +8,6 @@ from dataclasses import dataclass, field, replace
 from darkroom.config.data import Data
 from darkroom.data.annotations import PARSERS, AnnotationError, Document, may_have_labels, parser_of
 from darkroom.data.annotations.base import split_in_name
-from darkroom.data.annotations.text import encoding_of
 from darkroom.data.labels import folders
 from darkroom.data.labels.base import (
     Labelled,
@@ -107,7 +106,7 @@ def _read_all(
     for group in alike.values():
         for number, file in enumerate(group):
             try:
-                document = Document(file.path, storage.read(file.path))
+                document = Document(file.path, storage.read(file.path), references.names)
                 kind = parser_of(document)
                 if kind:
                     _add(by_kind.setdefault(kind, Tables(kind)), document, settings, references)
@@ -126,8 +125,8 @@ def _add(tables: Tables, document: Document, settings: Data, references: Referen
     rows = [row if row.split else replace(row, split=split) for row in rows]
     places = references.find(rows, posixpath.dirname(document.path))
     tables.paths.append(document.path)
-    if document.suffix in (".csv", ".tsv", ".txt") and not encoding_of(document.data).startswith("utf"):
-        tables.notes.append(f"{document.path} is not UTF-8: it was read as {encoding_of(document.data)}.")
+    if document.suffix in (".csv", ".tsv", ".txt") and not document.encoding.startswith("utf"):
+        tables.notes.append(f"{document.path} is not UTF-8: it was read as {document.encoding}.")
     for row, place in zip(rows, places, strict=True):
         if isinstance(place, str):
             name = row.image or "(no name)"

@@ -6,6 +6,7 @@ import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from functools import cached_property
+from itertools import islice
 from urllib.parse import unquote, urlsplit
 
 from darkroom.data.annotations import Annotation
@@ -15,24 +16,31 @@ from darkroom.data.storage import StoredFile
 
 SEVERAL = "several files have that name"
 NONE = "there is no such file"
+SOME = 200  # names that tell the encoding of a table
 UPLOADED = re.compile(r"[0-9a-f]{8}-(?=.)")  # Label Studio puts it before the names of uploaded files
 
 
 class References:
     """The image files of a source, to be found by the names that tables have for them.
 
-    A name is read as a path relative to the table, then as one relative to the source. Where fewer than half
-    of a table's names are found so (they come from another machine, from a bucket, or are ids), all are found
-    by the end of their path, of as many parts as tell the names of the table apart; then without suffixes.
-    Else only those that name a folder are, together with that folder.
-    Case and Unicode form do not matter then. Of several files with that end, the one in a folder named after
-    the row's split is meant.
+    A name is read as a path relative to the table, then as one relative to the source, if need be without
+    regard to case and Unicode form. Where fewer than half of a table's names are found so (they come from
+    another machine, from a bucket, or are ids), the others are found by the end of their path, of as many
+    parts as tell the names of the table apart, then without suffixes. Where more than half are, only those
+    that name a folder are, together with that folder. Of several files with that end, the one in a folder
+    named after the row's split is meant.
     """
 
     def __init__(self, files: Iterable[StoredFile], place: str) -> None:
         """Take the files of a source at `place`."""
         self.by_path = {file.path: file for file in files if not is_hidden(file.path)}
         self.place = place.rstrip("/") + "/"
+
+    @cached_property
+    def names(self) -> list[str]:
+        """Names that are not ASCII, without folders and suffixes, of some files."""
+        stems = (posixpath.splitext(posixpath.basename(path))[0] for path in self.by_path)
+        return list(islice((stem for stem in stems if not stem.isascii()), SOME))
 
     def find(self, rows: Sequence[Annotation], folder: str) -> list[StoredFile | str]:
         """Return the file of each row of a table in `folder`, or why there is none."""
@@ -61,7 +69,19 @@ class References:
             for path in (name, near, beside, posixpath.normpath(relative)):
                 if path in self.by_path:
                     return self.by_path[path]
+            for path in (near, beside, relative):
+                if folded := self._by_folded.get(_folded(path)):
+                    return folded
         return None
+
+    @cached_property
+    def _by_folded(self) -> dict[str, StoredFile | None]:
+        """The files by their paths without case and Unicode form; None where several have one."""
+        found: dict[str, StoredFile | None] = {}
+        for path, file in self.by_path.items():
+            key = _folded(path)
+            found[key] = None if key in found else file
+        return found
 
     @cached_property
     def _by_name(self) -> dict[str, list[StoredFile]]:
@@ -141,6 +161,10 @@ def _parts(name: str) -> list[str]:
     """Return the parts of a path in a form that is the same on every system."""
     plain = unicodedata.normalize("NFC", _path_of(name)).casefold().replace("\\", "/")
     return [part for part in plain.split("/") if part not in ("", ".")]
+
+
+def _folded(path: str) -> str:
+    return "/".join(_parts(path))
 
 
 def _stem(name: str) -> str:

@@ -58,7 +58,10 @@ def read(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Label
 def _label(storage: Storage, parts: Mapping[str, StoredFile], settings: Data) -> str:
     """Return the class of a sample: a name in its JSON, else what its `.cls` has."""
     if JSON in parts:
-        value = json.loads(storage.read(parts[JSON].path) or b"null")
+        try:
+            value = json.loads(storage.read(parts[JSON].path))
+        except ValueError:
+            return ""
         cells = {plain(name): cell for name, cell in value.items()} if isinstance(value, dict) else {}
         for name in [plain(settings.label)] if settings.label else LABELS:
             if isinstance(cells.get(name), str) or (settings.label and name in cells):

@@ -1,5 +1,6 @@
 """The examination of all files of a source: in parallel, and only of those that changed."""
 
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, fields
@@ -17,7 +18,8 @@ from darkroom.data.storage import Storage, StoredFile
 from darkroom.files import atomic_write
 
 CHUNK = 256  # files examined, and kept in memory, at once
-KEEP_EVERY = 20  # chunks, after which the facts are written: an interrupted scan goes on from there
+KEEP_AFTER_S = 10.0  # the facts are written: an interrupted scan goes on from there
+SHARE_OF_KEEPING = 0.05  # of the time at most, because there may be a million of them
 GREY_SAMPLE = 100  # images that are looked at to find out whether all are grey
 FACTS = [field.name for field in fields(Facts)]
 
@@ -39,22 +41,26 @@ def examine_all(
         fact = facts.get((file.path, file.size, file.version))
         if fact is None or not (fact.problem or fact.sha256 in store.places):
             todo.append(file)
+    written_at, wait_s = time.monotonic(), KEEP_AFTER_S
     work = partial(_examine_one, storage, store.shape)
     try:
         with (
-            ThreadPoolExecutor(workers) as pool,
+            ThreadPoolExecutor(max(workers, storage.readers)) as pool,
             tqdm(
                 total=len(files), initial=len(files) - len(todo), desc="scan", unit="images", disable=None
             ) as bar,
         ):
-            for number, chunk in enumerate(_chunks(todo)):
+            for chunk in _chunks(todo):
                 done = list(pool.map(work, chunk))
                 store.add({fact.sha256: pixels for fact, pixels in done if pixels is not None})
                 for file, (fact, _) in zip(chunk, done, strict=True):
                     facts[file.path, file.size, file.version] = fact
                 bar.update(len(chunk))
-                if number % KEEP_EVERY == KEEP_EVERY - 1:
+                started_at = time.monotonic()
+                if started_at - written_at > wait_s:
                     _write_known(known, facts)
+                    written_at = time.monotonic()
+                    wait_s = max(KEEP_AFTER_S, (written_at - started_at) / SHARE_OF_KEEPING)
     finally:
         if todo:
             _write_known(known, facts)

@@ -21,6 +21,7 @@ class ArrowImages:
     """The rows of a Parquet or Arrow file as image files, and their other columns as a table beside them."""
 
     table = ""
+    readers = 1
 
     def __init__(self, path: Path) -> None:
         """Open the file at an absolute path."""

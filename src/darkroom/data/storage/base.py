@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Protocol
 
+MANY_READERS = 16  # of a server
 LARGEST = 256 << 20  # bytes of one image: more is no photograph, or an attempt to fill the memory
 
 
@@ -35,11 +36,15 @@ class Storage(Protocol):
         name: of the place, for a data set that has no name of its own: the last part of a path.
         place: the place as an absolute path or URL, for people and as a key.
         table: path of the file with the labels, where the source names one; else empty.
+        readers: threads that read at once, if the machine has fewer cores: many where reading is waiting.
     """
 
     name: str
     place: str
     table: str
+
+    @property
+    def readers(self) -> int: ...  # noqa: D102
 
     def files(self) -> Iterator[StoredFile]:
         """List all files, hidden ones too, in an order that depends on their names only."""

@@ -11,16 +11,19 @@ from darkroom.data.annotations.names import is_hidden, looks_like_an_image
 from darkroom.data.storage.arrow import ArrowImages, holds_images
 from darkroom.data.storage.base import SourceError, Storage, StoredFile
 from darkroom.data.storage.folder import Folder
+from darkroom.data.storage.pixel_file import PixelFile, holds_pixels, part_of
 from darkroom.data.storage.tar_archive import SUFFIXES, Tar
 from darkroom.data.storage.zip_archive import Zip
 
 SAMPLES = re.compile(r"-samples$")  # Teachable Machine's name of the zip of a class
+FEW_IMAGES = 100  # beside archives: more are the data set
 
 
 class Containers:
     """The files in a folder's archives, each as if it were a folder, and the files beside them."""
 
     table = ""
+    readers = 1
 
     def __init__(self, folder: Folder, paths: list[str], cache: Path) -> None:
         """Open the archives at `paths` in a folder; `cache` is for decompressed ones."""
@@ -49,6 +52,8 @@ class Containers:
 
     def _prefix(self, path: str) -> str:
         place = PurePosixPath(path)
+        if holds_pixels(self.folder.folder / path):
+            return str(place.parent / part_of(place.name) / place.name)
         stem = place.name.partition(".tar")[0] if ".tar" in place.name else place.stem
         return str(place.with_name(SAMPLES.sub("", stem)))
 
@@ -56,26 +61,35 @@ class Containers:
         name = path.name.lower()
         if name.endswith(".zip"):
             return Zip(path)
-        return Tar(path, self.cache) if name.endswith(SUFFIXES) else ArrowImages(path)
+        if name.endswith(SUFFIXES):
+            return Tar(path, self.cache)
+        return PixelFile(path) if holds_pixels(path) else ArrowImages(path)
+
+
+def _opened_as(path: Path) -> bool:
+    """Whether a file has images in it by its content."""
+    return holds_images(path) or holds_pixels(path)
 
 
 def with_archives(folder: Folder, cache: Path) -> Storage:
-    """Return a folder with what is in its archives, if it has no image beside them; else as it is.
+    """Return a folder with what is in its archives, if hardly an image is beside them; else as it is.
 
-    An archive beside images is most often a copy of them.
+    An archive beside images is most often a copy of them, unless it is much larger.
     """
-    paths = []
+    paths, images, of_images, of_archives = [], 0, 0, 0
     for file in folder.files():
         if is_hidden(file.path):
             continue
         if looks_like_an_image(file.path):
-            return folder
+            images, of_images = images + 1, of_images + file.size
+            if images > FEW_IMAGES:
+                return folder
+            continue
         path = file.path.lower()
-        if path.endswith((".zip", *SUFFIXES)) or (
-            path.endswith((".parquet", ".arrow")) and holds_images(folder.folder / file.path)
-        ):
+        if path.endswith((".zip", *SUFFIXES)) or (not file.problem and _opened_as(folder.folder / file.path)):
             paths.append(file.path)
-    return Containers(folder, paths, cache) if paths else folder
+            of_archives += file.size
+    return Containers(folder, paths, cache) if paths and of_archives > 2 * of_images else folder
 
 
 def open_folder(source: str, root: Path, columns: ColumnNames) -> Storage | None:

@@ -26,6 +26,7 @@ class Downloaded:
     """The files of an archive at a URL, which may end with `#sha256=` and the checksum that it must have."""
 
     table = ""
+    readers = 1
 
     def __init__(self, url: str, folder: Path) -> None:
         """Take the archive at `url`; `folder` keeps it. Nothing is asked of the server yet."""

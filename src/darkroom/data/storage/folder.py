@@ -11,14 +11,20 @@ class Folder:
     """All files below a folder. Links are followed, each folder once."""
 
     table = ""
+    readers = 1
 
     def __init__(self, folder: Path) -> None:
         """Open `folder`, an absolute path."""
         self.folder, self.name, self.place = folder, folder.name, str(folder)
+        self.inside: list[str] = []  # names of the folders in it that are listed, if not all of it is
 
     def files(self) -> Iterator[StoredFile]:
         """List the files by name, folder by folder."""
-        yield from self._below(self.folder, "", set())
+        seen: set[tuple[int, int]] = set()
+        for name in self.inside:
+            yield from self._below(self.folder / name, f"{name}/", seen)
+        if not self.inside:
+            yield from self._below(self.folder, "", seen)
 
     def read(self, path: str) -> bytes:
         """Return the bytes of the file at `path`."""

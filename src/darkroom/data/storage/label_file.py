@@ -2,12 +2,13 @@
 
 import posixpath
 from collections.abc import Iterator
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 
 from darkroom.data.annotations import SUFFIXES, AnnotationError, ColumnNames, Document, parse
 from darkroom.data.annotations.names import is_url, looks_like_an_image
 from darkroom.data.storage.arrow import ArrowImages, holds_images
-from darkroom.data.storage.base import Storage, StoredFile
+from darkroom.data.storage.base import MANY_READERS, Storage, StoredFile
 from darkroom.data.storage.folder import Folder
 from darkroom.data.storage.reading import Reader, fetch_http
 from darkroom.data.storage.remote import Remote, file_system, version_of
@@ -22,10 +23,16 @@ class WithLabels:
     """
 
     def __init__(self, inner: Storage, table: str, columns: ColumnNames, *, name: str = "") -> None:
-        """Open `table`, a path in `inner` or an absolute one on this machine."""
+        """Open `table`, a path in `inner` or an absolute one; with a name of its own it is the source."""
+        self.alone = bool(name)
         self.inner, self.table, self.columns = inner, table, columns
         self.name, self.place = name or inner.name, inner.place
         self.reader = Reader()
+
+    @cached_property
+    def readers(self) -> int:
+        """Many where the table names URLs."""
+        return MANY_READERS if any(map(is_url, self._elsewhere())) else self.inner.readers
 
     def files(self) -> Iterator[StoredFile]:
         """List the files of the storage, then those elsewhere."""
@@ -33,6 +40,11 @@ class WithLabels:
         if elsewhere and all(name.startswith("/") for name in elsewhere):
             yield from map(_on_disk, dict.fromkeys([self._absolute(), *elsewhere]))
             return
+        if isinstance(self.inner, Folder):
+            self.inner.inside = self._folders_named(self.inner.folder, elsewhere)
+            if self.inner.inside and not self.table.startswith("/"):
+                yield _on_disk(self._absolute(), self.table)
+                there.add(self.table)
         for file in self.inner.files():
             images = images or looks_like_an_image(file.path)
             there.add(file.path)
@@ -51,6 +63,17 @@ class WithLabels:
         if is_url(path):
             return self.reader.read(path, lambda: _fetch(path))
         return Path(path).read_bytes() if path.startswith("/") else self.inner.read(path)
+
+    def _folders_named(self, folder: Path, names: list[str]) -> list[str]:
+        """Return the folders beside a table that all of its names begin with; none if they do not.
+
+        Then nothing else is listed: there may be a lot beside a table.
+        """
+        beside = [name.replace("\\", "/") for name in names if not is_url(name) and name[0] != "/"]
+        if not self.alone or len(beside) != len(names) or not all("/" in name for name in beside):
+            return []
+        first = sorted({posixpath.normpath(name).partition("/")[0] for name in beside})
+        return first if ".." not in first and all((folder / name).is_dir() for name in first) else []
 
     def _absolute(self) -> str:
         return self.table if self.table.startswith("/") else f"{self.inner.place}/{self.table}"
@@ -96,6 +119,7 @@ class Neighbours:
     """A file on a web server, which has no listing, and its neighbours by their names."""
 
     table = ""
+    readers = MANY_READERS
 
     def __init__(self, url: str, name: str) -> None:
         """Open the file at `url`, which ends with `name`."""
@@ -120,9 +144,9 @@ def _fetch(url: str) -> bytes:
     return bytes(file_system(url).cat_file(url))
 
 
-def _on_disk(path: str) -> StoredFile:
+def _on_disk(path: str, name: str = "") -> StoredFile:
     try:
         status = Path(path).stat()
     except OSError as error:
         return StoredFile(path, 0, "", f"cannot be read: {error.strerror}")
-    return StoredFile(path, status.st_size, str(status.st_mtime_ns))
+    return StoredFile(name or path, status.st_size, str(status.st_mtime_ns))

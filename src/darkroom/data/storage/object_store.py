@@ -10,7 +10,7 @@ from pyarrow import fs
 SCHEMES = ("s3", "s3a", "gs", "gcs")
 
 
-class ObjectStore(ArrowFSWrapper):
+class ObjectStore(ArrowFSWrapper):  # type: ignore[misc]  # it ships no types
     """A bucket: all below a prefix is listed in one go, with the times at which the objects changed."""
 
     def find(self, path: str, maxdepth: Any = None, withdirs: bool = False, **kwargs: Any) -> dict[str, Any]:

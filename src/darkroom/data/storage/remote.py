@@ -16,7 +16,7 @@ from fsspec.spec import AbstractFileSystem
 from darkroom.data.annotations import ColumnNames
 from darkroom.data.annotations.names import is_url
 from darkroom.data.download.mirrors import public_url
-from darkroom.data.storage.base import LARGEST, SourceError, StoredFile
+from darkroom.data.storage.base import LARGEST, MANY_READERS, SourceError, StoredFile
 from darkroom.data.storage.object_store import SCHEMES, open_object_store
 from darkroom.data.storage.reading import Reader, fetch_http
 
@@ -27,13 +27,13 @@ VERSIONS = (
 )
 PACKAGES = {"az": "adlfs", "abfs": "adlfs", "abfss": "adlfs", "adl": "adlfs", "hf": "huggingface_hub"}
 PACKAGES |= {"sftp": "paramiko", "ssh": "paramiko"}
-ASKED_AT_ONCE = 16  # files whose size is asked
 
 
 class Remote:
     """All files below a URL. The listing is asked anew each time; a file is fetched when it is read."""
 
     table = ""
+    readers = MANY_READERS
 
     def __init__(self, url: str) -> None:
         """Open a URL. Raises SourceError where a package is missing, or where it cannot be."""
@@ -51,9 +51,10 @@ class Remote:
         except FileNotFoundError as error:
             raise SourceError(f"{self.place}: there is no such place") from error
         except Exception as error:  # libraries of object stores have errors of their own
-            raise SourceError(
-                f"{self.place} cannot be listed: {str(error)[:300] or type(error).__name__}"
-            ) from error
+            why = str(error)[:300] or type(error).__name__
+            public = "denied" in why.lower() or "credentials" in why.lower()
+            hint = ". If it is public, set FSSPEC_S3_ANON=true (FSSPEC_GS_ANON)" if public else ""
+            raise SourceError(f"{self.place} cannot be listed: {why}{hint}") from error
         if not listed:
             raise SourceError(f"{self.place}: there is no such place, or it has no files")
         for path in sorted(listed):
@@ -99,7 +100,7 @@ class Remote:
 
     def _asked(self, names: Mapping[str, Any]) -> dict[str, Mapping[str, Any]]:
         """Return size and version of files on a web server, whose index has none."""
-        with ThreadPoolExecutor(ASKED_AT_ONCE) as pool:
+        with ThreadPoolExecutor(MANY_READERS) as pool:
             return dict(zip(names, pool.map(self._info, names), strict=True))
 
     def _info(self, name: str) -> Mapping[str, Any]:

@@ -33,6 +33,7 @@ class Tar:
     """All files of a tar archive. Its bytes are found by one pass over the headers, and read at any time."""
 
     table = ""
+    readers = 1
 
     def __init__(self, path: Path, cache: Path, *, place: str = "") -> None:
         """Open the archive at an absolute path; `cache` is a folder for the decompressed one."""
@@ -44,21 +45,16 @@ class Tar:
     def files(self) -> Iterator[StoredFile]:
         """List the files by name. Raises SourceError for an archive that is not whole, or a bomb."""
         for path in sorted(self._members):
-            member = self._members[path]
-            problem = problem_of(path, member.size)
-            if member.issym() or member.islnk():
-                problem = "it is a link"
-            elif member.issparse():
-                problem = "it is a sparse file"
-            yield StoredFile(path, member.size, f"{self.version}-{member.offset_data}", problem)
+            size, offset, problem = self._members[path]
+            yield StoredFile(path, size, f"{self.version}-{offset}", problem)
 
     def read(self, path: str) -> bytes:
         """Return the bytes of a file. Raises OSError."""
-        member = self._members.get(path)
-        if member is None or not member.isreg() or problem_of(path, member.size):
-            raise FileNotFoundError(f"the archive has no {path}")
-        data = os.pread(self._handle, member.size, member.offset_data)  # several threads may
-        if len(data) != member.size:
+        size, offset, problem = self._members.get(path, (0, 0, f"the archive has no {path}"))
+        if problem:
+            raise FileNotFoundError(problem)
+        data = os.pread(self._handle, size, offset)  # several threads may
+        if len(data) != size:
             raise OSError("the archive ends in it")
         return data
 
@@ -71,13 +67,15 @@ class Tar:
             os.close(self._handle)
 
     @cached_property
-    def _members(self) -> dict[str, tarfile.TarInfo]:
+    def _members(self) -> dict[str, tuple[int, int, str]]:
+        """Size, offset and problem of each file by its path."""
         found = {}
         try:
             with tarfile.open(self._plain, "r:") as tar:
                 for member in tar:
                     if not member.isdir():
-                        found[member.name.removeprefix("./")] = member
+                        path = member.name.removeprefix("./")
+                        found[path] = (member.size, member.offset_data, _problem(path, member))
                     tar.members = []  # type: ignore[attr-defined]  # it would keep all of them a second time
                 _check_end(tar.fileobj, tar.offset)
         except (tarfile.TarError, EOFError) as error:
@@ -127,6 +125,14 @@ def open_tar(source: str, root: Path, columns: ColumnNames) -> Tar | None:
     if "://" in source or not source.lower().endswith(SUFFIXES) or not path.is_file():
         return None
     return Tar(path.resolve(), root / ".downloads")
+
+
+def _problem(path: str, member: tarfile.TarInfo) -> str:
+    if member.issym() or member.islnk():
+        return "it is a link"
+    if not member.isreg():
+        return "it is a device"
+    return "it is a sparse file" if member.issparse() else problem_of(path, member.size)
 
 
 def _new_file(path: Path) -> IO[bytes]:

@@ -20,6 +20,7 @@ class Zip:
     """All files of a zip archive; their checksums are their versions."""
 
     table = ""
+    readers = 1
 
     def __init__(self, path: Path, *, place: str = "") -> None:
         """Open the archive at an absolute path; `place` is where it comes from, if from elsewhere."""
