@@ -39,7 +39,7 @@ def checkout(tmp_path: Path) -> Checkout:
     """Return a checkout in a folder of an odd name, whose pipeline is one stage."""
     made = new_checkout(tmp_path / FOLDER / "darkroom")
     stages = yaml.safe_load((made.root / "dvc.yaml").read_text(encoding="utf-8"))["stages"]
-    text = yaml.safe_dump({"stages": {"download": stages["download"]}})
+    text = yaml.safe_dump({"stages": {name: stages[name] for name in ("source", "download")}})
     (made.root / "dvc.yaml").write_text(text, encoding="utf-8")
     set_params(made.root / "params.yaml", ["data.name=digits"])
     made.run("git", "add", "-A")
