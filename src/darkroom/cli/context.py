@@ -24,13 +24,13 @@ class Registry:
 @contextmanager
 def registry_uri(options: Options) -> Iterator[str]:
     """Give the URI of the registry; an error in the block ends the program with its message."""
-    from darkroom.registry.store import RegistryError
+    from darkroom import UserError
 
     uri = options.uri or os.environ.get("MLFLOW_TRACKING_URI") or f"sqlite:///{ROOT / 'mlflow.db'}"
     try:
         _check_file(uri)
         yield uri
-    except (RegistryError, FileExistsError) as error:
+    except (UserError, FileExistsError) as error:
         raise SystemExit(str(error)) from error
 
 
