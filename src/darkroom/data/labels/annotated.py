@@ -122,7 +122,8 @@ def _read_all(
 def _add(tables: Tables, document: Document, settings: Data, references: References) -> None:
     rows = list(PARSERS[tables.kind].read(document, settings))
     split = split_in_name(document.path)
-    rows = [row if row.split else replace(row, split=split) for row in rows]
+    if split:
+        rows = [row if row.split else replace(row, split=split) for row in rows]
     places = references.find(rows, posixpath.dirname(document.path))
     tables.paths.append(document.path)
     if document.suffix in (".csv", ".tsv", ".txt") and not document.encoding.startswith("utf"):
@@ -211,7 +212,8 @@ def _labelled(tables: Tables, files: Sequence[StoredFile], lists: dict[str, str]
             left_out.append((file, "its name does not end as that of an image"))
     images, notes = _without_a_lone_split(images)
     names, spellings = folders.one_name_each([(image.label, image.split) for image in images])
-    images = [replace(image, label=names[image.label, image.split]) for image in images]
+    if any(label != name for (label, _), name in names.items()):
+        images = [replace(image, label=names[image.label, image.split]) for image in images]
     parts = folders.classes_of_some_splits(images)
     return Labelled(images, left_out, [*_notes(tables, where), *notes, *spellings, *parts])
 
