@@ -61,7 +61,8 @@ def read(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Label
     """
     named = _named(storage, files, settings)
     references = References(files, storage.place)
-    by_kind, problems = _read_all(storage, [named] if named else _candidates(files), settings, references)
+    candidates = [named] if named else _candidates(files)
+    by_kind, problems = _read_all(storage, candidates, settings, references, named=named is not None)
     if named and problems:
         raise SourceError("\n".join(problems))
     tables = max(by_kind.values(), key=lambda one: one.count(1), default=None)
@@ -94,11 +95,11 @@ def _candidates(files: Iterable[StoredFile]) -> list[StoredFile]:
 
 
 def _read_all(
-    storage: Storage, candidates: Sequence[StoredFile], settings: Data, references: References
+    storage: Storage, files: Sequence[StoredFile], settings: Data, references: References, *, named: bool
 ) -> tuple[dict[str, Tables], list[str]]:
     """Return what the files say by their kind, and what is wrong with those that say nothing."""
     alike: dict[tuple[str, str], list[StoredFile]] = defaultdict(list)
-    for file in candidates:
+    for file in files:
         folder, name = posixpath.split(file.path)
         alike[folder, posixpath.splitext(name)[1].lower()].append(file)
     by_kind: dict[str, Tables] = {}
@@ -112,7 +113,7 @@ def _read_all(
                     _add(by_kind.setdefault(kind, Tables(kind)), document, settings, references)
                 elif number == 0 and len(group) > ALIKE:
                     break
-                elif len(candidates) == 1:
+                elif named:
                     problems.append(f"{file.path}: it is of no kind that is known: {', '.join(PARSERS)}")
             except (AnnotationError, OSError) as error:
                 problems.append(f"{file.path}: {error}")
