@@ -147,6 +147,25 @@ def test_what_is_wrong_with_a_table_is_said(tmp_path: Path, changes: dict[str, s
         read_files(tmp_path / "mine", {"labels.csv": table, **TWO}, **changes)
 
 
+def test_an_excel_table_is_to_be_saved_as_csv(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match=r"Save labels.xlsx as CSV"):
+        read_files(tmp_path / "mine", {"labels.xlsx": "PK", **images("a.jpg", "b.jpg")})
+
+
+def test_other_tables_beside_folders_do_not_matter(tmp_path: Path) -> None:
+    found = read_files(
+        tmp_path / "mine", {"runs.csv": "epoch,loss\n1,2\n", **images("cat/a.jpg", "dog/b.jpg")}
+    )
+    assert found.notes == []
+
+
+def test_without_classes_the_reasons_are_said(tmp_path: Path) -> None:
+    with pytest.raises(
+        SourceError, match=r"0 classes; at least 2(.|\n)*2 files were left out: not in the folder"
+    ):
+        read_files(tmp_path / "mine", images("train/cat.0.jpg", "test/dog.0.jpg"))
+
+
 def test_a_row_with_too_many_cells_is_named(tmp_path: Path) -> None:
     table = "path,label\nphotos/a.jpg,cat\nphotos/b.jpg,dog, brown\n"
     with pytest.raises(SourceError, match=r"row 3 has 3 cells, but the header 2: 'photos/b.jpg,dog, brown'"):

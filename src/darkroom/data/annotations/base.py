@@ -46,6 +46,7 @@ class Document:
 
     def __init__(self, path: str, data: bytes, names: Sequence[str] = ()) -> None:
         self.path, self.data, self.names = path, data, names
+        self.parsed: dict[str, Any] = {}  # what parsers made of it, for the next one
 
     @property
     def suffix(self) -> str:

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import PurePosixPath
 from typing import Any
 
 from darkroom.data.annotations.base import SPLITS, AnnotationError, ColumnNames
@@ -134,7 +133,7 @@ def _by_name(grid: Grid, usual: Sequence[str], taken: set[str]) -> str:
 def _all_images(cells: Iterable[Any]) -> bool:
     """Whether most cells name image files, or are URLs."""
     filled = [str(cell) for cell in cells if cell]
-    images = sum(is_url(cell) or looks_like_an_image(PurePosixPath(cell).name) for cell in filled)
+    images = sum(is_url(cell) or looks_like_an_image(cell) for cell in filled)
     return bool(filled) and images > len(filled) / 2
 
 

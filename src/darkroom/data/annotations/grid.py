@@ -40,10 +40,18 @@ class Grid:
 
 
 def read_grid(document: Document, *, header: bool = True) -> Grid | None:
-    """Read a table; None where the file is none. Raises AnnotationError for a damaged one.
+    """Read a table, once; None where the file is none. Raises AnnotationError for a damaged one.
 
     Without a header, the names of the columns are their numbers.
     """
+    key = "with a header" if header else "without a header"
+    if key not in document.parsed:
+        document.parsed[key] = _read(document, header=header)
+    grid: Grid | None = document.parsed[key]
+    return grid
+
+
+def _read(document: Document, *, header: bool) -> Grid | None:
     if document.suffix in TEXTS:
         return _of_text(document, header=header)
     if document.suffix == ".parquet":

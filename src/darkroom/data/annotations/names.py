@@ -1,12 +1,11 @@
 """What names of files tell."""
 
 import re
-from pathlib import PurePosixPath
 
 SUFFIXES = frozenset(
     (
-        *(".jpg", ".jpeg", ".jpe", ".jfif", ".png", ".gif", ".bmp", ".dib", ".webp", ".tif", ".tiff"),
-        *(".avif", ".heic", ".heif", ".jp2", ".j2k", ".jpx", ".ppm", ".pgm", ".pbm", ".pnm"),
+        *("jpg", "jpeg", "jpe", "jfif", "png", "gif", "bmp", "dib", "webp", "tif", "tiff"),
+        *("avif", "heic", "heif", "jp2", "j2k", "jpx", "ppm", "pgm", "pbm", "pnm"),
     )
 )
 JUNK = frozenset(("__macosx", "thumbs.db", "desktop.ini", "@eadir", "$recycle.bin", "lost+found"))
@@ -24,8 +23,13 @@ def is_hidden(path: str) -> bool:
 
 
 def looks_like_an_image(path: str) -> bool:
-    """Whether a file's name ends as that of an image."""
-    return PurePosixPath(path).suffix.lower() in SUFFIXES
+    """Whether a file's name ends as that of an image.
+
+    >>> looks_like_an_image("cats/a.JPG"), looks_like_an_image("cats/.png"), looks_like_an_image("cats.png/a")
+    (True, False, False)
+    """
+    stem, dot, suffix = path.rpartition(".")
+    return bool(dot) and suffix.lower() in SUFFIXES and not stem.endswith("/") and stem != ""
 
 
 def is_url(text: str) -> bool:

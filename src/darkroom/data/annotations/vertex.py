@@ -1,5 +1,6 @@
 """Vertex AI: a CSV without header (`[use,]gs://…,label`), or the JSON Lines of an import."""
 
+import csv
 from collections.abc import Iterable
 from typing import Any
 
@@ -8,15 +9,14 @@ from darkroom.data.annotations.columns import plain, split_of
 from darkroom.data.annotations.grid import read_grid
 
 PLACE = "gs://"
+LONGEST_ROW = 10_000  # characters
 
 
 def recognises(document: Document) -> bool:
     """Whether the first row has the URL of an object in a bucket as its first or second cell."""
     if document.suffix == ".csv":
-        grid = read_grid(document, header=False)
-        return grid is not None and any(
-            str(cell).startswith(PLACE) for row in grid.rows[:1] for cell in row[:2]
-        )
+        first = next(csv.reader(document.text[:LONGEST_ROW].splitlines()), [])
+        return any(cell.strip().startswith(PLACE) for cell in first[:2])
     return "imageGcsUri" in next(iter(document.objects), {})
 
 

@@ -4,6 +4,7 @@ A format looks at the names of all files (and reads the few that hold labels) an
 label, and its split and group where they are given.
 """
 
+from collections import Counter
 from collections.abc import Sequence
 
 from darkroom.config.data import Data
@@ -37,14 +38,26 @@ def read_labels(storage: Storage, files: Sequence[StoredFile], settings: Data) -
         raise SourceError(
             f"{storage.place} has {len(files):,} files, but no images in folders named after their classes, "
             "and no file with labels for them: "
-            + ("make one folder for each class, or a table with a row for each image" if not reasons else "")
-            + "\n".join(reasons)
+            + (
+                "make one folder for each class, or a table with a row for each image. "
+                if not reasons
+                else ""
+            )
+            + "\n".join([*reasons, *_excel(files)])
         )
     classes = sorted({image.label for image in labelled.images})
     if len(classes) < 2:
-        why = "\n".join([*reasons, *labelled.notes])
+        left_out = Counter(reason for _, reason in labelled.left_out).most_common(3)
+        others = [f"{count:,} files were left out: {reason}" for reason, count in left_out]
+        why = "\n".join([*reasons, *labelled.notes, *others, *_excel(files)])
         raise SourceError(
             f"{storage.place} has images of {len(classes)} class{'es' if not classes else ''}"
             f"{' (' + classes[0] + ')' if classes else ''}; at least 2 are needed{chr(10) * bool(why)}{why}"
         )
     return Labelled(labelled.images, labelled.left_out, [*reasons, *labelled.notes])
+
+
+def _excel(files: Sequence[StoredFile]) -> list[str]:
+    """Return what to do with tables that are not read."""
+    tables = [file.path for file in files if file.path.lower().endswith((".xlsx", ".xls", ".ods"))]
+    return [f"Save {path} as CSV: it may have the labels." for path in tables[:3]]

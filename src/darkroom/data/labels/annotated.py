@@ -1,9 +1,9 @@
 """Labels in files beside the images: tables, and what labelling tools export."""
 
 import posixpath
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 from darkroom.config.data import Data
 from darkroom.data.annotations import PARSERS, AnnotationError, Document, may_have_labels, parser_of
@@ -16,38 +16,13 @@ from darkroom.data.labels.base import (
     is_hidden,
     looks_like_an_image,
 )
+from darkroom.data.labels.found import Found, Tables, notes_of, reason_of
 from darkroom.data.labels.references import References
 from darkroom.data.labels.split_lists import split_lists
 from darkroom.data.storage import SourceError, Storage, StoredFile
 
 ALIKE = 20  # files of one suffix in one folder, of which the first tells whether the others have labels
 PRECEDENCE = ("test", "validation", "train", "")  # an image in two splits tests, and teaches nothing
-
-
-@dataclass
-class Found:
-    """What the files with labels say about one image, all together."""
-
-    labels: dict[tuple[str, ...], str] = field(default_factory=dict)  # with the file that says so
-    splits: set[str] = field(default_factory=set)
-    groups: set[str] = field(default_factory=set)
-    rows: int = 0
-
-
-@dataclass
-class Tables:
-    """The files with labels of one kind, and what they say."""
-
-    kind: str
-    paths: list[str] = field(default_factory=list)
-    found: dict[str, Found] = field(default_factory=lambda: defaultdict(Found))
-    missing: dict[str, tuple[StoredFile, str]] = field(default_factory=dict)
-    notes: list[str] = field(default_factory=list)
-
-    def count(self, labels: int) -> int:
-        """Return how many images have so many labels; 2 stands for more too."""
-        sizes = (max(map(len, found.labels), default=0) for found in self.found.values())
-        return sum(min(size, 2) == labels for size in sizes)
 
 
 def read(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Labelled:
@@ -61,7 +36,8 @@ def read(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Label
     """
     named = _named(storage, files, settings)
     references = References(files, storage.place)
-    by_kind, problems = _read_all(storage, [named] if named else _candidates(files), settings, references)
+    candidates = [named] if named else _candidates(files)
+    by_kind, problems = _read_all(storage, candidates, settings, references, named=named is not None)
     if named and problems:
         raise SourceError("\n".join(problems))
     tables = max(by_kind.values(), key=lambda one: one.count(1), default=None)
@@ -94,11 +70,11 @@ def _candidates(files: Iterable[StoredFile]) -> list[StoredFile]:
 
 
 def _read_all(
-    storage: Storage, candidates: Sequence[StoredFile], settings: Data, references: References
+    storage: Storage, files: Sequence[StoredFile], settings: Data, references: References, *, named: bool
 ) -> tuple[dict[str, Tables], list[str]]:
     """Return what the files say by their kind, and what is wrong with those that say nothing."""
     alike: dict[tuple[str, str], list[StoredFile]] = defaultdict(list)
-    for file in candidates:
+    for file in files:
         folder, name = posixpath.split(file.path)
         alike[folder, posixpath.splitext(name)[1].lower()].append(file)
     by_kind: dict[str, Tables] = {}
@@ -112,7 +88,7 @@ def _read_all(
                     _add(by_kind.setdefault(kind, Tables(kind)), document, settings, references)
                 elif number == 0 and len(group) > ALIKE:
                     break
-                elif len(candidates) == 1:
+                elif named:
                     problems.append(f"{file.path}: it is of no kind that is known: {', '.join(PARSERS)}")
             except (AnnotationError, OSError) as error:
                 problems.append(f"{file.path}: {error}")
@@ -122,7 +98,8 @@ def _read_all(
 def _add(tables: Tables, document: Document, settings: Data, references: References) -> None:
     rows = list(PARSERS[tables.kind].read(document, settings))
     split = split_in_name(document.path)
-    rows = [row if row.split else replace(row, split=split) for row in rows]
+    if split:
+        rows = [row if row.split else replace(row, split=split) for row in rows]
     places = references.find(rows, posixpath.dirname(document.path))
     tables.paths.append(document.path)
     if document.suffix in (".csv", ".tsv", ".txt") and not document.encoding.startswith("utf"):
@@ -194,7 +171,7 @@ def _labelled(tables: Tables, files: Sequence[StoredFile], lists: dict[str, str]
     for file in files:
         found = tables.found.get(file.path)
         if found is not None:
-            reason = _reason(found)
+            reason = reason_of(found)
             if reason:
                 left_out.append((file, reason))
             else:
@@ -211,22 +188,10 @@ def _labelled(tables: Tables, files: Sequence[StoredFile], lists: dict[str, str]
             left_out.append((file, "its name does not end as that of an image"))
     images, notes = _without_a_lone_split(images)
     names, spellings = folders.one_name_each([(image.label, image.split) for image in images])
-    images = [replace(image, label=names[image.label, image.split]) for image in images]
+    if any(label != name for (label, _), name in names.items()):
+        images = [replace(image, label=names[image.label, image.split]) for image in images]
     parts = folders.classes_of_some_splits(images)
-    return Labelled(images, left_out, [*_notes(tables, where), *notes, *spellings, *parts])
-
-
-def _reason(found: Found) -> str:
-    """Return why an image cannot be used; empty if it has one label."""
-    names = [labels for labels in found.labels if labels]
-    if not names:
-        return f"no label in {next(iter(found.labels.values()))}"
-    if len(names) > 1:
-        different = " and ".join(sorted(", ".join(labels) for labels in names))
-        return f"named {found.rows:,} times with different labels: {different}"
-    if len(names[0]) > 1:
-        return f"it has several labels: {', '.join(names[0])}"
-    return ""
+    return Labelled(images, left_out, [*notes_of(tables, where), *notes, *spellings, *parts])
 
 
 def _without_a_lone_split(images: list[LabelledImage]) -> tuple[list[LabelledImage], list[str]]:
@@ -235,23 +200,3 @@ def _without_a_lone_split(images: list[LabelledImage]) -> tuple[list[LabelledIma
         note = f"All images are given as {splits.pop()}: the splits were drawn instead."
         return [replace(image, split="") for image in images], [note]
     return images, []
-
-
-def _notes(tables: Tables, where: str) -> list[str]:
-    shown = where if len(tables.paths) == 1 else f"{len(tables.paths):,} files such as {tables.paths[0]}"
-    notes = [f"The labels are those of {shown} ({tables.kind}).", *tables.notes]
-    reasons = Counter(_reason(found).split(":")[0] for found in tables.found.values())
-    several = sum(count for reason, count in reasons.items() if reason.startswith("named"))
-    notes += _counted(several, "were left out because rows give them different labels")
-    notes += _counted(reasons["it has several labels"], "were left out because they have several labels")
-    notes += _counted(sum(n for why, n in reasons.items() if why.startswith("no label")), "have no label")
-    crossing = sum(len(found.splits - {""}) > 1 for found in tables.found.values())
-    notes += _counted(crossing, "are given in two splits and were put into test, else validation")
-    repeated = sum(found.rows > 1 and not _reason(found) for found in tables.found.values())
-    notes += _counted(repeated, "are named more than once, always with one label, and count once")
-    missing = len(tables.missing)
-    return [*notes, *([f"{missing:,} rows name images that cannot be found."] if missing else [])]
-
-
-def _counted(count: int, what: str) -> list[str]:
-    return [f"{count:,} images {what}."] if count else []

@@ -5,7 +5,7 @@ import re
 import unicodedata
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import islice
 from urllib.parse import unquote, urlsplit
 
@@ -62,14 +62,16 @@ class References:
         for name in (row.url, row.image):
             if not name:
                 continue
+            if name in self.by_path and not folder:
+                return self.by_path[name]
             plain = name.replace("\\", "/")
             relative = plain.removeprefix(self.place)
             near = posixpath.normpath(posixpath.join(folder, relative))
             beside = near.removeprefix(self.place)
-            for path in (name, near, beside, posixpath.normpath(relative)):
+            for path in dict.fromkeys((name, near, beside, posixpath.normpath(relative))):
                 if path in self.by_path:
                     return self.by_path[path]
-            for path in (near, beside, relative):
+            for path in dict.fromkeys((near, beside, relative)):
                 if folded := self._by_folded.get(_folded(path)):
                     return folded
         return None
@@ -107,7 +109,7 @@ class References:
         for name in names:
             for candidates in (self._by_name.get(name, []), self._by_stem.get(_stem(name), [])):
                 above = parts[-length:-1]
-                fitting = [file for file in candidates if _ends(_parts(file.path)[:-1], above)]
+                fitting = [file for file in candidates if not above or _ends(_parts(file.path)[:-1], above)]
                 if fitting:
                     return _best(fitting, parts[:-1], split)
         return NONE
@@ -157,6 +159,7 @@ def _path_of(name: str) -> str:
     return f"{parts.netloc}/{unquote(parts.path)}"
 
 
+@lru_cache(1 << 17)
 def _parts(name: str) -> list[str]:
     """Return the parts of a path in a form that is the same on every system."""
     plain = unicodedata.normalize("NFC", _path_of(name)).casefold().replace("\\", "/")

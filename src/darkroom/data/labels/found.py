@@ -1,0 +1,66 @@
+"""What files with labels say about images, all together."""
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass, field
+
+from darkroom.data.storage import StoredFile
+
+
+@dataclass
+class Found:
+    """What the files with labels say about one image, all together."""
+
+    labels: dict[tuple[str, ...], str] = field(default_factory=dict)  # with the file that says so
+    splits: set[str] = field(default_factory=set)
+    groups: set[str] = field(default_factory=set)
+    rows: int = 0
+
+
+@dataclass
+class Tables:
+    """The files with labels of one kind, and what they say."""
+
+    kind: str
+    paths: list[str] = field(default_factory=list)
+    found: dict[str, Found] = field(default_factory=lambda: defaultdict(Found))
+    missing: dict[str, tuple[StoredFile, str]] = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+    def count(self, labels: int) -> int:
+        """Return how many images have so many labels; 2 stands for more too."""
+        sizes = (max(map(len, found.labels), default=0) for found in self.found.values())
+        return sum(min(size, 2) == labels for size in sizes)
+
+
+def reason_of(found: Found) -> str:
+    """Return why an image cannot be used; empty if it has one label."""
+    names = [labels for labels in found.labels if labels]
+    if not names:
+        return f"no label in {next(iter(found.labels.values()))}"
+    if len(names) > 1:
+        different = " and ".join(sorted(", ".join(labels) for labels in names))
+        return f"named {found.rows:,} times with different labels: {different}"
+    if len(names[0]) > 1:
+        return f"it has several labels: {', '.join(names[0])}"
+    return ""
+
+
+def notes_of(tables: Tables, where: str) -> list[str]:
+    """Return sentences for people about what was read, and what was decided."""
+    shown = where if len(tables.paths) == 1 else f"{len(tables.paths):,} files such as {tables.paths[0]}"
+    notes = [f"The labels are those of {shown} ({tables.kind}).", *tables.notes]
+    reasons = Counter(reason_of(found).split(":")[0] for found in tables.found.values())
+    several = sum(count for reason, count in reasons.items() if reason.startswith("named"))
+    notes += _counted(several, "were left out because rows give them different labels")
+    notes += _counted(reasons["it has several labels"], "were left out because they have several labels")
+    notes += _counted(sum(n for why, n in reasons.items() if why.startswith("no label")), "have no label")
+    crossing = sum(len(found.splits - {""}) > 1 for found in tables.found.values())
+    notes += _counted(crossing, "are given in two splits and were put into test, else validation")
+    repeated = sum(found.rows > 1 and not reason_of(found) for found in tables.found.values())
+    notes += _counted(repeated, "are named more than once, always with one label, and count once")
+    missing = len(tables.missing)
+    return [*notes, *([f"{missing:,} rows name images that cannot be found."] if missing else [])]
+
+
+def _counted(count: int, what: str) -> list[str]:
+    return [f"{count:,} images {what}."] if count else []
