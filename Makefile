@@ -13,6 +13,10 @@ export PATH := $(CURDIR)/$(BIN):$(PATH)
 # Paths in recipes are relative: the name of the project's folder may hold anything that the check allows.
 export PYTHONPATH := src
 unexport PYTHONSAFEPATH  # with it Python does not find `pipeline` in this folder
+# with it DVC ends with `unexpected error - _NoneStep.value`, a deprecation of pygtrie
+ifneq (,$(findstring error,$(PYTHONWARNINGS)))
+unexport PYTHONWARNINGS
+endif
 export MLFLOW_DISABLE_TELEMETRY ?= true
 export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1

@@ -137,6 +137,23 @@ def test_warnings_are_no_errors_and_other_filters_stay() -> None:
     assert "PYTHONWARNINGS=error" in told
 
 
+@pytest.mark.parametrize(
+    ("given", "passed"),
+    [("error", []), ("error::DeprecationWarning", []), ("ignore::UserWarning", ["ignore::UserWarning"])],
+)
+def test_make_passes_no_errors_of_warnings_to_dvc(given: str, passed: list[str]) -> None:
+    done = subprocess.run(
+        ["make", "-f", "-", "show"],
+        cwd=PROJECT,
+        env=os.environ | {"PYTHONWARNINGS": given},
+        input="include Makefile\nshow:\n\t@env\n",
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stderr
+    assert re.findall("^PYTHONWARNINGS=(.*)$", done.stdout, re.MULTILINE) == passed
+
+
 def test_requests_to_this_machine_bypass_a_proxy() -> None:
     values = prepared(PROJECT, HTTP_PROXY="http://127.0.0.1:9", NO_PROXY="example.org")[0]
     for name in ("NO_PROXY", "no_proxy"):
