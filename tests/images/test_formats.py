@@ -3,6 +3,7 @@
 import base64
 import gzip
 import io
+import pickle
 import struct
 import tarfile
 import zipfile
@@ -122,6 +123,11 @@ NAMED = {
     "CUR": b"\0\0\2\0\1\0\x10\x10\0\0\1\0\1\0\x30\1\0\0" + bytes(30),
     "TGA": b"\0\0\2" + bytes(9) + b"\x10\0\x10\0\x18\0" + bytes(768),
     "PCX": b"\x0a\5\1\x08" + bytes(124),
+    "a PCX": b"\x0a\0\x20\1" + bytes(124),  # of an unknown encoding
+    "WAL": bytes(32) + b"\x80\0\0\0\x80\0\0\0d\0\0\0d@\0\0" + bytes(40),
+    "IMT": b"*comment\nwidth 256\nheight 10\npixel n8\n\x0c" + bytes(range(40)),
+    "Python pickle": pickle.dumps([1.5, "image"]),
+    "pickle": pickle.dumps([1.5, "image"], protocol=2),
     "DDS": b"DDS \x7c\0\0\0",
     "QOI": b"qoif\0\0\0\1\0\0\0\1\3\0",
     "text": "Ein Text über Bilder\n".encode(),

@@ -6,6 +6,7 @@ DEVELOP = "export it from the camera's or your photo software as JPEG and send t
 FRAME = "save one frame as JPEG or PNG and send that"
 UNPACK = "unpack it and send the images in it"
 NOTHING = "send an image"
+NO_PICKLE = "save the image as PNG and send that; pickles are not opened"
 
 RAW_MAKERS = {  # by the maker that a TIFF names
     b"Canon": "a Canon RAW photograph (CR2)",
@@ -116,6 +117,11 @@ SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"gd2\0", "a GD image", SAVE),
     (2048, b"PCD_", "a Photo CD image (PCD)", EXPORT),
     (0, b"\x80\xe8\0\0", "a PIXAR image", EXPORT),
+    (40, b"d\0\0\0", "a Quake texture (WAL)", EXPORT),
+    (0, b"\x80\2", "a Python pickle", NO_PICKLE),
+    (0, b"\x80\3", "a Python pickle", NO_PICKLE),
+    (0, b"\x80\4\x95", "a Python pickle", NO_PICKLE),
+    (0, b"\x80\5\x95", "a Python pickle", NO_PICKLE),
     (20, b"GIMP", "a GIMP brush", EXPORT),
     (0, b"PILfont", "a font", NOTHING),
     (0, b"\0\x05\x16\x07", "a companion file of macOS (its name starts with ._)", "send the file without ._"),

@@ -23,8 +23,10 @@ def describe(data: bytes) -> str:
     if data.startswith(b"PK\x03\x04"):
         name = next((name for mark, name in ZIPS if mark in data[:4000]), "")
         return _sentence(name, EXPORT) if name else _sentence("a ZIP archive", UNPACK)
-    if data[:1] == b"\x0a" and data[1:2] in b"\0\2\3\4\5" and data[2:3] in b"\0\1":
+    if _is_pcx(data):
         return _sentence("a PCX image", SAVE)
+    if b"\nheight " in data[:200] and b"\x0c" in data[:300]:
+        return _sentence("an IM Tools image (IMT)", SAVE)
     if _is_tar(data):
         return _sentence("a tar archive", UNPACK)
     if b"IHDR" in data[:32]:
@@ -66,6 +68,13 @@ def _is_targa(data: bytes) -> bool:
     width, height = int.from_bytes(data[12:14], "little"), int.from_bytes(data[14:16], "little")
     known = colour_map in (0, 1) and kind in (1, 2, 3, 9, 10, 11) and depth in (1, 8, 15, 16, 24, 32)
     return known and width > 0 and height > 0 and data[17] < 64
+
+
+def _is_pcx(data: bytes) -> bool:
+    """Return whether data starts as a PCX image: a line feed, a version, the encoding, bits a pixel."""
+    if len(data) < 4 or data[0] != 0x0A or data[1] not in (0, 2, 3, 4, 5):
+        return False
+    return data[2] in (0, 1) or data[3] in (1, 2, 4, 8)
 
 
 def _is_tar(data: bytes) -> bool:
