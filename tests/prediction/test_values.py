@@ -93,7 +93,7 @@ def test_several_kinds_and_what_is_no_image_in_one_list(model: Model, tmp_path: 
     assert list(frame["prediction"].fillna("-")) == ["blue", "red", "red", "red", "-", "-", "-", "-"]
     assert list(frame["path"].isna()) == [False] * 3 + [True] * 3 + [False] * 2
     assert frame["reason"].isna().tolist() == [True] * 4 + [False] * 4
-    assert frame["reason"].tolist()[6:] == ["there is no such file"] * 2
+    assert frame["reason"].tolist()[6:] == ["there is no such file", "File name too long"]
     bad = frame.iloc[4:]
     assert bad.drop(columns=["path", "reason"]).isna().all(axis=None)
 

@@ -7,7 +7,9 @@ from pathlib import Path
 
 from PIL import Image
 
+from darkroom.data.annotations.names import is_url
 from darkroom.data.storage import Storage, StoredFile
+from darkroom.data.storage.remote import Remote
 from darkroom.images.decoding import decode
 
 NO_FILE = "there is no such file"
@@ -21,11 +23,13 @@ class Item:
         path: under which it is told; empty for an image that has no file.
         decoded: returns it upright, in mode RGB or L. Raises ImageError, OSError and SourceError.
         version: changes when its content may have changed, as far as that is known without reading it.
+        remote: whether it is read over the network, where many are waited for at once.
     """
 
     path: str
     decoded: Callable[[], Image.Image]
     version: str = ""
+    remote: bool = False
 
 
 def file_item(path: Path, shown: str) -> Item:
@@ -40,7 +44,8 @@ def file_item(path: Path, shown: str) -> Item:
 
 def stored_item(storage: Storage, file: StoredFile, shown: str) -> Item:
     """Return the image in a file of a storage."""
-    return Item(printable(shown), partial(_of_storage, storage, file), f"{file.size}-{file.version}")
+    remote = isinstance(storage, Remote) or is_url(file.path)
+    return Item(printable(shown), partial(_of_storage, storage, file), f"{file.size}-{file.version}", remote)
 
 
 def missing_item(shown: str, why: str = NO_FILE) -> Item:
@@ -59,9 +64,10 @@ def printable(path: str) -> str:
 
 def _of_file(path: Path) -> Image.Image:
     try:
-        return decode(path.read_bytes())
-    except (FileNotFoundError, ValueError) as error:
+        data = path.read_bytes()
+    except (FileNotFoundError, ValueError) as error:  # ValueError: a zero byte in the name
         raise OSError(NO_FILE) from error
+    return decode(data)
 
 
 def _of_storage(storage: Storage, file: StoredFile) -> Image.Image:

@@ -1,6 +1,7 @@
 """A model for programs and notebooks: paths or arrays in, a DataFrame out."""
 
 from collections.abc import Iterable, Iterator
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,6 +17,7 @@ from darkroom.serving.prediction.model import Classifier
 if TYPE_CHECKING:
     import pandas as pd
 
+REMOTE_THREADS = 16  # that read over the network, most of which wait
 LEAST_THREADS = 2  # that read and decode: one may wait for a disk
 
 
@@ -84,13 +86,17 @@ class Model:
         """
         layout = layout_of(self.classifier, top=top, probabilities=probabilities)
         items: Iterable[Item] = items_of(images, Path.cwd(), column=column)
-        total = len(images) if hasattr(images, "__len__") and not isinstance(images, str | bytes) else None
+        total = len(images) if isinstance(images, list | tuple) else None
         with tqdm(total=total, desc="predict", unit=" images", disable=not progress) as bar:
             return table(list(self._shown(items, bar)), layout)
 
     def classified(self, items: Iterable[Item]) -> Iterator[Classified]:
         """Yield what the model says of images, in their order and in batches; as `classify` in `flow`."""
-        return classify(items, self.classifier, threads=self._threads)
+        iterator = iter(items)
+        first = next(iterator, None)
+        if first is not None:
+            threads = REMOTE_THREADS if first.remote else self._threads
+            yield from classify(chain([first], iterator), self.classifier, threads=threads)
 
     def _shown(self, items: Iterable[Item], bar: "tqdm[Any]") -> Iterator[Classified]:
         for part in self.classified(items):

@@ -8,6 +8,7 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 import requests
+from PIL import Image
 
 from darkroom.data.annotations import SUFFIXES as TABLES
 from darkroom.data.annotations.names import is_hidden, is_url, looks_like_an_image
@@ -76,7 +77,7 @@ def listed(names: Iterable[str], root: Path) -> Iterator[Item]:
             yield url_item(name)
             continue
         path = root / Path(unquote(urlsplit(name).path) if name.startswith("file://") else name).expanduser()
-        if path.is_dir():
+        if there(path) and path.is_dir():
             yield from _on_disk(name, path, root, "", lambda text: None)
         else:
             yield file_item(path, name)
@@ -85,10 +86,10 @@ def listed(names: Iterable[str], root: Path) -> Iterator[Item]:
 def url_item(url: str) -> Item:
     """Return the image at a URL."""
 
-    def decoded() -> object:
+    def decoded() -> Image.Image:
         return decode(_reader.read(url, lambda: _fetch(url)))
 
-    return Item(public_url(url), decoded)  # type: ignore[arg-type]
+    return Item(public_url(url), decoded, remote=True)
 
 
 def in_storage(storage: Storage, prefix: str, note: Note) -> Iterator[Item]:
