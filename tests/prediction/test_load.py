@@ -70,6 +70,14 @@ def test_a_missing_registry_is_not_made(tmp_path: Path) -> None:
     assert not (tmp_path / "mlflow.db").exists()
 
 
+def test_a_folder_of_images_named_as_the_model(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (root / "digits").mkdir()
+    monkeypatch.chdir(root)
+    assert load("digits", root=root, threads=1).version == "1"
+    with pytest.raises(RegistryError, match=r"model\.onnx is missing"):
+        load("./digits", root=root)
+
+
 def test_an_exported_folder_and_its_graph(tmp_path: Path) -> None:
     folder = colour_model(tmp_path / "exported")
     for place in (folder, str(folder), folder / "model.onnx"):

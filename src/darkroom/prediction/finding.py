@@ -44,14 +44,17 @@ def find_model(reference: str, places: Places) -> tuple[Path, str]:
     Raises RegistryError, whose message says what there is.
     """
     path = Path(reference).expanduser()
-    if reference and (path.exists() or _is_path(reference)):
+    if reference and _is_path(reference, path):
         return _at_path(path, places.cache), ""
     if ":" in reference and not reference.startswith("models:/"):
         return _in_bento_store(reference, places.bentos), ""
     return _registered(reference, places)
 
 
-def _is_path(reference: str) -> bool:
+def _is_path(reference: str, path: Path) -> bool:
+    """Whether a path is meant: a folder of images may have the same name as the model made of them."""
+    if path.is_file() or any((path / inside / SERVED[0]).is_file() for inside in (".", IN_BENTO)):
+        return True
     return reference.startswith(("/", "./", "../", "~")) or reference.endswith((".onnx", ".bento"))
 
 
