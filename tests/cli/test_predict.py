@@ -196,7 +196,7 @@ def test_nothing_usable_is_a_failure_with_a_table(here: Path) -> None:
     write_files(here, {"1.png": b"x"})
     with pytest.raises(SystemExit, match="none of the images could be used"):
         predict("1.png")
-    assert "not an image" in pd.read_csv("out.csv")["reason"].tolist()[0]
+    assert "are text" in pd.read_csv("out.csv")["reason"].tolist()[0]
 
 
 def test_a_killed_run_goes_on_and_gives_the_same(
@@ -267,7 +267,7 @@ def test_a_place_that_goes_away_ends_the_run_and_is_tried_again(
     monkeypatch.setattr("darkroom.data.storage.reading.WAITS_S", (0, 0, 0))
     colours(here / "site/p", count=30)
     with site(here / "site") as server:
-        server.failing["red/"] = 503  # after those of blue
+        server.failing.update({f"red/{number}.png": 503 for number in range(30)})  # after those of blue
         with pytest.raises(SystemExit, match=r"of 60 images are predicted. The same command goes on"):
             predict(f"{server.url}/p")
         assert not (here / "out.csv").exists()

@@ -116,7 +116,7 @@ def test_a_scan_that_a_failing_server_ends_goes_on_from_there(tmp_path: Path) ->
     with site(tmp_path / "site") as server:
         list(open_storage(server.url, tmp_path).files())
         server.failing = {"red/7": 500}
-        with pytest.raises(SourceError, match=r"red/7.png cannot be read.*run dvc repro again"):
+        with pytest.raises(SourceError, match=r"red/7.png cannot be read.*run the same command again"):
             scan_source(server.url, tmp_path, channels=3)
         server.failing = {}
         found = scan_source(server.url, tmp_path, channels=3)
