@@ -20,9 +20,15 @@ pytestmark = pytest.mark.integration
 
 
 @pytest.fixture
-def root(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def root(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Return a checkout with a registry of two versions, of which the first is champion."""
     monkeypatch.delenv("MLFLOW_TRACKING_URI", raising=False)
+    return checkout
+
+
+@pytest.fixture(scope="module")
+def checkout(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    tmp_path = tmp_path_factory.mktemp("checkout")
     uri = new_store(tmp_path / "mlflow.db")
     for number in range(2):
         register_model(uri, NAME, tmp_path / f"made-{number}", correct_but(0, 100 - number), seed=number)
