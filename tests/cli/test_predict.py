@@ -34,9 +34,9 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def predict(*arguments: str, to: str = "out.csv") -> pd.DataFrame:
     main(["predict", *arguments, "--to", to, "--model", "../model", "--threads", "1"])
-    readers = {"csv": pd.read_csv, "parquet": pd.read_parquet}
-    kind = to.rpartition(".")[2]
-    return pd.read_json(to, lines=True) if kind == "jsonl" else readers[kind](to)
+    if to.endswith(".jsonl"):
+        return pd.read_json(to, lines=True)
+    return pd.read_csv(to) if to.endswith(".csv") else pd.read_parquet(to)
 
 
 def found(frame: pd.DataFrame) -> dict[str, str]:

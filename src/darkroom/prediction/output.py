@@ -154,4 +154,5 @@ def _write(file: IO[bytes], tables: Iterator[pa.Table], kind: str, layout: Layou
 
 def _frame(one: pa.Table) -> pd.DataFrame:
     types = {pa.bool_(): pd.BooleanDtype(), pa.string(): pd.StringDtype()}
-    return one.to_pandas(types_mapper=types.get)
+    frame: pd.DataFrame = one.to_pandas(types_mapper=types.get)
+    return frame

@@ -42,7 +42,7 @@ def _names(document: Document, column: str) -> Sequence[str]:
     if not column and parser_of(document) not in ("", "table"):
         return [row.url or row.image for row in parse(document, Columns())]
     if isinstance(document.json, list) and all(isinstance(one, str) for one in document.json):
-        return document.json
+        return list(map(str, document.json))
     grid = read_grid(document)
     if grid is not None and any(is_url(name) or looks_like_an_image(name) for name in map(str, grid.names)):
         grid = read_grid(document, header=False)
