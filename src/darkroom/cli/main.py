@@ -6,7 +6,7 @@ import sys
 import click
 
 from darkroom import __version__
-from darkroom.cli import champion, data, feedback, quickstart, reports, versions
+from darkroom.cli import champion, data, feedback, predict, quickstart, reports, versions
 from darkroom.cli.context import ROOT
 from darkroom.cli.groups import Commands, help_without_a_command
 from darkroom.cli.options import registry_options
@@ -62,6 +62,7 @@ def help_(context: click.Context, words: tuple[str, ...]) -> None:
 for command in (
     quickstart.quickstart,
     data.data,
+    predict.predict,
     versions.list_,
     versions.models,
     versions.show,

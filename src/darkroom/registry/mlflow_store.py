@@ -7,7 +7,7 @@ from mlflow.exceptions import MlflowException
 from mlflow.tracking import MlflowClient
 
 from darkroom.registry import versions
-from darkroom.registry.store import CHAMPION, SERVED, RegisteredModel, RegistryError
+from darkroom.registry.store import CHAMPION, SERVED, KeptFiles, RegisteredModel, RegistryError
 from darkroom.registry.store_errors import registry_errors
 from darkroom.registry.version_files import file_names
 from darkroom.tracking.schema import check_schema
@@ -28,8 +28,8 @@ class MlflowStore:
                 if error.error_code == "RESOURCE_DOES_NOT_EXIST":
                     return None
                 raise
-        champion = model.aliases.get(CHAMPION)
-        return RegisteredModel(tags=dict(model.tags), champion=None if champion is None else str(champion))
+        aliases = {alias: str(version) for alias, version in model.aliases.items()}
+        return RegisteredModel(tags=dict(model.tags), champion=aliases.get(CHAMPION), aliases=aliases)
 
     def versions(self, name: str) -> list[str]:
         """Return the numbers of a model's versions that are not deleted."""
@@ -43,6 +43,11 @@ class MlflowStore:
                 return set(SERVED) <= file_names(client, client.get_model_version(name, version))
         except RegistryError:
             return True
+
+    def kept_files(self, name: str, version: str) -> KeptFiles:
+        """Return what is known of an existing version's files."""
+        with self._client() as client:
+            return KeptFiles(sha256=client.get_model_version(name, version).tags.get("sha256", ""))
 
     def set_tag(self, name: str, key: str, value: str) -> None:
         """Set a tag of a registered model."""

@@ -9,6 +9,7 @@ from requests.adapters import HTTPAdapter, Retry
 from darkroom.registry.store import (
     CHAMPION,
     SERVED,
+    KeptFiles,
     RegisteredModel,
     RegistryError,
     evidence_folder,
@@ -63,7 +64,7 @@ class ServerStore:
             )
         aliases = {alias["alias"]: str(alias["version"]) for alias in model.get("aliases", [])}
         tags = {tag["key"]: str(tag.get("value", "")) for tag in model.get("tags", [])}
-        return RegisteredModel(tags=tags, champion=aliases.get(CHAMPION))
+        return RegisteredModel(tags=tags, champion=aliases.get(CHAMPION), aliases=aliases)
 
     def versions(self, name: str) -> list[str]:
         """Return the numbers of a model's versions that are not deleted."""
@@ -80,11 +81,7 @@ class ServerStore:
     def has_files(self, name: str, version: str) -> bool:
         """Return whether a version's graph and description exist; True where that cannot be found out now."""
         try:
-            query = {"name": name, "version": version}
-            found = self._request("GET", "model-versions/get", query, accept=(NOT_FOUND,)) or {}
-            tags = {
-                tag["key"]: tag.get("value", "") for tag in found.get("model_version", {}).get("tags", [])
-            }
+            tags = self._version_tags(name, version)
             if not tags.get("run_id") or not tags.get("sha256"):
                 return False
             query = {"run_id": tags["run_id"], "path": evidence_folder(tags["sha256"])}
@@ -92,6 +89,10 @@ class ServerStore:
         except RegistryError:
             return True
         return set(SERVED) <= {file["path"].rpartition("/")[2] for file in listed.get("files", [])}
+
+    def kept_files(self, name: str, version: str) -> KeptFiles:
+        """Return what is known of an existing version's files, which are behind the server."""
+        return KeptFiles(sha256=self._version_tags(name, version).get("sha256", ""))
 
     def set_tag(self, name: str, key: str, value: str) -> None:
         """Set a tag of a registered model."""
@@ -117,6 +118,11 @@ class ServerStore:
     def delete(self, name: str) -> None:
         """Delete a registered model without versions, if it exists."""
         self._request("DELETE", "registered-models/delete", {"name": name}, accept=(NOT_FOUND,))
+
+    def _version_tags(self, name: str, version: str) -> dict[str, str]:
+        query = {"name": name, "version": version}
+        found = self._request("GET", "model-versions/get", query, accept=(NOT_FOUND,)) or {}
+        return {tag["key"]: tag.get("value", "") for tag in found.get("model_version", {}).get("tags", [])}
 
     def _request(
         self, method: str, path: str, arguments: dict[str, Any], *, accept: tuple[str, ...] = ()

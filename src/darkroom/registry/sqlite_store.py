@@ -8,6 +8,7 @@ from typing import TypeVar
 from darkroom.registry.store import (
     CHAMPION,
     SERVED,
+    KeptFiles,
     RegisteredModel,
     RegistryError,
     Store,
@@ -38,7 +39,7 @@ class SqliteStore:
             row = mlflow_tables.read_model(self._database, name)
             if row is None:
                 return None
-            return RegisteredModel(tags=row.tags, champion=row.aliases.get(CHAMPION))
+            return RegisteredModel(tags=row.tags, champion=row.aliases.get(CHAMPION), aliases=row.aliases)
 
         return self._run(direct, lambda client: client.read(name))
 
@@ -65,6 +66,21 @@ class SqliteStore:
             return any(all((place / file).is_file() for file in SERVED) for place in places)
 
         return self._run(direct, by_client)
+
+    def kept_files(self, name: str, version: str) -> KeptFiles:
+        """Return what is known of an existing version's files."""
+
+        def direct() -> KeptFiles:
+            row = mlflow_tables.read_version(self._database, name, version)
+            sha256 = row.tags.get("sha256", "")
+            if row.artifacts is None or not row.artifacts.startswith("file:"):
+                return KeptFiles(sha256=sha256)
+            folder = evidence_folder(sha256)
+            places = [place / folder for place in artifact_places(self._database, row.artifacts)]
+            whole = (place for place in places if all((place / file).is_file() for file in SERVED))
+            return KeptFiles(sha256=sha256, folder=next(whole, None))
+
+        return self._run(direct, lambda client: client.kept_files(name, version))
 
     def set_tag(self, name: str, key: str, value: str) -> None:
         """Set a tag of a registered model."""

@@ -6,7 +6,7 @@ MLflow before it is needed.
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
@@ -30,10 +30,24 @@ class RegistryError(TrackingError):
 
 @dataclass(frozen=True, kw_only=True)
 class RegisteredModel:
-    """A registered model's tags, and the version number of its champion; None where it has none."""
+    """A registered model's tags, the version numbers of its aliases, and its champion's, None without one."""
 
     tags: dict[str, str]
     champion: str | None
+    aliases: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeptFiles:
+    """What is known of a version's files without MLflow's client.
+
+    Attributes:
+        sha256: of its graph; empty where the version does not say.
+        folder: with the files, where they are on this machine as such; else None.
+    """
+
+    sha256: str
+    folder: Path | None = None
 
 
 class Store(Protocol):
@@ -47,6 +61,9 @@ class Store(Protocol):
 
     def has_files(self, name: str, version: str) -> bool:
         """Return whether a version's graph and description exist; True where that cannot be found out now."""
+
+    def kept_files(self, name: str, version: str) -> KeptFiles:
+        """Return what is known of an existing version's files."""
 
     def set_tag(self, name: str, key: str, value: str) -> None:
         """Set a tag of a registered model."""

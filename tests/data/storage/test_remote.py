@@ -61,10 +61,12 @@ def site(folder: Path) -> Iterator[Site]:
     server.asked, server.failing = [], {}
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
     thread.start()
-    yield server
-    server.shutdown()
-    thread.join()
-    server.server_close()
+    try:
+        yield server
+    finally:  # else the thread would keep the process of a failed test alive
+        server.shutdown()
+        thread.join()
+        server.server_close()
 
 
 @pytest.fixture(autouse=True)
@@ -116,7 +118,7 @@ def test_a_scan_that_a_failing_server_ends_goes_on_from_there(tmp_path: Path) ->
     with site(tmp_path / "site") as server:
         list(open_storage(server.url, tmp_path).files())
         server.failing = {"red/7": 500}
-        with pytest.raises(SourceError, match=r"red/7.png cannot be read.*run dvc repro again"):
+        with pytest.raises(SourceError, match=r"red/7.png cannot be read.*run the same command again"):
             scan_source(server.url, tmp_path, channels=3)
         server.failing = {}
         found = scan_source(server.url, tmp_path, channels=3)

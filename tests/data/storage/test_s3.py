@@ -96,7 +96,7 @@ def test_a_server_that_goes_away_in_the_middle(tmp_path: Path, monkeypatch: pyte
         storage = open_storage("s3://photos/set", tmp_path)
         files = list(storage.files())
         assert storage.read(files[0].path)
-    with pytest.raises(SourceError, match="run dvc repro again"):
+    with pytest.raises(SourceError, match="run the same command again"):
         storage.read(files[1].path)
     with pytest.raises(SourceError, match="cannot be listed"):
         list(storage.files())

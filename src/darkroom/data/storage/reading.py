@@ -49,7 +49,8 @@ class Reader:
                 why = f"{public_url(url)} cannot be read: {_kind(error)}"
                 if host in self.answered:
                     raise SourceError(
-                        f"{why}. Other files of {host} could be: what was read is kept, run dvc repro again"
+                        f"{why}. Other files of {host} could be: what was read is kept, "
+                        "run the same command again"
                     ) from error
                 raise OSError(why) from error
             self.answered.add(host)

@@ -27,12 +27,14 @@ class Classifier:
         card: the page with the model card; None where the model has none.
     """
 
-    def __init__(self, folder: Path, *, threads: int = 0) -> None:
+    def __init__(self, folder: Path, *, threads: int = 0, version: str | None = None) -> None:
         """Load model.onnx and model.json from `folder`; card.html beside them is optional.
 
         Args:
             folder: where the files are.
             threads: of the CPU for one prediction; 0: all cores.
+            version: of the registered model, for a model.json that does not state it: one of a version's
+                files in the registry, or of a model that is not registered.
 
         Raises:
             FileNotFoundError: one of the two files is missing.
@@ -43,6 +45,8 @@ class Classifier:
             if not path.is_file():
                 raise FileNotFoundError(f"{path} is missing: run `dvc repro register`, which writes it")
         self.about: dict[str, Any] = json.loads(description.read_text(encoding="utf-8"))
+        if version is not None:
+            self.about.setdefault("version", version)
         keys = ("name", "version", "classes", "height", "width", "channels", "sha256")
         if missing := [key for key in keys if key not in self.about]:
             raise ValueError(f"{description} lacks {', '.join(missing)}: run `dvc repro register` again")

@@ -1,0 +1,96 @@
+"""Predictions as a table with a row an image."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from darkroom.prediction.flow import Classified
+from darkroom.serving.prediction.model import Classifier
+
+MOST_COLUMNS = 100  # classes up to which each has a column unless something else is wished
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Which columns a table of predictions has.
+
+    Attributes:
+        classes: of the model.
+        confident_from: probability from which a prediction counts as confident; None: it is not known.
+        top: how many of the most probable classes have columns of their own, at least 1.
+        probabilities: whether each class has a column with its probability.
+    """
+
+    classes: tuple[str, ...]
+    confident_from: float | None
+    top: int = 1
+    probabilities: bool = True
+
+    def schema(self) -> pa.Schema:
+        """Return the columns with their types."""
+        fields = [("path", pa.string()), ("prediction", pa.string()), ("probability", pa.float32())]
+        fields.append(("unsure", pa.bool_()))
+        for rank in range(2, self.top + 1):
+            fields += [(f"prediction_{rank}", pa.string()), (f"probability_{rank}", pa.float32())]
+        if self.probabilities:
+            fields += [(f"p_{name}", pa.float32()) for name in self.classes]
+        return pa.schema([*fields, ("reason", pa.string())])
+
+
+def layout_of(classifier: Classifier, *, top: int = 1, probabilities: bool | None = None) -> Layout:
+    """Return the columns for a model; by default a column a class up to `MOST_COLUMNS` classes.
+
+    Raises ValueError for a `top` that is less than 1; more than there are classes is all of them.
+    """
+    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
+        raise ValueError(f"top is {top!r}; needed: how many classes to name for each image, 1 or more")
+    classes = tuple(classifier.classes)
+    wanted = len(classes) <= MOST_COLUMNS if probabilities is None else bool(probabilities)
+    return Layout(classes, classifier.confident_from, min(top, len(classes)), wanted)
+
+
+def table(parts: Sequence[Classified], layout: Layout) -> pd.DataFrame:
+    """Return predictions as a table.
+
+    Columns: `path`; `prediction`, the most probable class; its `probability`; `unsure`, whether that is less
+    than the model's threshold (missing where the model has none); `prediction_2`, `probability_2` and so on
+    up to `top`; `p_<class>` for each class; `reason`, why an image could not be used. A row with a reason has
+    nothing else but its path.
+    """
+    classes = np.asarray([*layout.classes], dtype=object)
+    values: NDArray[np.float32] = (
+        np.concatenate([part.probabilities for part in parts])
+        if parts
+        else np.empty((0, len(classes)), np.float32)
+    )
+    reasons = [reason for part in parts for reason in part.reasons]
+    bad = np.asarray([bool(reason) for reason in reasons], dtype=bool)
+    order = np.argsort(-values, axis=1, kind="stable")[:, : layout.top]  # as the service orders them
+    columns: dict[str, object] = {
+        "path": pd.array([item.path or None for part in parts for item in part.items], dtype="string")
+    }
+    for rank in range(layout.top):
+        end = f"_{rank + 1}" if rank else ""
+        columns[f"prediction{end}"] = pd.array(np.where(bad, None, classes[order[:, rank]]), dtype="string")
+        columns[f"probability{end}"] = np.take_along_axis(values, order[:, rank : rank + 1], 1)[:, 0]
+        if not rank:
+            columns["unsure"] = _unsure(columns["probability"], bad, layout.confident_from)
+    frame = pd.DataFrame(columns)
+    if layout.probabilities:
+        each = pd.DataFrame(values, columns=[f"p_{name}" for name in layout.classes])
+        frame = pd.concat([frame, each], axis=1)
+    frame["reason"] = pd.array([reason or None for reason in reasons], dtype="string")
+    return frame
+
+
+def _unsure(probabilities: object, bad: NDArray[np.bool_], confident_from: float | None) -> object:
+    if confident_from is None:
+        return pd.array([None] * len(bad), dtype="boolean")
+    # in float64, as the service compares
+    unsure = pd.array(np.asarray(probabilities, dtype=np.float64) < confident_from, dtype="boolean")
+    unsure[bad] = pd.NA
+    return unsure
