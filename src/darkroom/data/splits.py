@@ -10,6 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom.files import atomic_write, folder_aside, read_json, sha256_files, write_array
+from darkroom.images.resizing import Fit
 
 JOIN_CHUNK = 4096  # images copied at once
 
@@ -43,6 +44,7 @@ class Meta:
         std: standard deviation of each channel of the training images.
         test_sha256: hash of the test images and labels.
         tree: data/meta.json as it was read.
+        fit: how images of another aspect ratio are brought to this shape, as in `to_model_input`.
     """
 
     name: str
@@ -54,6 +56,7 @@ class Meta:
     std: tuple[float, ...]
     test_sha256: str
     tree: dict[str, Any]
+    fit: Fit = "crop"
 
 
 def write_split(folder: Path, split: Split, manifest: pd.DataFrame) -> None:
@@ -111,6 +114,7 @@ def read_meta(path: Path) -> Meta:
         std=tuple(tree["std"]),
         test_sha256=tree["test_sha256"],
         tree=tree,
+        fit=tree.get("fit", "crop"),
     )
 
 
