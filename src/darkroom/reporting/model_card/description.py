@@ -103,7 +103,6 @@ def _weak_classes(inputs: CardInputs) -> list[str]:
         )
     unseen = per_class.loc[per_class["support"] == 0, "class"]
     if len(unseen):
-        lines.append(
-            f"No test image shows: {_listed(list(unseen))}. Their recall and F1 count as 0 in the averages."
-        )
+        names = _listed(list(unseen))
+        lines.append(f"No test image shows: {names}. Their recall and F1 count as 0 in the averages.")
     return lines
