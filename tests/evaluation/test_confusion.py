@@ -1,5 +1,6 @@
 """Confusions, image by image and counted."""
 
+import numpy as np
 import pytest
 
 from darkroom.evaluation.confusion import confusion_matrix, confusion_table
