@@ -204,7 +204,7 @@ def write_project(folder: Path) -> None:
 
 @functools.cache
 def bento_of(kind: str) -> tuple[Path, str, Path]:
-    """Return the store, tag and archive of a small `cifar10`, `digits`, `slow`, `monitored` or `many` model's Bento.
+    """Return the store, tag and archive of the Bento of a small model, by its name.
 
     `digits` is as older versions are: without a card, without `confident_from` and without heat maps, which
     `cifar10` has. `slow` answers as `cifar10` does, after a while, and so does `monitored`, which has a
