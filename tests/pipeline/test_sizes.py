@@ -19,6 +19,7 @@ SMALL = (
     *("model.widths=[16,32,32]", "model.convolutions=2", "model.views=1", "augment.translate=1"),
     *("tune.trials=0", "tune.space={}", "evaluate.corruption_images=10", "evaluate.resamples=100"),
     *("data.smallest_class=2", "gate.min_accuracy=0", "gate.min_class_recall=0"),
+    *("gate.max_calibration_error=1", "gate.max_milliseconds=0"),
 )
 # names as people give them: markup, quotes, formulas, emoji, other scripts, and 255 bytes
 ODD = [
@@ -37,11 +38,12 @@ def run(tmp_path: Path, files: dict[str, bytes], *changes: str) -> Checkout:
     return checkout
 
 
-def check(checkout: Checkout, classes: int, images: int) -> None:
+def check(checkout: Checkout, classes: int) -> None:
     """Check the results that every size has."""
     root = checkout.root
     assert len(read_json(root / "models/champion/model.json")["classes"]) == classes
     assert len(pd.read_csv(root / "reports/per_class.csv")) == classes
+    images = len(pd.read_parquet(root / "data/test/manifest.parquet"))
     assert read_json(root / "reports/metrics.json")["test"]["images"] == images
     for path in (root / "reports").glob("*.png"):
         assert path.stat().st_size < 2_000_000, path
@@ -56,8 +58,7 @@ def test_a_thousand_classes(tmp_path: Path) -> None:
         for place, name in enumerate(names)
         for number in range(4)
     }
-    checkout = run(tmp_path, files, "data.side=16")
-    check(checkout, 1000, len(pd.read_parquet(checkout.root / "data/test/manifest.parquet")))
+    check(run(tmp_path, files, "data.side=16"), 1000)
 
 
 @pytest.mark.timeout(900)
@@ -68,8 +69,10 @@ def test_two_classes_with_ten_images_each_at_512_pixels(architecture: str, tmp_p
         for channel, name in ((0, "red"), (2, "blue"))
         for number in range(10)
     }
-    changes = ("data.side=512", f"model.architecture={architecture}", "train.batch_size=4")
-    check(run(tmp_path, files, *changes), 2, 4)
+    changes: tuple[str, ...] = ("data.side=512", f"model.architecture={architecture}", "train.batch_size=4")
+    if architecture == "classic":  # as its error message says
+        changes += ("train.optimizer=adam", "train.learning_rate=0.001")
+    check(run(tmp_path, files, *changes), 2)
 
 
 @pytest.mark.timeout(900)
@@ -80,6 +83,6 @@ def test_images_that_are_not_square(tmp_path: Path) -> None:
         for number in range(20)
     }
     checkout = run(tmp_path, files, "data.side=[16,40]", "data.fit=pad", "train.low_resolutions=[12]")
-    check(checkout, 2, 8)
+    check(checkout, 2)
     about = read_json(checkout.root / "models/champion/model.json")
     assert (about["height"], about["width"], about["fit"]) == (16, 40, "pad")
