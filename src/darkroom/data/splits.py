@@ -10,7 +10,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom.files import atomic_write, folder_aside, read_json, sha256_files, write_array
-from darkroom.images.resizing import Fit
 
 JOIN_CHUNK = 4096  # images copied at once
 
@@ -56,7 +55,7 @@ class Meta:
     std: tuple[float, ...]
     test_sha256: str
     tree: dict[str, Any]
-    fit: Fit = "crop"
+    fit: str = "crop"
 
 
 def write_split(folder: Path, split: Split, manifest: pd.DataFrame) -> None:
