@@ -26,6 +26,7 @@ def main() -> None:
             seed=params.seed,
             similarity=params.evaluate.duplicate_similarity,
             mirror=params.augment.flip != "none",
+            fit=params.data.fit,
         )
     except (CorrectionError, SourceError) as error:
         raise SystemExit(str(error)) from error

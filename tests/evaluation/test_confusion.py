@@ -1,5 +1,6 @@
 """Confusions, image by image and counted."""
 
+import numpy as np
 import pytest
 
 from darkroom.evaluation.confusion import confusion_matrix, confusion_table
@@ -22,3 +23,9 @@ def test_confusion_matrix_counts_rows_of_actual_classes() -> None:
     assert table.iloc[0].tolist() == ["cat", 2, 1, 0]
     assert table.iloc[1].tolist() == ["dog", 1, 1, 0]
     assert table[CLASSES].to_numpy().sum() == 6
+
+
+def test_a_class_may_be_called_actual() -> None:
+    table = confusion_matrix(np.eye(2, dtype=np.float32), np.array([0, 1]), classes=["actual", "dog"])
+    assert table.columns.tolist() == ["actual", "actual", "dog"]
+    assert table.to_numpy().tolist() == [["actual", 1, 0], ["dog", 0, 1]]

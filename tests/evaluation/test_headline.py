@@ -36,6 +36,13 @@ def test_headline_numbers_match_a_computation_by_hand() -> None:
     assert json.loads(json.dumps(found, allow_nan=False)) == found
 
 
+def test_top_k_is_left_out_where_it_counts_every_image() -> None:
+    for top_k, expected in ((2, True), (3, False), (5, False)):
+        found = classification_metrics(PROBABILITIES, LABELS, classes=CLASSES, top_k=top_k)
+        assert (f"top_{top_k}_accuracy" in found) is expected
+        assert (f"top_{top_k}_accuracy_low" in found) is expected
+
+
 def test_a_class_without_images_or_predictions() -> None:
     probabilities = np.array([[0.9, 0.1, 0.0], [0.2, 0.8, 0.0]], dtype=np.float32)
     labels = np.array([0, 0])  # dog is predicted but has no images, ship neither

@@ -20,6 +20,7 @@ SETTINGS = {
     "validation_fraction": 0.2,
     "test_fraction": 0.2,
     "side": 16,
+    "fit": "crop",
     "channels": "auto",
     "smallest_class": 2,
     "unreadable_share": 0.5,

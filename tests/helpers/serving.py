@@ -35,6 +35,7 @@ from tests.helpers.waiting import answers, eventually
 PROJECT = Path(__file__).resolve().parents[2]
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 DIGITS = tuple("0123456789")
+MANY = ("Füchse <b>", *(f"class {number}" for number in range(999)))
 # of the `cifar10` Bento: random_image() is above it, random_image(seed=2) and random_image(seed=5) are below
 CONFIDENT_FROM = 0.47
 CARD = """# Model card: <things>
@@ -203,18 +204,21 @@ def write_project(folder: Path) -> None:
 
 @functools.cache
 def bento_of(kind: str) -> tuple[Path, str, Path]:
-    """Return the store, tag and archive of a small `cifar10`, `digits`, `slow` or `monitored` model's Bento.
+    """Return the store, tag and archive of the Bento of a small model, by its name.
 
     `digits` is as older versions are: without a card, without `confident_from` and without heat maps, which
     `cifar10` has. `slow` answers as `cifar10` does, after a while, and so does `monitored`, which has a
-    reference for drift.
+    reference for drift. `many` has `MANY` classes, and pads images to a wide input.
     """
     root = Path(tempfile.mkdtemp(prefix=f"darkroom-{kind}-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
     project, home, archive = root / "project", root / "home", root / "darkroom.bento"
     write_project(project)
-    if kind != "digits":
-        shape: dict[str, Any] = {"classes": CIFAR, "height": 32, "width": 32, "channels": 3}
+    if kind == "many":
+        shape: dict[str, Any] = {"classes": MANY, "height": 16, "width": 32, "channels": 3}
+        shape |= {"heat": True, "fit": "pad"}
+    elif kind != "digits":
+        shape = {"classes": CIFAR, "height": 32, "width": 32, "channels": 3}
         shape |= {"confident_from": CONFIDENT_FROM, "card": True, "heat": kind == "cifar10"}
         shape |= {"slow": kind in ("slow", "monitored"), "reference": kind == "monitored"}
     else:

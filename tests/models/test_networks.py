@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 import torch
 import torch.nn.functional as F
-from torch import Tensor
+from torch import Tensor, nn
 
 from darkroom.models.networks.fast import ACTIVATIONS, ConvolutionBlock, FastNet
 from tests.helpers.models import classifier_of, random_images
@@ -119,3 +119,13 @@ def test_hard_swish_approximates_gelu() -> None:
         with torch.no_grad():
             logits.append(net.train()(images).flatten())
     assert float(torch.corrcoef(torch.stack(logits))[0, 1]) > 0.99
+
+
+@pytest.mark.parametrize("shape", [(512, 512, 3), (16, 512, 1), (75, 300, 3)])
+def test_the_classic_nets_hidden_layer_stays_small_for_large_images(shape: tuple[int, int, int]) -> None:
+    classifier = classifier_of("classic", shape)
+    hidden = classifier.net.get_submodule("hidden")
+    assert isinstance(hidden, nn.Linear)
+    assert hidden.in_features <= 64 * 64  # 8 x 8 cells of the last block's channels
+    with torch.inference_mode():
+        assert classifier(random_images(1, shape)).shape == (1, 5)

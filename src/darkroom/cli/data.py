@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from statistics import median
 from typing import TYPE_CHECKING
 
 import click
@@ -100,12 +101,13 @@ def _look(source: str, settings: "Data") -> dict[str, object]:
         click.echo(note)
     step = max(1, len(images) // SAMPLE)
     sample = images[::step][:SAMPLE]
-    side, sheet = _sample(storage, [image.file.path for image in sample])
+    sizes, sheet = _sample(storage, [image.file.path for image in sample])
     click.echo(f"a sample of them: {sheet}\n")
     held_out = 0 if parts["test"] else settings.test_fraction
     training = round(len(images) * (1 - held_out) * (1 - settings.validation_fraction))
     share = max(counts.values()) / len(images)
-    choices = propose(training=training, classes=sorted(counts), largest_share=share, side=side)
+    side = int(median(min(size) for size in sizes))
+    choices = propose(training=training, classes=sorted(counts), largest_share=share, side=side, sizes=sizes)
     click.echo(columns([(one.name, str(one.value), one.reason) for one in choices]))
     return {one.name: one.value for one in choices}
 
@@ -117,8 +119,8 @@ def _shortened(counts: Counter[str]) -> list[tuple[str, int]]:
     return [*first, (f"{len(counts) - SHOWN} more", rest)] if rest else first
 
 
-def _sample(storage: "Storage", paths: Sequence[str]) -> tuple[int, Path]:
-    """Return the median of the smaller sides of some images in pixels, and where they are drawn."""
+def _sample(storage: "Storage", paths: Sequence[str]) -> tuple[list[tuple[int, int]], Path]:
+    """Return width and height of some images in pixels, upright, and where they are drawn."""
     import numpy as np
     from PIL import Image
 
@@ -128,15 +130,16 @@ def _sample(storage: "Storage", paths: Sequence[str]) -> tuple[int, Path]:
     from darkroom.images.formats import ImageError
     from darkroom.images.resizing import to_model_input
 
-    sides, drawn = [], []
+    sizes: list[tuple[int, int]] = []
+    drawn = []
     for path in paths:
         try:
             image = decode(storage.read(path))
         except (ImageError, OSError):
             continue
-        sides.append(min(image.size))
+        sizes.append(image.size)
         drawn.append(to_model_input(image, height=96, width=96, channels=3))
-    if not sides:
+    if not sizes:
         raise SourceError(f"{storage.place}: none of {len(paths)} images that were tried can be read")
     across = min(8, len(drawn))
     drawn += [np.full((96, 96, 3), 255, np.uint8)] * (-len(drawn) % across)
@@ -145,4 +148,4 @@ def _sample(storage: "Storage", paths: Sequence[str]) -> tuple[int, Path]:
     sheet.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(sheet) as file:
         Image.fromarray(np.concatenate(rows)).save(file, "PNG")
-    return int(np.median(sides)), sheet
+    return sizes, sheet

@@ -37,6 +37,8 @@ class Data(Section):
         test_fraction: share of images of one's own that tests, where the source gives no test part.
         side: height and width of the model's input for images of one's own, in pixels: one number for both,
             or [height, width].
+        fit: what becomes of images with another aspect ratio: crop (their middle), pad (grey margins) or
+            squeeze (distorted); corrections and the service do the same.
         channels: 1 (grey), 3 (RGB), or auto: grey if all images are.
         smallest_class: a class of one's own with fewer images is left out.
         unreadable_share: of the images of one's own, above which damaged files are an error.
@@ -54,6 +56,7 @@ class Data(Section):
     validation_fraction: Annotated[float, Field(gt=0, lt=1)]
     test_fraction: Annotated[float, Field(gt=0, lt=1)]
     side: Annotated[One | Pair, Discriminator(_kind_of_side)]
+    fit: Literal["crop", "pad", "squeeze"]
     channels: Literal["auto", 1, 3]
     smallest_class: Positive
     unreadable_share: Share

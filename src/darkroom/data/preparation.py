@@ -15,6 +15,7 @@ from darkroom.data.report import channel_statistics, data_report
 from darkroom.data.sources.raw import Raw
 from darkroom.data.splits import Split, split_sha256, write_split
 from darkroom.data.splitting import manifest, split_indices
+from darkroom.images.resizing import Fit
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,7 @@ class Prepared:
         splits: by name: train (with the corrections), validation and test.
         manifests: of each split, a row for each image.
         corrections: what became of the corrections.
+        fit: as in `to_model_input`.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Prepared:
     splits: dict[str, Split]
     manifests: dict[str, pd.DataFrame]
     corrections: MergedCorrections
+    fit: Fit = "crop"
 
 
 def prepare(
@@ -45,6 +48,7 @@ def prepare(
     seed: int,
     similarity: float,
     mirror: bool,
+    fit: Fit = "crop",
 ) -> Prepared:
     """Split a published data set, and add the corrections in a folder to its training images.
 
@@ -56,12 +60,13 @@ def prepare(
         seed: draws which.
         similarity: from which on a correction counts as a copy of a test or validation image.
         mirror: whether training mirrors images, so that mirrored copies count too.
+        fit: how corrections are brought to the shape of the images, as in `to_model_input`.
 
     Raises CorrectionError, and ValueError when a class is too small to be split.
     """
     train, validation, splits = _splits(raw, validation_fraction=validation_fraction, seed=seed)
     height, width, channels = raw.train.images.shape[1:]
-    found = read_corrections(corrections, raw.classes, height=height, width=width, channels=channels)
+    found = read_corrections(corrections, raw.classes, height=height, width=width, channels=channels, fit=fit)
     merged = merge_corrections(found, splits, raw.classes, similarity=similarity, mirror=mirror)
     splits["train"] = merged.train
     # corrections have no place in the published part
@@ -75,7 +80,7 @@ def prepare(
     if (merged.files != "").any():
         manifests["train"]["source"] = np.where(merged.files != "", "correction", "data")
         manifests["train"]["correction"] = merged.files
-    return Prepared(name, raw.classes, splits, manifests, merged)
+    return Prepared(name, raw.classes, splits, manifests, merged, fit)
 
 
 def _splits(
@@ -112,6 +117,7 @@ def meta(prepared: Prepared, hashes: Mapping[str, str]) -> dict[str, Any]:
         "height": height,
         "width": width,
         "channels": channels,
+        "fit": prepared.fit,
         "mean": mean,
         "std": std,
         **{part: len(split) for part, split in prepared.splits.items()},

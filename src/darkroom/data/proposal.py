@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 LARGEST_SIDE = 48  # pixels: what a from-scratch net of a few minutes on a CPU makes use of
+MOST_LOST = 0.35  # of an image that may lie outside its middle square: what matters is seldom there
+ALIKE = 1.2  # times the ratio of width to height: as if all were of one camera
 FEW_IMAGES = 500  # below, a search would choose by a handful of validation images
 MANY_IMAGES = 20_000
 SYMBOL = re.compile(r"[\w\W]|[0-9]+|letter[ _-]?\w|digit[ _-]?\w", re.IGNORECASE)  # a digit or a letter
@@ -21,7 +23,36 @@ class Choice:
     reason: str
 
 
-def propose(*, training: int, classes: Sequence[str], largest_share: float, side: int) -> list[Choice]:
+def propose_fit(sizes: Sequence[tuple[int, int]]) -> Choice:
+    """Propose `data.fit` from the width and height of some images, upright, in pixels.
+
+    >>> propose_fit([(640, 480), (480, 640)]).value
+    'crop'
+    >>> propose_fit([(300, 100)] * 9).value, propose_fit([(300, 100), (100, 300)] * 5).value
+    ('squeeze', 'pad')
+    """
+    if not sizes:
+        raise ValueError("no sizes of images: at least one is needed")
+    ratios = sorted(width / height for width, height in sizes)
+    cut = sorted(1 - min(ratio, 1 / ratio) for ratio in ratios)
+    lost = cut[len(cut) * 9 // 10]  # of all but the strangest tenth
+    if lost <= MOST_LOST:
+        return Choice("data.fit", "crop", f"the middle square loses at most {lost:.0%} of nine images in ten")
+    low, high = ratios[len(ratios) // 10], ratios[len(ratios) * 9 // 10]
+    if high / low <= ALIKE:
+        reason = f"a middle square would lose {lost:.0%}; all images have about the same shape"
+        return Choice("data.fit", "squeeze", reason)
+    return Choice("data.fit", "pad", f"a middle square would lose {lost:.0%}; the shapes differ")
+
+
+def propose(
+    *,
+    training: int,
+    classes: Sequence[str],
+    largest_share: float,
+    side: int,
+    sizes: Sequence[tuple[int, int]] = (),
+) -> list[Choice]:
     """Propose parameters for a data set.
 
     Args:
@@ -29,6 +60,7 @@ def propose(*, training: int, classes: Sequence[str], largest_share: float, side
         classes: their names.
         largest_share: of the images that are of the most frequent class, 0 to 1.
         side: the median of the smaller sides of the images, in pixels.
+        sizes: width and height of some images, upright, in pixels; empty: they are about square.
 
     >>> choices = propose(training=1500, classes=["cat", "dog"], largest_share=0.5, side=300)
     >>> {one.name: one.value for one in choices}["train.batch_size"]
@@ -52,6 +84,7 @@ def propose(*, training: int, classes: Sequence[str], largest_share: float, side
         Choice(
             "data.side", size, f"the images' smaller side is {side} pixels (median); {LARGEST_SIDE} at most"
         ),
+        propose_fit(sizes or [(side, side)]),
         Choice("model.architecture", "fast", "the quickest to train"),
         Choice("model.widths", [32, 64, 64] if small else [64, 128, 256], f"for images of {size} pixels"),
         Choice("model.convolutions", 2 if small else 3, f"for images of {size} pixels"),

@@ -43,6 +43,7 @@ class Meta:
         std: standard deviation of each channel of the training images.
         test_sha256: hash of the test images and labels.
         tree: data/meta.json as it was read.
+        fit: how images of another aspect ratio are brought to this shape, as in `to_model_input`.
     """
 
     name: str
@@ -54,6 +55,7 @@ class Meta:
     std: tuple[float, ...]
     test_sha256: str
     tree: dict[str, Any]
+    fit: str = "crop"
 
 
 def write_split(folder: Path, split: Split, manifest: pd.DataFrame) -> None:
@@ -111,6 +113,7 @@ def read_meta(path: Path) -> Meta:
         std=tuple(tree["std"]),
         test_sha256=tree["test_sha256"],
         tree=tree,
+        fit=tree.get("fit", "crop"),
     )
 
 

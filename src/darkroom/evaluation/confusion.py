@@ -36,11 +36,11 @@ def confusion_matrix(
     [['cat', 1, 0], ['dog', 1, 0]]
 
     Raises:
-        ValueError: as `checked_probabilities`, or a class is called `actual`.
+        ValueError: as `checked_probabilities`.
     """
     checked, labels = checked_probabilities(probabilities, labels, classes)
     size = len(classes)
     counts = np.bincount(labels * size + checked.argmax(axis=1), minlength=size * size).reshape(size, size)
     table = pd.DataFrame(counts, columns=list(classes))
-    table.insert(0, "actual", list(classes))
+    table.insert(0, "actual", list(classes), allow_duplicates=True)  # a class may be called "actual" too
     return table

@@ -33,7 +33,7 @@ def classification_metrics(
         labels: integers [N] within 0..K-1.
         classes: the K names.
         top_k: an image counts as correct in `top_<top_k>_accuracy` when its class is among this many most
-            probable ones; more than K is as good as K.
+            probable ones; from K on, where every image does, that metric is left out.
         resamples: of the bootstrap.
 
     Returns:
@@ -49,6 +49,8 @@ def classification_metrics(
     checked, labels = checked_probabilities(probabilities, labels, classes)
     numbers: dict[str, Any] = {"images": len(labels)}
     for path, metric in metrics.items():
+        if path == f"top_{top_k}_accuracy" and top_k >= len(classes):
+            continue
         *levels, name = path.split(".")
         tree = numbers
         for level in levels:

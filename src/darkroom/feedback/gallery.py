@@ -13,6 +13,7 @@ from darkroom.feedback.store import Item
 from darkroom.images.decoding import decode
 from darkroom.images.formats import ImageError
 
+MANY = 100  # classes: from here on they are typed and completed, because a menu for each image has them all
 SIDE = 160  # pixels a side of an image in the gallery, at most
 
 
@@ -23,18 +24,26 @@ def gallery_page(items: Sequence[Item], classes: Sequence[str]) -> str:
     byte that a user sent reaches the browser.
     """
     options = "".join(f"<option>{html.escape(name)}</option>" for name in classes)
-    figures = "\n".join(_figure(item, options) for item in items)
+    figures = "\n".join(_figure(item, options if len(classes) < MANY else None) for item in items)
+    if len(classes) >= MANY:
+        figures += f'\n<datalist id="classes">{options}</datalist>'
     return _PAGE.replace("{count}", f"{len(items):,}").replace("{figures}", figures)
 
 
-def _figure(item: Item, options: str) -> str:
+def _figure(item: Item, options: str | None) -> str:
+    """Return the figure of an image; without `options` its class is typed."""
     decided = item.decision.action if item.decision else ""
     label = (item.decision.label or "") if item.decision else ""
     actions = "".join(
         f'<option value="{action}"{" selected" if action == decided else ""}>{text}</option>'
         for action, text in (("", "undecided"), *zip(ACTIONS, ACTIONS, strict=True))
     )
-    chosen = f"<option selected>{html.escape(label)}</option>" if label else ""
+    if options is None:
+        value = html.escape(label)
+        field = f'<input class="class" list="classes" placeholder="as reported" value="{value}">'
+    else:
+        chosen = f"<option selected>{html.escape(label)}</option>" if label else ""
+        field = f'<select class="class"><option value="">as reported</option>{chosen}{options}</select>'
     return (
         f'<figure data-sha256="{html.escape(item.sha256)}"><img alt="" src="{_thumbnail(item.file)}">'
         f"<figcaption>reported <b>{html.escape(item.reported_text())}</b><br>"
@@ -42,8 +51,7 @@ def _figure(item: Item, options: str) -> str:
         f"{html.escape(item.model)} version {html.escape(item.version)})<br>"
         f"<code>{html.escape(item.sha256[:12])}</code></figcaption>"
         f'<label>decision <select class="decision">{actions}</select></label>'
-        '<label>class <select class="class"><option value="">as reported</option>'
-        f"{chosen}{options}</select></label>"
+        f"<label>class {field}</label>"
         "</figure>"
     )
 
@@ -78,7 +86,7 @@ _PAGE = """<!doctype html>
   figure { margin: 0; padding: .6rem; border: 1px solid GrayText; border-radius: 6px; }
   img { display: block; height: 160px; image-rendering: pixelated; }
   label { display: flex; justify-content: space-between; margin-top: .3rem; }
-  select { max-width: 9rem; }
+  select, input { width: 9rem; box-sizing: border-box; }
 </style>
 <header><b>{count} images.</b> Choose the decisions, <button>save decisions.csv</button> and run
 <code>python -m darkroom feedback review --table decisions.csv</code></header>

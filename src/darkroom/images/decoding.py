@@ -2,12 +2,17 @@
 
 from contextlib import suppress
 
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from .colour_tags import profile_of
 from .colours import lab_to_srgb, to_srgb
 from .formats import NAMES, ImageError, open_image
+from .resizing import Fit
 from .samples import from_16_bits, from_32_bits
+
+TURNED = 5  # from this EXIF orientation on, width and height change places
+KEPT = 2  # times the model's size that is decoded at least, so that the antialiased filter decides
+LEAST_SIDE = 128  # pixels that are decoded at least: what the scan computes of an image needs no more
 
 
 def decode(data: bytes) -> Image.Image:
@@ -53,6 +58,42 @@ def load(image: Image.Image) -> Image.Image:
             "decoded: it is truncated or damaged, or of a kind that is not supported. Send the complete "
             "file, or save it as PNG or JPEG.",
         ) from error
+
+
+def load_for_model(image: Image.Image, *, height: int, width: int, fit: Fit) -> Image.Image:
+    """Decode an image of `open_image` as `load` does; a large JPEG only as large as the model needs it.
+
+    The JPEG decoder can skip the finest details: a half, a quarter or an eighth of each side comes out, in
+    a fraction of the time and the memory. At least twice the model's size is kept, and `LEAST_SIDE` pixels.
+    Everything that makes pixels for a model decodes with this function, in training as in the service.
+
+    Args:
+        image: of `open_image`.
+        height: of the model's input, in pixels.
+        width: of the model's input, in pixels.
+        fit: as in `to_model_input`.
+
+    Raises:
+        ImageError: it cannot be decoded.
+    """
+    if image.format in ("JPEG", "MPO"):
+        wide, high = image.size
+        if _orientation(image) >= TURNED:
+            wide, high = high, wide
+        across, down = wide / width, high / height
+        scale = max(across, down) if fit == "pad" else min(across, down)
+        scale = min(scale / KEPT, min(wide, high) / LEAST_SIDE)
+        reduced = max((part for part in (2, 4, 8) if part <= scale), default=1)
+        if reduced > 1:
+            image.draft(None, (image.width // reduced, image.height // reduced))
+    return load(image)
+
+
+def _orientation(image: Image.Image) -> int:
+    try:
+        return int(image.getexif().get(ExifTags.Base.Orientation, 1))
+    except Exception:  # a damaged block of EXIF: `load` ignores it too
+        return 1
 
 
 def _to_8_bits(image: Image.Image) -> Image.Image:

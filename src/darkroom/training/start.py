@@ -20,6 +20,7 @@ def model_config(params: Params, meta: Meta) -> dict[str, Any]:
         "height": meta.height,
         "width": meta.width,
         "channels": meta.channels,
+        "fit": meta.fit,
         "mean": list(meta.mean),
         "std": list(meta.std),
         **params.model.model_dump(mode="json"),

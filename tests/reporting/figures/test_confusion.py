@@ -27,6 +27,20 @@ def test_the_shade_is_where_the_predictions_are(tmp_path: Path, size: int) -> No
     assert count_pixels(wrong, full) > 1000
 
 
+def test_of_a_thousand_classes_the_most_confused_are_drawn(tmp_path: Path) -> None:
+    classes = [f"class {place}" for place in range(1000)]
+    labels = np.arange(1000).repeat(2)
+    predictions = labels.copy()
+    predictions[100:150] = predictions[150:200]  # images of the classes 50 to 74 are predicted as 75 to 99
+    confusion_figure(tmp_path / "many.png", labels, predictions, classes)
+    part = (labels >= 50) & (labels < 100)
+    confusion_figure(tmp_path / "part.png", labels[part] - 50, predictions[part] - 50, classes[50:100])
+    many, alone = (read_pixels(tmp_path / f"{name}.png") for name in ("many", "part"))
+    assert many.shape == alone.shape
+    below_the_title = slice(many.shape[0] // 10, None)
+    assert (many[below_the_title] == alone[below_the_title]).mean() > 0.99
+
+
 def test_a_class_without_images_is_drawn(tmp_path: Path) -> None:
     confusion_figure(tmp_path / "c.png", np.array([0, 0]), np.array([0, 1]), NAMES)
     read_pixels(tmp_path / "c.png")

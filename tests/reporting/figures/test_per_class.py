@@ -30,6 +30,14 @@ def test_many_classes_and_classes_without_images_are_drawn(tmp_path: Path) -> No
     read_pixels(tmp_path / "p.png")
 
 
+def test_of_a_thousand_classes_the_worst_and_the_best_are_drawn(tmp_path: Path) -> None:
+    recalls = list(np.linspace(0, 1, 1000))
+    per_class_figure(tmp_path / "many.png", class_table(recalls))
+    per_class_figure(tmp_path / "ends.png", class_table(recalls[:40] + recalls[-10:]))
+    many, ends = (read_pixels(tmp_path / f"{name}.png") for name in ("many", "ends"))
+    assert many.shape == ends.shape
+
+
 def test_tables_that_cannot_be_drawn_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="lacks recall_low"):
         per_class_figure(tmp_path / "p.png", class_table([0.5]).drop(columns="recall_low"))

@@ -33,7 +33,7 @@ def test_groups_whose_interval_is_below_the_accuracy_of_all_are_marked(tmp_path:
 
 
 def test_many_groups_and_groups_without_images_are_drawn(tmp_path: Path, drawn: dict[Text, Bbox]) -> None:
-    table = slice_table(120)
+    table = slice_table(100)
     table["images"] = table["images"].where(table["group"] != "group 7", 0)
     unknown = ["accuracy", "accuracy_low", "accuracy_high"]
     table[unknown] = table[unknown].where(table["images"] > 0)
@@ -47,6 +47,17 @@ def test_many_groups_and_groups_without_images_are_drawn(tmp_path: Path, drawn: 
         "by confidence",
     ]
     assert all(group in texts for group in table["group"])
+
+
+def test_of_a_thousand_classes_the_worst_and_the_best_are_drawn(
+    tmp_path: Path, drawn: dict[Text, Bbox]
+) -> None:
+    slices_figure(tmp_path / "s.png", slice_table(1000))
+    read_pixels(tmp_path / "s.png")
+    texts = [text.get_text() for text in drawn]
+    assert "by class (the 40 worst and 10 best of 1,000)" in texts
+    assert {"group 0", "group 999"} <= set(texts)
+    assert "group 500" not in texts
 
 
 def test_tables_that_cannot_be_drawn_are_rejected(tmp_path: Path) -> None:

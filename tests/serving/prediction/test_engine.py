@@ -27,6 +27,7 @@ class GatedClassifier:
 
     def __init__(self, classifier: Classifier) -> None:
         self.inner, self.shape, self.classes = classifier, classifier.shape, classifier.classes
+        self.fit = classifier.fit
         self.open, self.sizes = threading.Event(), list[int]()
         self.fails = 0
 

@@ -8,11 +8,12 @@ from urllib.parse import unquote
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 
-from darkroom.data.corrections.copies import variants
-from darkroom.images.decoding import decode
-from darkroom.images.formats import ImageError
-from darkroom.images.resizing import to_model_input
+from darkroom.data.corrections.copies import LARGE, variants
+from darkroom.images.decoding import load_for_model
+from darkroom.images.formats import ImageError, open_image
+from darkroom.images.resizing import Fit, to_model_input
 
 
 class CorrectionError(ValueError):
@@ -40,7 +41,7 @@ class Correction:
 
 
 def read_corrections(
-    folder: Path, classes: Sequence[str], *, height: int, width: int, channels: int
+    folder: Path, classes: Sequence[str], *, height: int, width: int, channels: int, fit: Fit = "crop"
 ) -> list[Correction]:
     """Return the corrections in a folder, sorted by their SHA-256; an empty list where there is no folder.
 
@@ -53,6 +54,7 @@ def read_corrections(
         height: of the model's input, in pixels.
         width: of the model's input, in pixels.
         channels: of the model's input, 1 or 3.
+        fit: as in `to_model_input`.
 
     Raises:
         CorrectionError: a file is not in the folder of a class, or the same file is in two.
@@ -73,13 +75,16 @@ def read_corrections(
             continue
         label = list(classes).index(name)
         try:
-            image = decode(content)
-            pixels = to_model_input(image, height=height, width=width, channels=channels)
+            image = load_for_model(open_image(content), height=height, width=width, fit=fit)
+            pixels = to_model_input(image, height=height, width=width, channels=channels, fit=fit)
         except ImageError as error:
             found[sha256] = Correction(sha256=sha256, label=label, error=error.message)
         else:
             found[sha256] = Correction(
-                sha256=sha256, label=label, pixels=pixels, variants=variants(image, pixels)
+                sha256=sha256,
+                label=label,
+                pixels=pixels,
+                variants=variants(_whole(image, pixels, fit), pixels),
             )
     if errors:
         raise CorrectionError(
@@ -87,6 +92,15 @@ def read_corrections(
             "Move or remove:\n  " + "\n  ".join(errors)
         )
     return [found[sha256] for sha256 in sorted(found)]
+
+
+def _whole(image: Image.Image, pixels: NDArray[np.uint8], fit: Fit) -> Image.Image:
+    """Return an image as the held-out ones are stored: with margins, where they have them."""
+    if fit != "pad":
+        return image
+    height, width = (LARGE * side for side in pixels.shape[:2])
+    padded = to_model_input(image.convert("RGB"), height=height, width=width, channels=3, fit=fit)
+    return Image.fromarray(padded)
 
 
 def _visible_files(folder: Path) -> Iterator[Path]:

@@ -16,6 +16,7 @@ from darkroom.data.scan.facts import Facts, examine, is_grey
 from darkroom.data.scan.pixels import PixelStore
 from darkroom.data.storage import Storage, StoredFile
 from darkroom.files import atomic_write
+from darkroom.images.resizing import Fit
 
 CHUNK = 256  # files examined, and kept in memory, at once
 KEEP_AFTER_S = 10.0  # the facts are written: an interrupted scan goes on from there
@@ -42,7 +43,7 @@ def examine_all(
         if fact is None or not (fact.problem or fact.sha256 in store.places):
             todo.append(file)
     written_at, wait_s = time.monotonic(), KEEP_AFTER_S
-    work = partial(_examine_one, storage, store.shape)
+    work = partial(_examine_one, storage, store.shape, store.fit)
     try:
         with (
             ThreadPoolExecutor(max(workers, storage.readers)) as pool,
@@ -82,7 +83,7 @@ def all_grey(storage: Storage, files: Sequence[StoredFile]) -> bool:
 
 
 def _examine_one(
-    storage: Storage, shape: tuple[int, int, int], file: StoredFile
+    storage: Storage, shape: tuple[int, int, int], fit: Fit, file: StoredFile
 ) -> tuple[Facts, NDArray[np.uint8] | None]:
     if file.problem:
         return Facts(problem=file.problem), None
@@ -91,7 +92,7 @@ def _examine_one(
         data = storage.read(file.path)
     except OSError as error:  # it vanished, or may not be read
         return Facts(problem=f"cannot be read: {error.strerror or error}"), None
-    return examine(data, height=height, width=width, channels=channels)
+    return examine(data, height=height, width=width, channels=channels, fit=fit)
 
 
 def _chunks(files: Sequence[StoredFile]) -> Iterator[Sequence[StoredFile]]:

@@ -8,9 +8,9 @@ from numpy.typing import NDArray
 from PIL import Image
 from scipy.fft import dctn
 
-from darkroom.images.decoding import load
+from darkroom.images.decoding import load_for_model
 from darkroom.images.formats import ImageError, open_image
-from darkroom.images.resizing import to_model_input
+from darkroom.images.resizing import Fit, to_model_input
 
 ORIENTATION = 0x0112  # the EXIF tag
 GREY_MODES = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I", "F")
@@ -47,7 +47,9 @@ class Facts:
     problem: str = ""
 
 
-def examine(data: bytes, *, height: int, width: int, channels: int) -> tuple[Facts, NDArray[np.uint8] | None]:
+def examine(
+    data: bytes, *, height: int, width: int, channels: int, fit: Fit = "crop"
+) -> tuple[Facts, NDArray[np.uint8] | None]:
     """Return the facts of the file with these bytes, and its pixels uint8 [H,W,C]; None where it is no image.
 
     The pixels are those that the service makes of a request with the same bytes.
@@ -63,8 +65,8 @@ def examine(data: bytes, *, height: int, width: int, channels: int) -> tuple[Fac
             format=image.format or "",
             orientation=_orientation(image),
         )
-        upright = load(image)
-        pixels = to_model_input(upright, height=height, width=width, channels=channels)
+        upright = load_for_model(image, height=height, width=width, fit=fit)
+        pixels = to_model_input(upright, height=height, width=width, channels=channels, fit=fit)
     except ImageError as error:
         return Facts(sha256=sha256, problem=error.message), None
     return _with_looks(stored, upright), pixels

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.data.rows import Rows
+from darkroom.images.resizing import Fit
 
 HASH_BYTES = 32
 
@@ -19,12 +20,19 @@ class PixelStore:
     longer than the file of hashes says is cut to it.
     """
 
-    def __init__(self, folder: Path, shape: Sequence[int]) -> None:
-        """Open the store in `folder` for images of `shape` (height, width, channels); make it if missing."""
+    def __init__(self, folder: Path, shape: Sequence[int], *, fit: Fit = "crop") -> None:
+        """Open the store in `folder`; make it if missing.
+
+        Args:
+            folder: of this store and those of other shapes.
+            shape: of an image: height, width, channels.
+            fit: how images are brought to the shape, as in `to_model_input`.
+        """
         height, width, channels = shape
         self.shape = (height, width, channels)
+        self.fit: Fit = fit
         self.bytes = height * width * channels
-        name = f"{height}x{width}x{channels}"
+        name = f"{height}x{width}x{channels}-{fit}"
         folder.mkdir(parents=True, exist_ok=True)
         self.pixels_path, self.hashes_path = folder / f"{name}.pixels", folder / f"{name}.hashes"
         for path in (self.pixels_path, self.hashes_path):

@@ -90,7 +90,7 @@ def scan(
     images = labelled.images
     shape = (*settings.size, _channels(storage, images, settings))
     known = work / hashlib.sha256(storage.place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
-    with PixelStore(work / "pixels", shape) as store:
+    with PixelStore(work / "pixels", shape, fit=settings.fit) as store:
         facts = examine_all(
             storage, [image.file for image in images], store, known / "facts.parquet", workers=workers
         )
@@ -118,7 +118,7 @@ def scan(
             f"{storage.place}: {len(classes)} classes have at least {settings.smallest_class} images "
             "(data.smallest_class); at least 2 are needed"
         )
-    with PixelStore(work / "pixels", shape) as store:
+    with PixelStore(work / "pixels", shape, fit=settings.fit) as store:
         pixels = store.rows(used["sha256"])
     alike, copies = clusters(pixels, used["sha256"], used["phash"], similarity=similarity, mirror=mirror)
     split, unit, more = _splits(used, pd.Series(alike, index=used.index), settings)

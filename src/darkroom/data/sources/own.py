@@ -89,7 +89,7 @@ def read(settings: Data, raw: Path, *, root: Path, work: Path, workers: int) -> 
     table = pd.read_parquet(raw / MANIFEST)
     table = table[table["state"] == USED].reset_index(drop=True)
     classes = {name: number for number, name in enumerate(about["classes"])}
-    with PixelStore(work / "pixels", about["shape"]) as store:
+    with PixelStore(work / "pixels", about["shape"], fit=settings.fit) as store:
         missing = table[~table["sha256"].isin(store.places)].drop_duplicates("sha256")
         if len(missing):
             _decode_again(settings, missing, store, root=root, work=work, workers=workers)

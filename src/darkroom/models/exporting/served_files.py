@@ -42,6 +42,7 @@ def model_description(
         "height": meta.height,
         "width": meta.width,
         "channels": meta.channels,
+        "fit": config.get("fit", "crop"),
         "architecture": config["architecture"],
         "views": config["views"],
         "temperature": calibration["temperature"],

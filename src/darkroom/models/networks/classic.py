@@ -9,6 +9,8 @@ from torch import Tensor, nn
 from darkroom.models.networks.layers import Dropout
 from darkroom.models.networks.net import Net
 
+MOST_CELLS = 8  # a side of the maps that the fully connected layers get, at most
+
 
 class ClassicNet(Net):
     """The textbook CNN: convolutions with ReLU and max-pooling, then fully connected layers with dropout.
@@ -35,6 +37,10 @@ class ClassicNet(Net):
             if min(height, width) >= 2:
                 layers += [nn.MaxPool2d(2)]
                 height, width = height // 2, width // 2
+        while max(height, width) > MOST_CELLS:  # else the next layer has a billion weights at 512 pixels
+            across, down = (2 if side > MOST_CELLS else 1 for side in (width, height))
+            layers += [nn.MaxPool2d((down, across))]
+            height, width = height // down, width // across
         self.features = nn.Sequential(*layers)
         self.grid = (height, width)
         self.hidden = nn.Linear(widths[-1] * height * width, hidden)

@@ -9,7 +9,9 @@ from matplotlib.colors import PowerNorm
 from numpy.typing import NDArray
 
 from darkroom.reporting.figures.style import BLUES, FAINT, INK, SOFT, WIDTH, open_png, percent_tick, shortened
+from darkroom.reporting.selection import MOST_CLASSES
 
+MOST_CONFUSED = 50  # classes that are drawn where there are more than `MOST_CLASSES`
 MOST_WITH_NUMBERS = 20  # classes; with more, the numbers in the cells are too small to read
 
 
@@ -20,6 +22,7 @@ def confusion_figure(
 
     The shade is the share of the row. With up to 20 classes each cell also shows its number of images and,
     on the diagonal and from 1 % on, the share. The most frequent confusions are listed below.
+    Of more than 100 classes the 50 that are confused most are drawn.
 
     Args:
         path: of the PNG.
@@ -44,6 +47,12 @@ def confusion_figure(
     counts = np.zeros((size, size), dtype=np.int64)
     np.add.at(counts, (labels, predictions), 1)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    confusions, title = _most_frequent_confusions(counts, classes), _title(counts)
+    if size > MOST_CLASSES:
+        shown = _most_confused(counts)
+        title += f"; the {len(shown)} most confused of {size:,} classes"
+        counts, share = counts[np.ix_(shown, shown)], share[np.ix_(shown, shown)]
+        classes, size = [classes[number] for number in shown], len(shown)
     numbers = size <= MOST_WITH_NUMBERS
     side = WIDTH if numbers else max(WIDTH, 0.15 * size)
     with open_png(path, side if numbers else side + 1, side, layout="compressed") as figure:
@@ -67,7 +76,7 @@ def confusion_figure(
         axes.tick_params(which="minor", length=0)
         axes.set_ylabel("actual")
         axes.set_xlabel("predicted")
-        axes.set_title(f"{int(np.trace(counts)):,} of {labels.size:,} images correct")
+        axes.set_title(title)
         if numbers:
             for row, column in zip(*np.nonzero(counts), strict=True):
                 _cell_numbers(axes, int(row), int(column), counts, share)
@@ -76,7 +85,17 @@ def confusion_figure(
             bar.set_ticks([0, 0.01, 0.1, 0.3, 0.6, 1])
             bar.set_label("share of the actual class")
             bar.outline.set_visible(False)
-        figure.supxlabel(_most_frequent_confusions(counts, classes), fontsize=9, color=SOFT)
+        figure.supxlabel(confusions, fontsize=9, color=SOFT)
+
+
+def _title(counts: NDArray[np.int64]) -> str:
+    return f"{int(np.trace(counts)):,} of {int(counts.sum()):,} images correct"
+
+
+def _most_confused(counts: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the numbers of the classes with the most misclassified images, as label or as prediction."""
+    wrong = counts.sum(axis=0) + counts.sum(axis=1) - 2 * counts.diagonal()
+    return np.sort(np.argsort(-wrong, kind="stable")[:MOST_CONFUSED])
 
 
 def _cell_numbers(

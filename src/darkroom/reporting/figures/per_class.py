@@ -7,10 +7,13 @@ import pandas as pd
 
 from darkroom.reporting.figures.checks import require_table
 from darkroom.reporting.figures.style import DEEP, ORANGE, PALE, WIDTH, open_png, percent_tick, shortened
+from darkroom.reporting.selection import in_words, worst_and_best
 
 
 def per_class_figure(path: Path, table: pd.DataFrame) -> None:
     """Draw each class: a bar for its recall with the 95 % interval, a mark for its precision; best on top.
+
+    Of more than 100 classes only the worst and the best that have images are drawn.
 
     Args:
         path: of the PNG.
@@ -21,7 +24,9 @@ def per_class_figure(path: Path, table: pd.DataFrame) -> None:
     """
     needed = ["class", "precision", "recall", "support", "recall_low", "recall_high"]
     require_table(table, needed, "table", "there is no class to draw")
-    rows = table.sort_values(["recall", "f1"] if "f1" in table else ["recall"], kind="stable")
+    rows = worst_and_best(table, by="recall", images="support")
+    which = in_words(len(rows), len(table))
+    rows = rows.sort_values(["recall", "f1"] if "f1" in rows else ["recall"], kind="stable")
     recall = rows["recall"].to_numpy(float)
     below = np.clip(recall - rows["recall_low"].to_numpy(float), 0, None)
     above = np.clip(rows["recall_high"].to_numpy(float) - recall, 0, None)
@@ -62,4 +67,5 @@ def per_class_figure(path: Path, table: pd.DataFrame) -> None:
         axes.spines["left"].set_visible(False)
         axes.xaxis.set_major_formatter(percent_tick)
         figure.legend(loc="outside lower center", ncols=3)
-        axes.set_title("recall of each class: the share of its images that were recognised")
+        whose = f"{which} classes" if which else "each class"
+        axes.set_title(f"recall of {whose}: the share of its images that were recognised")

@@ -18,13 +18,14 @@ from darkroom.reporting.figures.style import (
     percent_tick,
     shortened,
 )
+from darkroom.reporting.selection import in_words, worst_and_best
 
 
 def slices_figure(path: Path, table: pd.DataFrame) -> None:
     """Draw the accuracy of each group of images with its interval, one slice below the other.
 
     The line is the accuracy of all images, computed from the first slice; a group is marked where its
-    whole interval is below that line.
+    whole interval is below that line. Of a slice with more than 100 groups the worst and the best are drawn.
 
     Args:
         path: of the PNG.
@@ -48,7 +49,10 @@ def slices_figure(path: Path, table: pd.DataFrame) -> None:
     heads, parts, place = [], [], 0.0
     for name in dict.fromkeys(table["slice"]):
         part = table[table["slice"] == name]
-        heads.append((place, f"by {shortened(str(name), 24)}"))
+        groups = len(part)
+        part = worst_and_best(part, by="accuracy", images="images")
+        which = in_words(len(part), groups)
+        heads.append((place, f"by {shortened(str(name), 24)}{f' ({which})' if which else ''}"))
         parts.append(part.assign(place=place + 1 + np.arange(len(part))))
         place += len(part) + 1.6
     rows = pd.concat(parts)

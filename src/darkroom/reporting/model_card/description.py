@@ -1,16 +1,18 @@
 """The description of the model: its use, its limits, its data, its network, and how to reproduce it."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from darkroom.reporting.markdown import cell, code, percent, percent_interval, table, text, tree_rows
 from darkroom.reporting.model_card.inputs import CardInputs
 
+MOST_NAMES = 100  # of classes in a sentence
+
 
 def intended_use(meta: Mapping[str, Any]) -> str:
     """Return one sentence on what the model classifies."""
     colour = {1: "grey", 3: "colour"}.get(meta["channels"], f"{meta['channels']}-channel")
-    names = ", ".join(text(name) for name in meta["classes"])
+    names = _listed(meta["classes"])
     return (
         f"Predicts which of {len(meta['classes'])} classes a {colour} image of "
         f"{meta['width']} by {meta['height']} pixels belongs to: {names}."
@@ -50,7 +52,7 @@ def data_table(meta: Mapping[str, Any]) -> str:
     """Return the data set's classes, sizes and hashes."""
     rows = [
         ("name", text(meta["name"])),
-        ("classes", ", ".join(text(name) for name in meta["classes"])),
+        ("classes", _listed(meta["classes"])),
         ("image", f"{meta['width']} by {meta['height']} pixels, channels: {meta['channels']}"),
         ("training images", f"{meta['train']:,}"),
         *([("of which corrections", f"{meta['corrections']:,}")] if "corrections" in meta else []),
@@ -83,6 +85,12 @@ def reproduce_section(inputs: CardInputs) -> list[str]:
     return ["## Reproduce", "\n".join(lines)]
 
 
+def _listed(names: Sequence[str]) -> str:
+    """Return names as a list, of many the first and how many more there are."""
+    shown = ", ".join(text(name) for name in names[:MOST_NAMES])
+    return shown + (f" and {len(names) - MOST_NAMES:,} more" if len(names) > MOST_NAMES else "")
+
+
 def _weak_classes(inputs: CardInputs) -> list[str]:
     """Return a sentence on the weakest class, and one on the classes without test images."""
     lines, per_class = [], inputs.per_class
@@ -95,6 +103,6 @@ def _weak_classes(inputs: CardInputs) -> list[str]:
         )
     unseen = per_class.loc[per_class["support"] == 0, "class"]
     if len(unseen):
-        names = ", ".join(text(name) for name in unseen)
+        names = _listed(list(unseen))
         lines.append(f"No test image shows: {names}. Their recall and F1 count as 0 in the averages.")
     return lines

@@ -6,6 +6,7 @@ from typing import Any
 import pandas as pd
 
 from darkroom.reporting.markdown import percent, percent_interval, table, text
+from darkroom.reporting.selection import in_words, worst_and_best
 
 AVERAGES = {"macro": "every class alike", "weighted": "by its images"}
 AVERAGED = ("precision", "recall", "f1")
@@ -46,7 +47,8 @@ def results_table(metrics: Mapping[str, Any]) -> str:
 
 
 def class_table(per_class: pd.DataFrame) -> str:
-    """Return a row a class."""
+    """Return a row a class; of more than 100 classes the worst and the best that have images."""
+    shown = worst_and_best(per_class, by="recall", images="support")
     rows = [
         (
             text(row["class"]),
@@ -57,9 +59,12 @@ def class_table(per_class: pd.DataFrame) -> str:
             percent(row["f1"]),
             f"{row['support']:,}",
         )
-        for row in per_class.to_dict("records")
+        for row in shown.to_dict("records")
     ]
-    return table(("class", "precision", "recall (95 % interval)", "F1", "images"), rows)
+    listed = table(("class", "precision", "recall (95 % interval)", "F1", "images"), rows)
+    if which := in_words(len(shown), len(per_class)):
+        return f"Only {which} classes; all are in per_class.csv.\n\n{listed}"
+    return listed
 
 
 def _other_metrics(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:

@@ -4,6 +4,8 @@ import { bytes } from "./format.js";
 const ATTEMPTS = 3; // requests for one image while the service is busy
 const LONGEST_WAIT = 10; // seconds: a Retry-After above this is reported as an error at once
 
+export const MOST_CLASSES = 50; // in a prediction: of each one there is a bar and a heat map
+
 let token = ""; // sent where the service requires one; never stored, so a reload forgets it
 
 export class TokenRequired extends Error {}
@@ -37,7 +39,7 @@ export async function fetchModel() {
   return decode(await request("model"));
 }
 
-// Classify an image file; `model` is what `fetchModel` returned. A busy service (429 or 503) is tried again
+// Classify an image file by its `MOST_CLASSES` most probable classes; `model` is what `fetchModel` returned. A busy service (429 or 503) is tried again
 // when its Retry-After says so. Aborting `signal` ends both the request and the wait.
 export async function predict(file, model, signal) {
   const limit = model.limits.image_bytes;
@@ -45,7 +47,7 @@ export async function predict(file, model, signal) {
   for (let attempt = 1; ; attempt++) {
     const form = new FormData();
     form.append("image", file, "image");
-    const response = await request(`predict?explain=true&k=${model.classes.length}`, { method: "POST", body: form, signal });
+    const response = await request(`predict?explain=true&k=${Math.min(model.classes.length, MOST_CLASSES)}`, { method: "POST", body: form, signal });
     const wait = Number(response.headers.get("Retry-After"));
     const isBusy = [429, 503].includes(response.status);
     if (!isBusy || !wait || wait > LONGEST_WAIT || attempt === ATTEMPTS) return decode(response);

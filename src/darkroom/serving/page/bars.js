@@ -1,6 +1,8 @@
 // The list of classes with a bar each.
+import { MOST_CLASSES } from "./api.js";
 import { byId, element } from "./dom.js";
 import { percent } from "./format.js";
+import { state } from "./state.js";
 
 // Show `classes` in their order. A class that was there keeps its bar, which grows or shrinks from where it
 // is. With `onSelect` each class is a radio button that calls it with the class's name; `selected` is the
@@ -23,13 +25,23 @@ export function showBars(classes, { onSelect = null, selected = 0 } = {}) {
   });
   list.replaceChildren(...items);
   if (focused && focused.isConnected) focused.focus({ preventScroll: true }); // replaceChildren took the focus away
+  showRest(classes);
   list.classList.toggle("choices", Boolean(onSelect));
   list.tabIndex = !onSelect && list.scrollHeight > list.clientHeight ? 0 : -1;
 }
 
 // Show the names alone, before there is a prediction.
 export function showEmptyBars(names) {
-  showBars(names.map((name) => ({ class: name, probability: null })));
+  showBars(names.slice(0, MOST_CLASSES).map((name) => ({ class: name, probability: null })));
+}
+
+// Say how many classes have no bar, and how probable they are together.
+function showRest(classes) {
+  const count = state.model.classes.length - classes.length;
+  const known = classes.every((c) => c.probability !== null);
+  const rest = Math.max(0, 1 - classes.reduce((sum, c) => sum + c.probability, 0));
+  byId("bars-rest").hidden = count === 0;
+  byId("bars-rest").textContent = `and ${count.toLocaleString("en")} more classes${known ? `: ${percent(rest)} together` : ""}`;
 }
 
 function bar(name) {

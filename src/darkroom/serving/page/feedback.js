@@ -3,6 +3,8 @@ import { errorMessage, sendFeedback } from "./api.js";
 import { byId, hideError, showError } from "./dom.js";
 import { state } from "./state.js";
 
+const MANY = 20; // classes: from here on there is a field to search them
+
 // Offer the form where the service keeps feedback and a still image is on show, or the thanks once it was sent.
 export function updateFeedback() {
   const { entry, model } = state;
@@ -17,12 +19,28 @@ function toggleForm(isOpen) {
   byId("feedback-form").hidden = !isOpen;
   byId("feedback-open").setAttribute("aria-expanded", isOpen);
   if (!isOpen) return;
-  const placeholder = new Option("Choose a class", "");
-  placeholder.disabled = placeholder.selected = true;
-  const classes = state.entry.prediction.classes.map((c) => new Option(c.class, c.class));
-  byId("feedback-class").replaceChildren(placeholder, ...classes, new Option("None of these", "none"));
-  byId("feedback-class").focus();
+  const hasSearch = state.model.classes.length >= MANY;
+  byId("feedback-search").hidden = !hasSearch;
+  byId("feedback-search").value = "";
+  offerClasses();
+  byId(hasSearch ? "feedback-search" : "feedback-class").focus();
 }
+
+// Offer the classes whose name contains what is searched for, the most probable ones first. The only one is chosen.
+function offerClasses() {
+  const searched = plain(byId("feedback-search").value.trim());
+  const likely = state.entry.prediction.classes.map((c) => c.class);
+  const shown = new Set(likely);
+  const names = [...likely, ...state.model.classes.filter((name) => !shown.has(name))].filter((name) => plain(name).includes(searched));
+  const placeholder = new Option(names.length ? "Choose a class" : "No class has this in its name", "");
+  placeholder.disabled = placeholder.selected = true;
+  const options = names.map((name) => new Option(name, name));
+  if (searched && options.length === 1) options[0].selected = true;
+  byId("feedback-class").replaceChildren(placeholder, ...options, new Option("None of these", "none"));
+}
+
+// A name without its accents and capitals, for searching.
+const plain = (text) => text.normalize("NFKD").replace(/\p{Mn}/gu, "").toLowerCase();
 
 async function submit(event) {
   event.preventDefault();
@@ -40,6 +58,7 @@ async function submit(event) {
 }
 
 byId("feedback-open").onclick = () => toggleForm(byId("feedback-form").hidden);
+byId("feedback-search").oninput = offerClasses;
 byId("feedback-cancel").onclick = () => {
   toggleForm(false);
   byId("feedback-open").focus();

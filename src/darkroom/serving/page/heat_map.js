@@ -10,16 +10,25 @@ const RAMP = [
   [1, [255, 226, 140, 0.26]],
 ];
 
-// Draw `grid` on `canvas` as it lies over an image of `width` by `height`, of which the model sees the
-// largest centred part of its own shape. `strongest` is the value that gets the lightest colour.
+// Where the model's input lies over an image of `width` by `height`: left, top, width and height in pixels of
+// the image. It is the largest centred part of the model's shape (crop), the whole image (squeeze), or the
+// image with margins beyond its edges (pad).
+export function inputArea({ width, height, model }) {
+  if (model.fit === "squeeze") return [0, 0, width, height];
+  const units = [width / model.width, height / model.height];
+  const unit = model.fit === "pad" ? Math.max(...units) : Math.min(...units);
+  const [wide, high] = [model.width * unit, model.height * unit];
+  return [(width - wide) / 2, (height - high) / 2, wide, high];
+}
+
+// Draw `grid` on `canvas` as it lies over an image of `width` by `height`. `strongest` is the value that gets
+// the lightest colour.
 export function drawHeatMap(canvas, grid, { strongest, width, height, model }) {
   const scale = 480 / Math.max(width, height);
   canvas.width = Math.max(1, Math.round(width * scale));
   canvas.height = Math.max(1, Math.round(height * scale));
   const context = canvas.getContext("2d");
-  const unit = Math.min(canvas.width / model.width, canvas.height / model.height);
-  const [seenWidth, seenHeight] = [model.width * unit, model.height * unit];
-  const [left, top] = [(canvas.width - seenWidth) / 2, (canvas.height - seenHeight) / 2];
+  const [left, top, seenWidth, seenHeight] = inputArea({ width: canvas.width, height: canvas.height, model });
   context.fillStyle = "rgba(6, 3, 3, .86)"; // what the model does not see
   context.fillRect(0, 0, canvas.width, canvas.height);
   context.clearRect(left, top, seenWidth, seenHeight);
@@ -29,13 +38,18 @@ export function drawHeatMap(canvas, grid, { strongest, width, height, model }) {
 
 export const largest = (grid) => Math.max(...grid.map((row) => Math.max(...row)));
 
-// Where the largest value is, in words.
-export function position(grid) {
+// Where on the image the largest value is, in words; of an image that is cropped, where on the part that is seen.
+export function position(grid, { width, height, model }) {
   const most = largest(grid);
   const row = grid.findIndex((values) => values.includes(most));
-  const third = (index, count) => Math.min(2, Math.floor(((index + 0.5) / count) * 3));
-  const across = third(grid[row].indexOf(most), grid[row].length);
-  const down = third(row, grid.length);
+  const [left, top, wide, high] = inputArea({ width, height, model });
+  const third = (index, count, start, size, whole) => {
+    const [from, to] = [Math.max(0, start), Math.min(whole, start + size)]; // margins are not of the image
+    const point = (start + (size * (index + 0.5)) / count - from) / (to - from);
+    return Math.min(2, Math.max(0, Math.floor(point * 3)));
+  };
+  const across = third(grid[row].indexOf(most), grid[row].length, left, wide, width);
+  const down = third(row, grid.length, top, high, height);
   if (down === 1 && across === 1) return "in the middle";
   if (across === 1) return ["at the top", "", "at the bottom"][down];
   return `at the ${["upper ", "", "lower "][down]}${across ? "right" : "left"}`;

@@ -23,11 +23,12 @@ export function updateHeatMap() {
   const grid = maps[entry.selected];
   // one scale for the first and the selected class, so that a weak map looks weak
   const strongest = Math.max(largest(grid), largest(maps[0]));
-  drawHeatMap(byId("heat"), grid, { strongest, width, height, model: state.model });
+  const place = { width, height, model: state.model };
+  drawHeatMap(byId("heat"), grid, { strongest, ...place });
   const hasEvidence = largest(grid) >= strongest * VISIBLE;
   const { class: name } = entry.prediction.classes[entry.selected];
   byId("heat-label").textContent = `${hasEvidence ? "evidence" : "no evidence"} for ${name}`;
-  const where = hasEvidence ? `, mostly ${position(grid)}` : "";
+  const where = hasEvidence ? `, mostly ${position(grid, place)}` : "";
   byId("heat").setAttribute("aria-label", `Heat map: ${byId("heat-label").textContent}${where}`);
 }
 

@@ -5,13 +5,14 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from ...images.decoding import load
+from ...images.decoding import load_for_model
 from ...images.formats import ImageError, open_image
 from ...images.native_messages import messages
 from ...images.resizing import to_model_input
@@ -167,12 +168,13 @@ class Engine:
         return pixels, files
 
     def _fill(self, pixels: NDArray[np.uint8], opened: list[Image.Image]) -> None:
-        height, width, channels = self.classifier.shape
+        (height, width, channels), fit = self.classifier.shape, self.classifier.fit
+        decoder = partial(load_for_model, height=height, width=width, fit=fit)
         count = len(opened)
         for number in range(count):
             # removed from the list, so that the pixels of one are freed before the next is decoded
-            image = _named(number, count, load, opened.pop(0))
-            pixels[number] = to_model_input(image, height=height, width=width, channels=channels)
+            image = _named(number, count, decoder, opened.pop(0))
+            pixels[number] = to_model_input(image, height=height, width=width, channels=channels, fit=fit)
 
 
 def _named(number: int, count: int, function: Callable[[G], R], argument: G) -> R:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ...images.resizing import FITS, Fit
 from .runtime import BATCHES, Graph, Prediction
 
 
@@ -19,6 +20,8 @@ class Classifier:
         name, version: of the registered model.
         classes: names, in the order of the probabilities.
         height, width, channels: of the images it takes.
+        fit: how images of another aspect ratio are brought to this shape, as in `to_model_input`; crop where
+            model.json does not say.
         precision: of the arithmetic: `bf16` where model.json allows it and the machine has it, otherwise
             `fp32`.
         explains: whether it has heat maps.
@@ -63,6 +66,7 @@ class Classifier:
         self.height, self.width, self.channels = (
             int(self.about[key]) for key in ("height", "width", "channels")
         )
+        self.fit = _fit(self.about, description)
         self.confident_from = _probability(self.about.get("confident_from"), description)
         card = folder / "card.html"
         self.card: Path | None = card if card.is_file() else None
@@ -137,6 +141,17 @@ def _precision(about: dict[str, Any], description: Path) -> str:
             f"{description} has precision {precision!r}; needed: bf16 or fp32; run `dvc repro register` again"
         )
     return str(precision)
+
+
+def _fit(about: dict[str, Any], description: Path) -> Fit:
+    """Return how images are fitted; models from before there was a choice crop."""
+    name = about.get("fit", "crop")
+    for fit in FITS:
+        if name == fit:
+            return fit
+    raise ValueError(
+        f"{description} has fit {name!r}; needed: {', '.join(FITS)}; run `dvc repro register` again"
+    )
 
 
 def _probability(value: Any, description: Path) -> float | None:
