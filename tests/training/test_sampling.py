@@ -5,7 +5,6 @@ import torch
 
 from darkroom.training.sampling import balanced_order
 
-pytestmark = pytest.mark.unit
 LABELS = torch.tensor([0] * 900 + [2] * 90 + [5] * 7)[
     torch.randperm(997, generator=torch.Generator().manual_seed(1))
 ]

@@ -8,8 +8,6 @@ from darkroom.evaluation.headline import classification_metrics
 from darkroom.evaluation.intervals import bootstrap_interval
 from darkroom.evaluation.metrics.balanced_accuracy import balanced_accuracy
 
-pytestmark = pytest.mark.unit
-
 
 def predictions(sizes: list[int], right: float) -> tuple[np.ndarray, np.ndarray]:
     random = np.random.default_rng(0)
