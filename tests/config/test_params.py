@@ -283,3 +283,16 @@ def test_every_parameter_is_explained_beside_its_type(name: str) -> None:
     assert issubclass(section, Section)
     explained = section.__doc__ or ""
     assert [key for key in section.model_fields if f"\n        {key}: " not in explained] == []
+
+
+BALANCING = {"class_weights": "effective", "logit_adjustment": 1.0, "sampling": "balanced"}
+
+
+@pytest.mark.parametrize("off", [*BALANCING, None])
+def test_rare_classes_are_made_up_for_in_one_way_only(off: str | None) -> None:
+    several = {name: value for name, value in BALANCING.items() if name != off}
+    message = refusal({"train": several})
+    assert "do it twice" in message
+    assert all(f"train.{name} is {value}" in message for name, value in several.items())
+    for name, value in several.items():
+        assert getattr(parse_params(merge(TREE, {"train": {name: value}})).train, name) == value

@@ -90,6 +90,19 @@ BOTH = {"choices": ["fast", "classic"]}
         ),
         ({"augment": {"flip": {"choices": ["none", "random"]}}}, "tune.space can draw augment.flip=none: "),
         ({"train": {"epochs": {"low": 2, "high": 4}}}, "tune.space.train.epochs cannot be searched"),
+        (
+            {"train": {"best_by": {"choices": ["accuracy", "balanced_accuracy"]}}},
+            "tune.space.train.best_by cannot be searched: trials are compared by it",
+        ),
+        (
+            {
+                "train": {
+                    "sampling": {"choices": ["all", "balanced"]},
+                    "logit_adjustment": {"low": 0.0, "high": 1.0},
+                }
+            },
+            "train.logit_adjustment is 1.0 and train.sampling is balanced",
+        ),
     ],
 )
 def test_a_space_that_cannot_be_searched_is_refused(space: dict[str, Any], complaint: str) -> None:

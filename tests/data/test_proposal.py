@@ -16,6 +16,7 @@ def proposed(**about: Any) -> dict[str, Any]:
         "training": 1500,
         "classes": ["cat", "dog"],
         "largest_share": 0.5,
+        "smallest_share": 0.5,
         "side": 200,
     } | about
     return {choice.name: choice.value for choice in propose(**given)}
@@ -28,7 +29,7 @@ def test_what_is_proposed_is_accepted(tmp_path: Path, training: int, classes: in
     path = tmp_path / "params.yaml"
     path.write_bytes((PROJECT / "params.yaml").read_bytes())
     names = [f"class {number}" for number in range(classes)]
-    choices = proposed(training=training, classes=names, side=side, largest_share=0.9)
+    choices = proposed(training=training, classes=names, side=side, largest_share=0.9, smallest_share=1e-4)
     write_params(path, {"data.name": "mine", "data.source": "~/mine", **choices})
     params = load_params(path)
     assert params.data.size == (min(48, max(8, side)),) * 2
@@ -53,3 +54,16 @@ def test_digits_and_letters_are_not_mirrored(classes: list[str], flip: str) -> N
     choices = proposed(classes=classes)
     assert choices["augment.flip"] == flip
     assert (choices["model.views"] == 1) == (flip == "none")
+
+
+def test_rare_classes_are_shown_as_often_as_frequent_ones() -> None:
+    even = proposed(largest_share=0.6, smallest_share=0.4)
+    assert (even["train.sampling"], even["train.best_by"]) == ("all", "accuracy")
+    given = {"training": 1500, "classes": ["cat", "dog"], "side": 200}
+    choices = propose(**given, largest_share=0.95, smallest_share=0.05)
+    by_name = {choice.name: choice for choice in choices}
+    assert by_name["train.sampling"].value == "balanced"
+    assert "19 times the images" in by_name["train.sampling"].reason
+    assert by_name["train.best_by"].value == "balanced_accuracy"
+    assert by_name["train.class_weights"].value == "none", "one way is enough"
+    assert by_name["train.logit_adjustment"].value == 0

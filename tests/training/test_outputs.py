@@ -51,7 +51,12 @@ def test_the_summary_is_of_the_best_epoch(with_views: float | None) -> None:
         "best_epoch": 2,
         "epochs": 2,
         "stopped_early": True,
-        "validation": {"loss": 1.2, "accuracy": 0.5, "accuracy_with_views": with_views},
+        "validation": {
+            "loss": 1.2,
+            "accuracy": 0.5,
+            "balanced_accuracy": None,
+            "accuracy_with_views": with_views,
+        },
         "parameters": sum(weight.numel() for weight in classifier.parameters()),
     }
 

@@ -1,5 +1,7 @@
 """A trial may fail; a mistake in the code ends the worker."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from optuna.trial import TrialState
@@ -8,8 +10,9 @@ from darkroom.config import Params
 from darkroom.training.history import TrainingError
 from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.budget import finished_trials
+from darkroom.tuning.results import search_result
 from darkroom.tuning.trials_table import trials_table
-from tests.helpers.tuning import Study, quick
+from tests.helpers.tuning import Study, epoch, params_of, quick
 
 
 def test_a_trial_that_diverges_is_one_failed_trial(study: Study) -> None:
@@ -63,3 +66,17 @@ def test_a_trial_that_runs_out_of_memory_is_a_failed_trial(study: Study) -> None
         "out of memory: CUDA out of memory. Tried to allocate 2.00 GiB.",
         "out of memory: [enforce fail at alloc_cpu.cpp:1] DefaultCPUAllocator: can't allocate memory: 9",
     ]
+
+
+def test_trials_are_compared_by_what_train_best_by_names(study: Study) -> None:
+    def objective(params: Params, attempt: Attempt) -> float:
+        for number in (1, 2, 3):
+            attempt.report(replace(epoch(number, 0.9), validation_balanced_accuracy=number / 10))
+        return 0.3
+
+    params = params_of(best_by="balanced_accuracy")
+    done = study.run(2, objective, params)
+    assert [trial.intermediate_values for trial in done.trials] == [{1: 0.1, 2: 0.2, 3: 0.3}] * 2
+    result = search_result(done, "digits", best_by=params.train.best_by)
+    assert "30.00% validation balanced accuracy" in result.text
+    assert result.summary["best_validation_balanced_accuracy"] == 0.3

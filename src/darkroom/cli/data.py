@@ -105,9 +105,15 @@ def _look(source: str, settings: "Data") -> dict[str, object]:
     click.echo(f"a sample of them: {sheet}\n")
     held_out = 0 if parts["test"] else settings.test_fraction
     training = round(len(images) * (1 - held_out) * (1 - settings.validation_fraction))
-    share = max(counts.values()) / len(images)
-    side = int(median(min(size) for size in sizes))
-    choices = propose(training=training, classes=sorted(counts), largest_share=share, side=side, sizes=sizes)
+    kept = [count for count in counts.values() if count >= settings.smallest_class] or [len(images)]
+    choices = propose(
+        training=training,
+        classes=sorted(counts),
+        largest_share=max(kept) / len(images),
+        smallest_share=min(kept) / len(images),
+        side=int(median(min(size) for size in sizes)),
+        sizes=sizes,
+    )
     click.echo(columns([(one.name, str(one.value), one.reason) for one in choices]))
     return {one.name: one.value for one in choices}
 

@@ -4,7 +4,17 @@ from collections.abc import Mapping
 from typing import Any
 
 # The parameters that `contradiction` compares, by dotted name.
-INTERDEPENDENT = ("model.architecture", "train.optimizer", "model.views", "augment.flip")
+INTERDEPENDENT = (
+    "model.architecture",
+    "train.optimizer",
+    "model.views",
+    "augment.flip",
+    "train.class_weights",
+    "train.logit_adjustment",
+    "train.sampling",
+)
+# What each is where it does nothing about classes that are not equally frequent.
+BALANCING = {"train.class_weights": "none", "train.logit_adjustment": 0, "train.sampling": "all"}
 
 
 def contradiction(values: Mapping[str, Any]) -> str | None:
@@ -16,6 +26,9 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.optimizer": "muon",
     ...         "model.views": 6,
     ...         "augment.flip": "alternating",
+    ...         "train.class_weights": "none",
+    ...         "train.logit_adjustment": 0,
+    ...         "train.sampling": "all",
     ...     }
     ... )
     """
@@ -28,5 +41,14 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
         return (
             f"model.views is {values['model.views']}, which mirrors images at prediction, but augment.flip "
             "is none: set model.views=1"
+        )
+    balancing = [name for name, off in BALANCING.items() if values[name] != off]
+    if len(balancing) > 1:
+        first, *others = balancing
+        return (
+            " and ".join(f"{name} is {values[name]}" for name in balancing)
+            + ", each of which makes up for rare classes, so that together they would do it twice: keep "
+            + f"{first} and set "
+            + " and ".join(f"{name}={BALANCING[name]}" for name in others)
         )
     return None

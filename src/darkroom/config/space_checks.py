@@ -59,6 +59,8 @@ def _check_names(space: Space) -> None:
                 raise ValueError(unknown_key(f"tune.space.{section}.{key}", key, known.model_fields))
             if f"{section}.{key}" in TRIAL_BUDGET:
                 raise ValueError(f"tune.space.{section}.{key} cannot be searched: trials take it from tune")
+            if f"{section}.{key}" == "train.best_by":
+                raise ValueError(f"tune.space.{section}.{key} cannot be searched: trials are compared by it")
 
 
 def _check_values(params: "Params", name: str, leaf: Leaf) -> None:

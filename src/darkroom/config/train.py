@@ -6,6 +6,9 @@ from pydantic import Field
 
 from darkroom.config.base import MOST_CORES, Count, Epochs, Positive, Section, Share
 
+# the figure of the validation images by which epochs and trials are compared
+BestBy = Literal["accuracy", "balanced_accuracy"]
+
 
 class Train(Section):
     """The optimisation and where it runs.
@@ -19,6 +22,12 @@ class Train(Section):
         warmup: share of the steps in which the learning rate rises; then it falls linearly to 0.
         loss: a key of `darkroom.training.losses.LOSSES`.
         label_smoothing: probability taken from the true class and spread over all (cross_entropy).
+        class_weights: of the images of each class in the loss: none; balanced, inverse to how many there are;
+            effective, inverse to their effective number, which is milder (Cui et al. 2019).
+        logit_adjustment: times the logarithm of a class's share is added to its logit in training (Menon et
+            al. 2021): 1 trains for classes equally frequent; 0 is off.
+        sampling: of the images of an epoch: all, or balanced: the same number of every class, those of rare
+            classes several times.
         stem_until: share of training after which the biases of a whitening stem stop learning (muon, fast).
         first_block_until: share of training after which the stem and the first block stop learning (fast).
         low_resolutions: side in pixels of the images in each of the first epochs.
@@ -27,7 +36,9 @@ class Train(Section):
         average: of the weights over the steps; `ema` is validated and kept.
         average_memory: memory of `ema`, in epochs.
         use_validation: train on the validation images too, for a final fit: all epochs run, the last is kept.
-        patience: epochs without a better validation accuracy before training stops.
+        best_by: the figure of the validation images by which the best epoch and the best trial are found:
+            accuracy, or balanced_accuracy, which is the mean of the classes' recalls.
+        patience: epochs without a better one before training stops.
         images: use this many training images only; 0 is all.
         precision: of convolutions and matrix products; `auto` is bf16 where the machine computes in it.
         device: `auto` takes the first of cuda, mps and cpu that is there.
@@ -44,6 +55,9 @@ class Train(Section):
     warmup: Share
     loss: Literal["cross_entropy"]
     label_smoothing: Share
+    class_weights: Literal["none", "balanced", "effective"]
+    logit_adjustment: Annotated[float, Field(ge=0, le=10)]
+    sampling: Literal["all", "balanced"]
     stem_until: Annotated[float, Field(gt=0, le=1)]
     first_block_until: Annotated[float, Field(gt=0, le=1)]
     low_resolutions: tuple[Positive, ...]
@@ -51,6 +65,7 @@ class Train(Section):
     average: Literal["none", "ema", "lookahead"]
     average_memory: Annotated[float, Field(ge=1e-6, le=1e6)]
     use_validation: bool
+    best_by: BestBy
     patience: Positive
     images: Count
     precision: Literal["auto", "bf16", "fp32"]

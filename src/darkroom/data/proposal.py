@@ -11,6 +11,7 @@ MOST_LOST = 0.35  # of an image that may lie outside its middle square: what mat
 ALIKE = 1.2  # times the ratio of width to height: as if all were of one camera
 FEW_IMAGES = 500  # below, a search would choose by a handful of validation images
 MANY_IMAGES = 20_000
+IMBALANCED = 3  # times as many images in the largest class as in the smallest, from which on it matters
 SYMBOL = re.compile(r"[\w\W]|[0-9]+|letter[ _-]?\w|digit[ _-]?\w", re.IGNORECASE)  # a digit or a letter
 
 
@@ -50,6 +51,7 @@ def propose(
     training: int,
     classes: Sequence[str],
     largest_share: float,
+    smallest_share: float,
     side: int,
     sizes: Sequence[tuple[int, int]] = (),
 ) -> list[Choice]:
@@ -59,10 +61,13 @@ def propose(
         training: how many images will be trained on, about.
         classes: their names.
         largest_share: of the images that are of the most frequent class, 0 to 1.
+        smallest_share: of those that are of the rarest class, above 0.
         side: the median of the smaller sides of the images, in pixels.
         sizes: width and height of some images, upright, in pixels; empty: they are about square.
 
-    >>> choices = propose(training=1500, classes=["cat", "dog"], largest_share=0.5, side=300)
+    >>> choices = propose(
+    ...     training=1500, classes=["cat", "dog"], largest_share=0.5, smallest_share=0.5, side=300
+    ... )
     >>> {one.name: one.value for one in choices}["train.batch_size"]
     100
     """
@@ -111,6 +116,7 @@ def propose(
             0.5 if training >= MANY_IMAGES else 1,
             "of few images each one is trained on",
         ),
+        *_against_imbalance(largest_share / smallest_share),
         Choice("train.images", 0, "all"),
         Choice(
             "tune.trials",
@@ -126,4 +132,24 @@ def propose(
         ),
         Choice("gate.min_accuracy", floor, f"{largest_share:.0%} are of one class; set what you need"),
         Choice("gate.min_class_recall", 0.0, "no minimum; set what you need"),
+    ]
+
+
+def _against_imbalance(ratio: float) -> list[Choice]:
+    """Return what to set where the largest class has `ratio` times as many images as the smallest."""
+    imbalanced = ratio >= IMBALANCED
+    reason = f"the largest class has {ratio:.{0 if ratio >= 10 else 1}f} times the images of the smallest"
+    return [
+        Choice(
+            "train.sampling",
+            "balanced" if imbalanced else "all",
+            f"{reason}: each is shown equally often" if imbalanced else reason,
+        ),
+        Choice("train.class_weights", "none", "train.sampling does it" if imbalanced else "not needed"),
+        Choice("train.logit_adjustment", 0.0, "train.sampling does it" if imbalanced else "not needed"),
+        Choice(
+            "train.best_by",
+            "balanced_accuracy" if imbalanced else "accuracy",
+            "rare classes count as much as frequent ones" if imbalanced else reason,
+        ),
     ]

@@ -32,7 +32,12 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
 
 
 def bootstrap_interval(
-    statistic: Callable[[NDArray[np.int64]], float], images: int, resamples: int = 1000, *, seed: int = 0
+    statistic: Callable[[NDArray[np.int64]], float],
+    images: int,
+    resamples: int = 1000,
+    *,
+    seed: int = 0,
+    strata: NDArray[np.int64] | None = None,
 ) -> tuple[float, float]:
     """Return the 95 % percentile interval (low, high) of a statistic over resampled images.
 
@@ -49,9 +54,19 @@ def bootstrap_interval(
         images: how many images there are, at least 1.
         resamples: how often to draw; its time grows with it.
         seed: of the draws.
+        strata: the class of each image, int64 [images]; each draw then has as many images of each class as
+            there are, so that a rare class is never missing from an average over the classes. The interval
+            says nothing about a class of one image.
     """
     generator = np.random.default_rng(seed)
-    values = [float(statistic(generator.integers(images, size=images))) for _ in range(resamples)]
+    if strata is None:
+        values = [float(statistic(generator.integers(images, size=images))) for _ in range(resamples)]
+    else:
+        by_class = np.argsort(strata, kind="stable")
+        sizes = np.bincount(strata)
+        starts, counts = np.repeat(np.cumsum(sizes) - sizes, sizes), np.repeat(sizes, sizes)
+        draws = (by_class[starts + generator.integers(counts)] for _ in range(resamples))
+        values = [float(statistic(drawn)) for drawn in draws]
     low, high = np.quantile(values, [0.025, 0.975])
     return float(low), float(high)
 

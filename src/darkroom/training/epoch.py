@@ -75,7 +75,8 @@ def train_epoch(state: TrainingState) -> EpochResult:
     set_schedule(state, steps - 1)  # an epoch stopped after its last step has none left that would set it
     losses, image_losses, correct = added_up(progress)
     trained = order[: steps * state.batch_size]
-    state.last_loss[trained] = image_losses.cpu()[trained]
+    times = trained.bincount(minlength=len(state.train))
+    state.last_loss[trained] = image_losses.cpu()[trained] / times[trained]
     return EpochResult(
         loss=losses.mean().item(),
         accuracy=correct.item() / (steps * state.batch_size),
@@ -99,7 +100,9 @@ def compute_gradients(state: TrainingState, batch: Batch, step: int, progress: E
     loss = state.loss(logits, batch.labels).div(state.batch_size)
     progress.losses[step] = loss.detach()
     # which images are hard is decided by the cross-entropy, whatever the loss
-    progress.image_losses[batch.rows] = F.cross_entropy(logits.detach(), batch.labels, reduction="none")
+    # (added: balanced sampling shows an image several times, maybe in one batch or to several processes)
+    image_losses = F.cross_entropy(logits.detach(), batch.labels, reduction="none")
+    progress.image_losses.index_add_(0, batch.rows, image_losses)
     progress.correct += (logits.argmax(1) == batch.labels).sum()
     loss.backward()  # type: ignore[no-untyped-call]
 

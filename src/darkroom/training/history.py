@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from darkroom.config.train import Train
+from darkroom.config.train import BestBy, Train
 
 
 class TrainingError(RuntimeError):
@@ -23,6 +23,8 @@ class Epoch:
         learning_rate: at the last step.
         seconds: of training and validation.
         images_per_second: of training alone.
+        validation_balanced_accuracy: the mean of the classes' recalls, of those that have validation images;
+            None without any.
     """
 
     epoch: int
@@ -33,6 +35,12 @@ class Epoch:
     learning_rate: float
     seconds: float
     images_per_second: float
+    validation_balanced_accuracy: float | None = None
+
+    def score(self, best_by: BestBy) -> float | None:
+        """Return the figure of the validation images by which epochs are compared; None without any."""
+        balanced = best_by == "balanced_accuracy"
+        return self.validation_balanced_accuracy if balanced else self.validation_accuracy
 
 
 @dataclass(frozen=True)
@@ -41,9 +49,9 @@ class Fit:
 
     Attributes:
         history: all epochs.
-        best: the epoch whose weights the classifier has now: that of the best validation accuracy; without
-            validation images the last.
-        stopped_early: whether the validation accuracy no longer improved.
+        best: the epoch whose weights the classifier has now: that of the best validation accuracy or balanced
+            accuracy (`train.best_by`); without validation images the last.
+        stopped_early: whether that no longer improved.
     """
 
     history: list[Epoch]
@@ -56,13 +64,13 @@ def advice(settings: Train) -> str:
     return f"try a smaller train.learning_rate (now {settings.learning_rate:g}) or train.precision=fp32"
 
 
-def best_epoch(history: Sequence[Epoch]) -> Epoch:
-    """Return the epoch of the best validation accuracy, the first of equals; without one the last."""
-    if history[-1].validation_accuracy is None:
+def best_epoch(history: Sequence[Epoch], best_by: BestBy = "accuracy") -> Epoch:
+    """Return the epoch of the best validation figure, the first of equals; without one the last."""
+    if history[-1].score(best_by) is None:
         return history[-1]
-    return max(history, key=lambda epoch: epoch.validation_accuracy or 0.0)
+    return max(history, key=lambda epoch: epoch.score(best_by) or 0.0)
 
 
-def out_of_patience(history: Sequence[Epoch], patience: int) -> bool:
-    """Return whether the validation accuracy has not improved for `patience` epochs."""
-    return bool(history) and history[-1].epoch - best_epoch(history).epoch >= patience
+def out_of_patience(history: Sequence[Epoch], patience: int, best_by: BestBy = "accuracy") -> bool:
+    """Return whether the validation figure has not improved for `patience` epochs."""
+    return bool(history) and history[-1].epoch - best_epoch(history, best_by).epoch >= patience

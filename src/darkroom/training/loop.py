@@ -15,7 +15,7 @@ from darkroom.models.memory import keep_freed_memory
 from darkroom.training.epoch import train_epoch
 from darkroom.training.history import Epoch, Fit, TrainingError, advice, best_epoch, out_of_patience
 from darkroom.training.state import TrainingState, restore_state, save_state, start_training
-from darkroom.training.validation import evaluate
+from darkroom.training.validation import Validated, evaluate
 
 
 def fit(
@@ -31,8 +31,8 @@ def fit(
 ) -> Fit:
     """Train `classifier` in place by `params.train` and `params.augment`.
 
-    The classifier gets the weights of the epoch with the best validation accuracy; training stops when that
-    no longer improves. Without validation images it gets those of the last epoch.
+    The classifier gets the weights of the epoch with the best validation figure (`train.best_by`); training
+    stops when that no longer improves. Without validation images it gets those of the last epoch.
 
     A training that was killed resumes from its last checkpoint. On a signal (`darkroom.stopping`) one is
     written after the step that is running, and Stopped is raised. The order of the images, their augmentation
@@ -58,7 +58,9 @@ def fit(
     if checkpoints and restore_state(state, checkpoints) and processes.rank() == 0:
         print(f"resuming {place(state)}")
     with stopping.deferred():
-        while len(state.history) < settings.epochs and not out_of_patience(state.history, settings.patience):
+        while len(state.history) < settings.epochs and not out_of_patience(
+            state.history, settings.patience, settings.best_by
+        ):
             try:
                 if processes.any_of(stopping.requested()):
                     stopping.stop()
@@ -70,7 +72,7 @@ def fit(
             state.history.append(epoch)
             state.progress = None
             on_epoch(epoch)
-            if best_epoch(state.history) is epoch:
+            if best_epoch(state.history, settings.best_by) is epoch:
                 weights = state.validated.state_dict()
                 state.best = {key: value.detach().clone() for key, value in weights.items()}
             if checkpoints:
@@ -78,7 +80,8 @@ def fit(
         stopping.stop_if_requested(place(state) if checkpoints else "")
     classifier.load_state_dict(state.best)
     classifier.eval()
-    return Fit(state.history, best_epoch(state.history), stopped_early=len(state.history) < settings.epochs)
+    best = best_epoch(state.history, settings.best_by)
+    return Fit(state.history, best, stopped_early=len(state.history) < settings.epochs)
 
 
 def train_and_validate(state: TrainingState, validation: Split | None) -> Epoch:
@@ -88,28 +91,29 @@ def train_and_validate(state: TrainingState, validation: Split | None) -> Epoch:
     progress = state.progress
     assert progress
     trained = progress.seconds
-    loss, accuracy = validate(state, validation) if validation is not None else (None, None)
+    validated = validate(state, validation) if validation is not None else None
     return Epoch(
         epoch=number,
         train_loss=result.loss,
         train_accuracy=result.accuracy,
-        validation_loss=loss,
-        validation_accuracy=accuracy,
+        validation_loss=validated.loss if validated else None,
+        validation_accuracy=validated.accuracy if validated else None,
+        validation_balanced_accuracy=validated.balanced_accuracy if validated else None,
         learning_rate=result.learning_rate,
         seconds=progress.seconds,
         images_per_second=plan.images / trained,
     )
 
 
-def validate(state: TrainingState, validation: Split) -> tuple[float, float]:
-    """Return loss and accuracy of the validation images; raises TrainingError for a loss not finite."""
-    loss, accuracy = evaluate(state.validated, validation, device=state.device, precision=state.precision)
-    if not math.isfinite(loss):
+def validate(state: TrainingState, validation: Split) -> Validated:
+    """Return loss and accuracies of the validation images; raises TrainingError for a loss not finite."""
+    found = evaluate(state.validated, validation, device=state.device, precision=state.precision)
+    if not math.isfinite(found.loss):
         raise TrainingError(
-            f"the validation loss is {loss} after epoch {len(state.history) + 1}: "
+            f"the validation loss is {found.loss} after epoch {len(state.history) + 1}: "
             f"{advice(state.params.train)}"
         )
-    return loss, accuracy
+    return found
 
 
 def place(state: TrainingState) -> str:

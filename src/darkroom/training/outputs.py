@@ -14,6 +14,7 @@ from darkroom.models.classifier import Classifier
 from darkroom.training.history import Epoch, Fit
 
 TIMED = ("seconds", "images_per_second")  # columns in which equal trainings differ
+NOTABLE = 0.001  # difference from which on the balanced accuracy is shown beside the accuracy
 
 
 def write_model(classifier: Classifier, config: Mapping[str, Any], folder: Path) -> None:
@@ -59,6 +60,7 @@ def summary(fitted: Fit, classifier: Classifier, *, accuracy_with_views: float |
         "validation": {
             "loss": fitted.best.validation_loss,
             "accuracy": fitted.best.validation_accuracy,
+            "balanced_accuracy": fitted.best.validation_balanced_accuracy,
             "accuracy_with_views": accuracy_with_views,
         },
         "parameters": sum(weight.numel() for weight in classifier.parameters()),
@@ -77,11 +79,18 @@ def epoch_metrics(epoch: Epoch) -> dict[str, Any]:
 def progress_line(epoch: Epoch, epochs: int) -> str:
     """Return a line on an epoch of `epochs`, and the time that is left.
 
+    The balanced accuracy is beside the accuracy where they differ by 0.1 % or more.
+
     >>> epoch = Epoch(3, 1.25, 0.5, 1.1, 0.625, 0.1, seconds=20.0, images_per_second=1234.0)
     >>> print(progress_line(epoch, 16))
     epoch  3/16  loss 1.250  train 50.00%  validation 62.50%  1234 images/s  20 s, about 260 s left
+    >>> from dataclasses import replace
+    >>> print(progress_line(replace(epoch, validation_balanced_accuracy=0.5), 16)[35:77])
+      validation 62.50% (balanced 50.00%)  123
     """
-    validation = "" if epoch.validation_accuracy is None else f"validation {epoch.validation_accuracy:.2%}  "
+    validation = ""
+    if epoch.validation_accuracy is not None:
+        validation = f"validation {_accuracies(epoch.validation_accuracy, epoch)}  "
     return (
         f"epoch {epoch.epoch:2d}/{epochs}  loss {epoch.train_loss:.3f}  train {epoch.train_accuracy:.2%}  "
         f"{validation}{epoch.images_per_second:.0f} images/s  {epoch.seconds:.0f} s, "
@@ -95,6 +104,13 @@ def result_line(fitted: Fit, *, views: int, accuracy_with_views: float | None) -
         return f"trained on validation images too: the last of {len(fitted.history)} epochs is kept"
     return (
         f"best epoch {fitted.best.epoch} of {len(fitted.history)}: "
-        f"{fitted.best.validation_accuracy:.2%} validation accuracy, "
+        f"{_accuracies(fitted.best.validation_accuracy, fitted.best)} validation accuracy, "
         f"{accuracy_with_views:.2%} with {views} views"
     )
+
+
+def _accuracies(accuracy: float, epoch: Epoch) -> str:
+    balanced = epoch.validation_balanced_accuracy
+    if balanced is None or abs(balanced - accuracy) < NOTABLE:
+        return f"{accuracy:.2%}"
+    return f"{accuracy:.2%} (balanced {balanced:.2%})"

@@ -9,6 +9,7 @@ import torch
 from torch import Tensor
 
 from darkroom.models import processes
+from darkroom.training.sampling import balanced_order
 
 if TYPE_CHECKING:
     from darkroom.training.state import TrainingState
@@ -23,7 +24,8 @@ class EpochProgress:
         generator: on the CPU; draws the augmentation of each batch.
         step: how many steps are done.
         losses: the mean loss of each step's batch, float32 [steps]; of this process's share of it.
-        image_losses: the cross-entropy of each training image, float32 [N]; 0 where it was not seen.
+        image_losses: the cross-entropy of each training image, added up where it is shown several times,
+            float32 [N]; 0 where it was not seen.
         correct: how many images were predicted correctly.
         earlier: seconds that the epoch took before it was stopped.
         started: when it began or went on, by the performance counter.
@@ -61,9 +63,13 @@ def begin_epoch(state: "TrainingState") -> EpochProgress:
 def epoch_order(state: "TrainingState", generator: torch.Generator) -> Tensor:
     """Return the places of the epoch's training images in the order in which they are shown, int64 [images].
 
-    Where the epoch sees a part of the images, these are the ones with the largest last loss.
+    Where the epoch sees a part of the images, these are the ones with the largest last loss; with balanced
+    sampling, those of each class.
     """
     images = state.plan.images
+    if state.params.train.sampling == "balanced":
+        hardest = state.last_loss if images < len(state.train) else None
+        return balanced_order(torch.from_numpy(state.train.labels), images, generator, hardest=hardest)
     order = torch.randperm(images, generator=generator)
     if images < len(state.train):
         order = state.last_loss.topk(images).indices[order]

@@ -121,12 +121,17 @@ def start_training(
         precision=precision,
         classifier=classifier,
         net=compiled(classifier.net, settings, device),
-        loss=build_loss(settings),
+        loss=build_loss(settings, class_counts(train, classifier.net.last_layer().out_features).to(device)),
         optimizers=optimizers,
         average=average,
         plans=plan_epochs(settings, len(train)),
         last_loss=torch.full((len(train),), torch.inf),
     )
+
+
+def class_counts(split: Split, classes: int) -> Tensor:
+    """Return how many images of each class there are, int64 [classes]."""
+    return torch.from_numpy(split.labels).bincount(minlength=classes)
 
 
 def batch_size(settings: Train, images: int) -> int:

@@ -1,5 +1,7 @@
 """Validation: the loss and accuracy of a split, during training."""
 
+from dataclasses import dataclass
+
 import torch
 import torch.nn.functional as F
 
@@ -10,30 +12,51 @@ from darkroom.models.classifier import Classifier
 from darkroom.models.inference import prediction_batch, to_device
 
 
+@dataclass(frozen=True)
+class Validated:
+    """What the images of a split came to.
+
+    Attributes:
+        loss: mean cross-entropy, whatever `train.loss` is.
+        accuracy: share of images that were predicted correctly.
+        balanced_accuracy: the mean of that share over the classes that have images.
+    """
+
+    loss: float
+    accuracy: float
+    balanced_accuracy: float
+
+
 @torch.inference_mode()
 def evaluate(
     classifier: Classifier, split: Split, *, device: torch.device, precision: torch.dtype
-) -> tuple[float, float]:
-    """Return the mean cross-entropy and the accuracy of a split, each image as it is (one view).
+) -> Validated:
+    """Return the mean cross-entropy and the accuracies of a split, each image as it is (one view).
 
     The cross-entropy is without label smoothing, whatever `train.loss` is. Processes that train together
     compute a share each and return the same figures. A single one raises Stopped on a signal.
     """
     classifier.eval()
-    sums = torch.zeros(2, dtype=torch.float64)  # cross-entropy, correct predictions
+    loss = torch.zeros((), dtype=torch.float64)
+    counts = torch.from_numpy(split.labels).bincount()  # images of each class
+    correct = torch.zeros(len(counts), dtype=torch.int64)
     batch = prediction_batch(device)
     for start in range(batch * processes.rank(), len(split), batch * processes.count()):
         labels = torch.from_numpy(split.labels[start : start + batch]).to(device)
         images = to_device(split.images[start : start + batch], device)
         with autocast(device, precision):
             logits = classifier.net(classifier.standardise(images))
-        sums[0] += F.cross_entropy(logits.float(), labels, reduction="sum").cpu()
-        sums[1] += (logits.argmax(1) == labels).sum().cpu()
+        loss += F.cross_entropy(logits.float(), labels, reduction="sum").cpu()
+        correct += labels[logits.argmax(1) == labels].bincount(minlength=len(counts)).cpu()
         if processes.count() == 1:  # several would have to agree, and have different numbers of batches
             stopping.stop_if_requested()
-    processes.add_up(sums)
-    loss, accuracy = (sums / len(split)).tolist()
-    return loss, accuracy
+    processes.add_up(loss, correct)
+    recalls = correct[counts > 0].double() / counts[counts > 0]
+    return Validated(
+        loss=loss.item() / len(split),
+        accuracy=correct.sum().item() / len(split),
+        balanced_accuracy=recalls.mean().item(),
+    )
 
 
 def autocast(device: torch.device, precision: torch.dtype) -> torch.autocast:

@@ -27,4 +27,7 @@ class Attempt:
 
 
 Objective = Callable[[Params, Attempt], float]
-"""Trains with the given parameters, reports each epoch, and returns the validation accuracy, 0 to 1."""
+"""Trains with the given parameters, reports each epoch, and returns the best validation figure, 0 to 1.
+
+That is the accuracy, or what else `train.best_by` says.
+"""

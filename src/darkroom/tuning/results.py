@@ -9,6 +9,7 @@ import pandas as pd
 from optuna.trial import TrialState
 
 from darkroom.config.search_space import space_name
+from darkroom.config.train import BestBy
 from darkroom.tuning.budget import finished_trials, trials_allowed
 from darkroom.tuning.errors import StudyError
 from darkroom.tuning.space import nested
@@ -35,14 +36,16 @@ class SearchResult:
     """The summary in a sentence or two."""
 
 
-def search_result(study: optuna.Study, experiment: str) -> SearchResult:
+def search_result(study: optuna.Study, experiment: str, *, best_by: BestBy = "accuracy") -> SearchResult:
     """Return the result of a study whose run in MLflow is in `experiment`.
+
+    `best_by` is the figure of the validation images (train.best_by) that the trials reported.
 
     Raises StudyError, with the reasons, if no trial completed.
     """
     check_result(study)
-    summary = _summary(study)
-    best = f"{study.best_value:.2%} validation accuracy with {study.best_params}"
+    summary = _summary(study, best_by)
+    best = f"{study.best_value:.2%} validation {best_by.replace('_', ' ')} with {study.best_params}"
     head = {"study": study.study_name, "experiment": experiment, "run_id": study.user_attrs.get("run_id")}
     return SearchResult(
         best_values=best_values(study),
@@ -83,7 +86,7 @@ def best_values(study: optuna.Study) -> dict[str, dict[str, Any]]:
     return nested({space_name(label): value for label, value in study.best_params.items()})
 
 
-def _summary(study: optuna.Study) -> dict[str, Any]:
+def _summary(study: optuna.Study, best_by: BestBy) -> dict[str, Any]:
     trials = study.get_trials(deepcopy=False)
     return {
         "study": study.study_name,
@@ -91,7 +94,7 @@ def _summary(study: optuna.Study) -> dict[str, Any]:
         "pruned": count_states(trials, TrialState.PRUNED),
         "failed": count_failed(trials),
         "best_trial": study.best_trial.number,
-        "best_validation_accuracy": study.best_value,
+        f"best_validation_{best_by}": study.best_value,
     }
 
 

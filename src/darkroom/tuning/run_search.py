@@ -39,8 +39,9 @@ def run_search(search: Search, worker_command: Sequence[str]) -> SearchResult:
             _run_workers_with_bar(search, study, worker_command)
         except Stopped as stopped:
             raise Stopped(stopped.signal, stopped.done or progress_text(study)) from None
-        result = search_result(study, experiment=params.data.name)
-        runs.log_metrics({"best_validation_accuracy": study.best_value})
+        best_by = params.train.best_by
+        result = search_result(study, experiment=params.data.name, best_by=best_by)
+        runs.log_metrics({f"best_validation_{best_by}": study.best_value})
     shutil.rmtree(search.folder, ignore_errors=True)
     return result
 

@@ -97,9 +97,10 @@ def _run(study: optuna.Study, trial: optuna.Trial, params: Params, objective: Ob
     trial.set_user_attr("began", time.time())
 
     def report(epoch: Epoch) -> None:
-        assert epoch.validation_accuracy is not None, "trials have validation images"
+        score = epoch.score(params.train.best_by)
+        assert score is not None, "trials have validation images"
         if epoch.epoch > reported:
-            trial.report(epoch.validation_accuracy, epoch.epoch)
+            trial.report(score, epoch.epoch)
         trial.set_user_attr("ended", time.time())
         if max(reported, tune.min_epochs) <= epoch.epoch < tune.epochs and trial.should_prune():
             raise Pruned(f"stopped after epoch {epoch.epoch}")

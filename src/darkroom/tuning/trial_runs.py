@@ -46,6 +46,10 @@ def trial_run(attempt: Attempt, search: Search, parent: str | None) -> Iterator[
 
 
 def log_epoch(epoch: Epoch) -> None:
-    """Log an epoch's losses and its validation accuracy to the open run."""
+    """Log an epoch's losses and its validation accuracies to the open run."""
     losses = {"train_loss": epoch.train_loss, "validation_loss": epoch.validation_loss}
-    runs.log_metrics({"validation_accuracy": epoch.validation_accuracy, **losses}, step=epoch.epoch)
+    accuracies = {
+        "validation_accuracy": epoch.validation_accuracy,
+        "validation_balanced_accuracy": epoch.validation_balanced_accuracy,
+    }
+    runs.log_metrics({**accuracies, **losses}, step=epoch.epoch)

@@ -42,8 +42,9 @@ def run_worker(
         with trial_run(attempt, search, study_run):
             checkpoints = search.folder / f"trial-{attempt.first}"
             best = train_trial(changed, data, compute, checkpoints=checkpoints, on_epoch=on_epoch).best
-            assert best.validation_accuracy is not None, "trials have validation images"
-            return best.validation_accuracy
+            score = best.score(changed.train.best_by)
+            assert score is not None, "trials have validation images"
+            return score
 
     def on_trial(first: int) -> None:
         shutil.rmtree(search.folder / f"trial-{first}", ignore_errors=True)

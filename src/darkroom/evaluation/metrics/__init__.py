@@ -11,8 +11,16 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.evaluation.metrics.accuracy import accuracy, accuracy_interval
+from darkroom.evaluation.metrics.balanced_accuracy import balanced_accuracy, balanced_accuracy_interval
 from darkroom.evaluation.metrics.log_loss import log_loss, log_loss_interval
-from darkroom.evaluation.metrics.precision_recall_f1 import f1, f1_interval, precision, recall
+from darkroom.evaluation.metrics.precision_recall_f1 import (
+    f1,
+    f1_interval,
+    precision,
+    precision_interval,
+    recall,
+    recall_interval,
+)
 from darkroom.evaluation.metrics.top_k_accuracy import top_k_accuracy, top_k_accuracy_interval
 
 # of probabilities float64 [N,K], each row summing to 1, and labels int64 [N]; both were checked
@@ -23,6 +31,7 @@ Interval = Callable[[NDArray[np.float64], NDArray[np.int64], int], tuple[float, 
 METRICS: dict[str, Metric] = {  # a dot in a name opens a level in metrics.json
     "loss": log_loss,
     "accuracy": accuracy,
+    "balanced_accuracy": balanced_accuracy,
     "macro.precision": partial(precision, average="macro"),
     "macro.recall": partial(recall, average="macro"),
     "macro.f1": partial(f1, average="macro"),
@@ -35,8 +44,9 @@ METRICS: dict[str, Metric] = {  # a dot in a name opens a level in metrics.json
 INTERVALS: dict[str, Interval | None] = {
     "loss": log_loss_interval,
     "accuracy": accuracy_interval,
-    "macro.precision": None,
-    "macro.recall": None,
+    "balanced_accuracy": balanced_accuracy_interval,
+    "macro.precision": partial(precision_interval, average="macro"),
+    "macro.recall": partial(recall_interval, average="macro"),
     "macro.f1": partial(f1_interval, average="macro"),
     "weighted.precision": None,
     "weighted.recall": None,

@@ -14,6 +14,9 @@ from sklearn.metrics import precision_recall_fscore_support
 from darkroom.evaluation.intervals import bootstrap_interval
 
 Average = Literal["macro", "weighted"]
+Counts = NDArray[np.int64]
+# images of each class, how many are predicted as it and how many of these are: each class's score
+Scores = Callable[[Counts, Counts, Counts], NDArray[np.float64]]
 
 
 def precision(probabilities: NDArray[np.float64], labels: NDArray[np.int64], *, average: Average) -> float:
@@ -43,17 +46,25 @@ def f1(probabilities: NDArray[np.float64], labels: NDArray[np.int64], *, average
     return _scores(probabilities, labels, average)[2]
 
 
+def precision_interval(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], resamples: int, *, average: Average
+) -> tuple[float, float]:
+    """Return the bootstrapped 95 % interval of the average precision."""
+    return _interval(probabilities, labels, resamples, average, _precisions)
+
+
+def recall_interval(
+    probabilities: NDArray[np.float64], labels: NDArray[np.int64], resamples: int, *, average: Average
+) -> tuple[float, float]:
+    """Return the bootstrapped 95 % interval of the average recall."""
+    return _interval(probabilities, labels, resamples, average, _recalls)
+
+
 def f1_interval(
     probabilities: NDArray[np.float64], labels: NDArray[np.int64], resamples: int, *, average: Average
 ) -> tuple[float, float]:
-    """Return the bootstrapped 95 % interval of the average F1.
-
-    The resamples count confusions themselves: scikit-learn's function checks its arguments for
-    milliseconds, and it would be called a thousand times.
-    """
-    size = probabilities.shape[1]
-    cells = labels * size + probabilities.argmax(axis=1)
-    return bootstrap_interval(_f1_of_cells(cells, size, average), len(labels), resamples)
+    """Return the bootstrapped 95 % interval of the average F1."""
+    return _interval(probabilities, labels, resamples, average, _f1s)
 
 
 def _scores(
@@ -66,15 +77,39 @@ def _scores(
     return float(scores[0]), float(scores[1]), float(scores[2])
 
 
-def _f1_of_cells(
-    cells: NDArray[np.int64], size: int, average: Average
-) -> Callable[[NDArray[np.int64]], float]:
-    """Return a function of drawn images: the average F1 of their cells of the confusion matrix."""
+def _interval(
+    probabilities: NDArray[np.float64],
+    labels: NDArray[np.int64],
+    resamples: int,
+    average: Average,
+    scores: Scores,
+) -> tuple[float, float]:
+    """Return the bootstrapped interval of an average over the classes.
 
-    def average_f1(drawn: NDArray[np.int64]) -> float:
+    Macro averages are drawn with as many images of each class as there are: a class that a draw has none of
+    would count as 0. The resamples count confusions themselves: scikit-learn's function checks its arguments
+    for milliseconds, and it would be called a thousand times.
+    """
+    size = probabilities.shape[1]
+    cells = labels * size + probabilities.argmax(axis=1)
+
+    def averaged(drawn: NDArray[np.int64]) -> float:
         counts = np.bincount(cells[drawn], minlength=size * size).reshape(size, size)
         actual, predicted, correct = counts.sum(axis=1), counts.sum(axis=0), counts.diagonal()
-        values = 2 * correct / np.maximum(actual + predicted, 1)
+        values = scores(actual, predicted, correct)
         return float(values.mean() if average == "macro" else (values * actual).sum() / actual.sum())
 
-    return average_f1
+    strata = labels if average == "macro" else None
+    return bootstrap_interval(averaged, len(labels), resamples, strata=strata)
+
+
+def _precisions(_actual: Counts, predicted: Counts, correct: Counts) -> NDArray[np.float64]:
+    return np.asarray(correct / np.maximum(predicted, 1))
+
+
+def _recalls(actual: Counts, _predicted: Counts, correct: Counts) -> NDArray[np.float64]:
+    return np.asarray(correct / np.maximum(actual, 1))
+
+
+def _f1s(actual: Counts, predicted: Counts, correct: Counts) -> NDArray[np.float64]:
+    return np.asarray(2 * correct / np.maximum(actual + predicted, 1))

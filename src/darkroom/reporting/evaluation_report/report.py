@@ -49,7 +49,8 @@ def summary(metrics: Mapping[str, Any]) -> str:
     return (
         f"test accuracy {test['accuracy']:.2%} "
         f"(95 % interval {test['accuracy_low']:.2%} to {test['accuracy_high']:.2%}) "
-        f"on {test['images']:,} images; calibration error {calibration['error']:.2%}; "
+        f"on {test['images']:,} images, balanced {test['balanced_accuracy']:.2%}; "
+        f"calibration error {calibration['error']:.2%}; "
         f"corrupted {corrupted['accuracy']:.2%}; {metrics['duplicates']['found']:,} near-duplicates of "
         "training images"
     )

@@ -10,6 +10,7 @@ from darkroom.reporting.selection import in_words, worst_and_best
 
 AVERAGES = {"macro": "every class alike", "weighted": "by its images"}
 AVERAGED = ("precision", "recall", "f1")
+PLACED = ("accuracy", "balanced_accuracy", "loss", "images")  # metrics with a row of their own
 
 
 def results_table(metrics: Mapping[str, Any]) -> str:
@@ -21,6 +22,10 @@ def results_table(metrics: Mapping[str, Any]) -> str:
             f"({percent_interval(metrics['accuracy_low'], metrics['accuracy_high'])}, 95 % Wilson)",
         )
     ]
+    if "balanced_accuracy" in metrics:
+        interval = percent_interval(metrics["balanced_accuracy_low"], metrics["balanced_accuracy_high"])
+        value = f"{percent(metrics['balanced_accuracy'])} ({interval}, 95 % bootstrap)"
+        rows.append(("balanced accuracy (every class alike)", value))
     for name in metrics:
         if name.startswith("top_") and name.endswith("_accuracy"):
             interval = percent_interval(metrics[f"{name}_low"], metrics[f"{name}_high"])
@@ -32,16 +37,14 @@ def results_table(metrics: Mapping[str, Any]) -> str:
     averages = [
         [
             name,
-            *(percent(metrics[average][key]) for key in ("precision", "recall")),
-            f"{percent(metrics[average]['f1'])} "
-            f"({percent_interval(metrics[average]['f1_low'], metrics[average]['f1_high'])})",
+            *(_percent_with_interval(metrics[average], key) for key in AVERAGED),
         ]
         for average, name in AVERAGES.items()
         if average in metrics
     ]
     results = table(("", "value"), rows)
     if averages:
-        heads = ("average over the classes", "precision", "recall", "F1 (95 % bootstrap)")
+        heads = ("average over the classes", "precision", "recall", "F1 (each 95 % bootstrap)")
         results += "\n\n" + table(heads, averages)
     return results
 
@@ -70,11 +73,18 @@ def class_table(per_class: pd.DataFrame) -> str:
 def _other_metrics(metrics: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]:
     """Yield a row a metric that the tables have no place of its own for: what somebody added."""
     for name, value in metrics.items():
-        known = name in AVERAGED if prefix else name in ("accuracy", "loss", "images") or name[:4] == "top_"
+        known = name in AVERAGED if prefix else name in PLACED or name[:4] == "top_"
         if isinstance(value, Mapping):
             yield from _other_metrics(value, f"{prefix}{name}.")
         elif not known and not name.endswith(("_low", "_high")):
             yield text(f"{prefix}{name}".replace("_", " ")), _number(metrics, name, "95 % interval")
+
+
+def _percent_with_interval(metrics: Mapping[str, Any], name: str) -> str:
+    if f"{name}_low" not in metrics:
+        return percent(metrics[name])
+    interval = percent_interval(metrics[f"{name}_low"], metrics[f"{name}_high"])
+    return f"{percent(metrics[name])} ({interval})"
 
 
 def _number(metrics: Mapping[str, Any], name: str, interval: str) -> str:
