@@ -166,6 +166,9 @@ def test_text_that_the_terminal_lacks_is_escaped() -> None:
     variables = {"PATH": os.environ["PATH"], "PYTHONIOENCODING": "ascii", "LC_ALL": "C"}
     done = subprocess.run([sys.executable, "-c", code], cwd=PROJECT, env=variables, capture_output=True)
     assert done.stdout == rb"\u72ac \xfc" + b"\n", done.stderr
+    left = prepared(PROJECT, PYTHONIOENCODING="ascii")[0]
+    assert left["PYTHONIOENCODING"] == "ascii:backslashreplace", "DVC and BentoML print such text too"
+    assert "PYTHONIOENCODING" not in prepared(PROJECT)[0]
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can run a process as another user")

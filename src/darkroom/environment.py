@@ -205,10 +205,14 @@ def name_user(environment: MutableMapping[str, str]) -> None:
 
 
 def print_any_text() -> None:
-    """Let prints escape what the encoding lacks that PYTHONIOENCODING, PYTHONUTF8=0 or a locale set."""
+    """Let prints escape what the encoding lacks that PYTHONIOENCODING, PYTHONUTF8=0 or a locale set.
+
+    Those of processes that are started from here too: DVC and BentoML print more than ASCII.
+    """
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure") and (stream.encoding or "").lower().replace("-", "") != "utf8":
             stream.reconfigure(errors="backslashreplace")
+            os.environ["PYTHONIOENCODING"] = f"{stream.encoding}:backslashreplace"
 
 
 def _fits(name: str, patterns: Iterable[str]) -> bool:

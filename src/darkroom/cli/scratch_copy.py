@@ -52,7 +52,10 @@ def share_cache(root: Path, copy: Path) -> None:
     """Give a copy of the checkout the local settings of DVC in `root`, and its cache."""
     adapt_to_git(root)
     command = [sys.executable, "-m", "dvc", "cache", "dir"]
-    shown = subprocess.run(command, cwd=root, capture_output=True, text=True, check=True).stdout
+    environment = os.environ | {"PYTHONIOENCODING": "utf-8"}
+    shown = subprocess.run(
+        command, cwd=root, env=environment, capture_output=True, encoding="utf-8", check=True
+    ).stdout
     if (root / LOCAL).is_file():
         shutil.copyfile(root / LOCAL, copy / LOCAL)
     adapt_to_git(copy)
@@ -78,9 +81,10 @@ def save_experiment(root: Path, copy: Path, name: str, environment: Mapping[str,
     done = subprocess.run(
         [sys.executable, "-m", "dvc", "exp", "save", "--force", "--name", name],
         cwd=copy,
-        env=dict(environment),
+        env={**environment, "PYTHONIOENCODING": "utf-8"},
         capture_output=True,
-        text=True,
+        encoding="utf-8",
+        errors="replace",
         check=False,
     )
     if done.returncode:

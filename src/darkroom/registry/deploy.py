@@ -79,9 +79,10 @@ def build_champion_bento(root: Path, home: Path, name: str, version: str) -> str
         done = subprocess.run(
             [sys.executable, "-m", "dvc", *command],
             cwd=root,
-            env={**os.environ, "BENTOML_HOME": str(home)},
+            env={**os.environ, "BENTOML_HOME": str(home), "PYTHONIOENCODING": "utf-8"},
             capture_output=True,
-            text=True,
+            encoding="utf-8",
+            errors="replace",
             check=False,
         )
         if done.returncode:

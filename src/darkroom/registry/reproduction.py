@@ -199,5 +199,11 @@ def _command(
     command: list[str], *, cwd: Path | None = None, **environment: str
 ) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        command, cwd=cwd, capture_output=True, text=True, check=False, env=os.environ | environment
+        command,
+        cwd=cwd,
+        capture_output=True,
+        encoding="utf-8",
+        errors="replace",
+        check=False,
+        env=os.environ | {"PYTHONIOENCODING": "utf-8"} | environment,
     )

@@ -90,7 +90,10 @@ print("served", "torch" in sys.modules)
     assert done.stdout.strip() == "served False", done.stderr
 
 
-def test_a_bento_of_the_same_name_and_version_is_replaced(tmp_path: Path) -> None:
+def test_a_bento_of_the_same_name_and_version_is_replaced(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PYTHONIOENCODING", "ascii")  # BentoML prints more, and ended with an error
     project = tmp_path / ".hidden/project"  # as under .dvc/tmp, where `dvc exp run --temp` works
     write_project(project)
     champion = project / "models/champion"

@@ -60,7 +60,8 @@ def build_bento(
         RuntimeError: BentoML failed; its output is in the message.
     """
     # BentoML reads its home once per process, so it runs in a process of its own.
-    environment = {**os.environ, "BENTOML_DO_NOT_TRACK": "True"}
+    # It prints more than ASCII, whatever the terminal can show.
+    environment = {**os.environ, "BENTOML_DO_NOT_TRACK": "True", "PYTHONIOENCODING": "utf-8"}
     # `bentoml build` needs uv on the PATH, also when the virtual environment is not activated
     environment["PATH"] = os.pathsep.join([str(Path(sys.executable).parent), environment.get("PATH", "")])
     if home is not None:
@@ -70,7 +71,13 @@ def build_bento(
     def bentoml(*arguments: str, folder: Path = project) -> subprocess.CompletedProcess[str]:
         command = [sys.executable, "-m", "bentoml", *arguments]
         return subprocess.run(
-            command, cwd=folder, env=environment, text=True, stdout=subprocess.PIPE, stderr=subprocess.STDOUT
+            command,
+            cwd=folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            encoding="utf-8",
+            errors="replace",
         )
 
     def checked(*arguments: str, folder: Path = project) -> None:
