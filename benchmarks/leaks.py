@@ -35,7 +35,6 @@ def main() -> None:
     similarity = 0.99 if meta.name == "digits" else params.evaluate.duplicate_similarity
     held, train = (open_split(options.data / part) for part in ("validation", "train"))
     random = np.random.default_rng(0)
-    shape = {"height": meta.height, "width": meta.width, "channels": meta.channels}
 
     def refused(images: NDArray[np.uint8], alter: Callable[[Image.Image], bytes], rest: Split) -> float:
         """Return the share of altered images that are refused as copies of held-out ones."""
@@ -46,7 +45,14 @@ def main() -> None:
             place.mkdir()
             for number, index in enumerate(chosen):
                 (place / str(number)).write_bytes(alter(_image(images[index])))
-            corrections = read_corrections(Path(folder), meta.classes, **shape)
+            corrections = read_corrections(
+                Path(folder),
+                meta.classes,
+                height=meta.height,
+                width=meta.width,
+                channels=meta.channels,
+                fit=params.data.fit,
+            )
         mirror = meta.name != "digits" and params.augment.flip != "none"
         merged = merge_corrections(corrections, splits, meta.classes, similarity=similarity, mirror=mirror)
         reasons = merged.outcomes["reason"].astype("string")

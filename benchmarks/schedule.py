@@ -123,8 +123,7 @@ def held_out_accuracy(params: Params) -> float:
     precision, _ = choose_precision(params.train.precision, device)
     classifier = new_classifier(model_config(params, meta), train, seed=params.seed)
     fit(classifier, train, None, params=params, device=device, precision=precision)
-    _, accuracy = evaluate(classifier, held_out, device=device, precision=precision)
-    return accuracy
+    return evaluate(classifier, held_out, device=device, precision=precision).accuracy
 
 
 def of_equal_work(params: Params, shape: tuple[int, ...], meta: Meta) -> Params:

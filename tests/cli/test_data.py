@@ -1,5 +1,6 @@
 """`darkroom data use`: from a folder to parameters."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -91,3 +92,11 @@ def test_what_cannot_be_used_is_said(
 def test_no_such_folder(root: Path, tmp_path: Path) -> None:
     with pytest.raises(SystemExit, match="there is neither a folder nor a file of that name"):
         main(["data", "use", str(tmp_path / "nothing")])
+
+
+def test_the_result_as_json(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    main(["data", "use", str(colours(tmp_path / "mine", count=3)), "--dry-run", "--json"])
+    found = json.loads(capsys.readouterr().out)
+    assert found["classes"] == {"red": 3, "blue": 3}
+    assert found["written"] is False
+    assert found["parameters"]["data.name"] == "mine"

@@ -43,6 +43,7 @@ def test_the_commands_are_these() -> None:
     assert {" ".join(words) for words in leaves(commands)} == {
         *("quickstart", "list", "models", "show", "compare", "lineage", "reproduce"),
         *("promote", "rollback", "history", "deploy", "drift", "report", "help"),
+        *("data use", "predict"),
         *("feedback list", "feedback review", "feedback export"),
     }
 

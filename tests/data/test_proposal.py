@@ -59,8 +59,9 @@ def test_digits_and_letters_are_not_mirrored(classes: list[str], flip: str) -> N
 def test_rare_classes_are_shown_as_often_as_frequent_ones() -> None:
     even = proposed(largest_share=0.6, smallest_share=0.4)
     assert (even["train.sampling"], even["train.best_by"]) == ("all", "accuracy")
-    given = {"training": 1500, "classes": ["cat", "dog"], "side": 200}
-    choices = propose(**given, largest_share=0.95, smallest_share=0.05)
+    choices = propose(
+        training=1500, classes=["cat", "dog"], side=200, largest_share=0.95, smallest_share=0.05
+    )
     by_name = {choice.name: choice for choice in choices}
     assert by_name["train.sampling"].value == "balanced"
     assert "19 times the images" in by_name["train.sampling"].reason

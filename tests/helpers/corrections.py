@@ -2,6 +2,7 @@
 
 import hashlib
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +12,7 @@ from darkroom.data.corrections.reading import read_corrections
 from darkroom.data.splits import Split
 
 CLASSES = ("cat", "dog")
-SHAPE = {"height": 32, "width": 32, "channels": 3}
+SHAPE: dict[str, Any] = {"height": 32, "width": 32, "channels": 3}
 
 
 def blocks(seed: int, size: int = 32) -> NDArray[np.uint8]:

@@ -45,6 +45,7 @@ http {{
     upstream darkroom {{ server {service}; keepalive 16; }}
     server {{
         listen 127.0.0.1:{port}{tls};
+        location = /favicon.ico {{ return 204; }}  # a browser asks for it where a document has no icon
         {locations}
     }}
 }}

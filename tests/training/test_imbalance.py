@@ -86,10 +86,11 @@ def test_a_resumed_training_ends_like_one_that_was_not(tmp_path: Path, method: s
 
 
 def test_the_last_loss_of_an_image_shown_several_times_is_the_mean(monkeypatch: pytest.MonkeyPatch) -> None:
+    from darkroom.training import epoch as one_epoch
     from darkroom.training import loop
 
     states = []
-    original = loop.train_epoch
+    original = one_epoch.train_epoch
 
     def spied(state: Any) -> Any:
         result = original(state)

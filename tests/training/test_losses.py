@@ -56,7 +56,7 @@ def test_each_image_counts_in_any_loss_as_its_class_weighs(name: str, kind: str)
     logits.requires_grad_()
     one = build_loss(plain, COUNTS)
     parts = [one(logits[row : row + 1], labels[row : row + 1]) for row in range(len(labels))]
-    expected = sum(weights[label] * part for label, part in zip(labels, parts, strict=True))
+    expected = torch.stack([weights[label] * part for label, part in zip(labels, parts, strict=True)]).sum()
     weighted = build_loss(plain.model_copy(update={"class_weights": kind}), COUNTS)(logits, labels)
     torch.testing.assert_close(weighted, expected)
     torch.testing.assert_close(*(torch.autograd.grad(x, logits)[0] for x in (weighted, expected)))

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 import click
 
 from darkroom.cli.context import ROOT
+from darkroom.cli.options import Options, json_option
+from darkroom.cli.output import print_result
 from darkroom.text import columns
 
 if TYPE_CHECKING:
@@ -35,8 +37,10 @@ def data() -> None:
 @click.option("--split", default="", help="Its column with train, validation or test.")
 @click.option("--group", default="", help="Its column that must not cross splits, such as a patient.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be set.")
-def use(source: str, name: str, dry_run: bool, table: str, **columns: str) -> None:
-    """Use the images in SOURCE: look at them, and set params.yaml for them.
+@json_option
+@click.pass_context
+def use(context: click.Context, /, source: str, name: str, dry_run: bool, table: str, **columns: str) -> None:
+    """Look at the images in SOURCE and set params.yaml for them.
 
     SOURCE is a folder with a folder for each class or with a table, a table, an archive, a URL, or cifar10 or
     digits. Nothing is written into it.
@@ -46,12 +50,15 @@ def use(source: str, name: str, dry_run: bool, table: str, **columns: str) -> No
     from darkroom.config.writing import write_params
     from darkroom.data.storage import SourceError
 
+    options: Options = context.obj or Options()
     path = ROOT / "params.yaml"
+    facts: dict[str, object] = {}
     try:
         if source in PUBLISHED:
             changes: dict[str, object] = {"data.name": source, "data.source": ""}
-            click.echo(
-                f"Uses {source}. Its other parameters are those of the last commit: git checkout params.yaml"
+            _say(
+                options,
+                f"Uses {source}. Its other parameters are those of the last commit: git checkout params.yaml",
             )
         else:
             settings = load_params(path).data
@@ -61,14 +68,20 @@ def use(source: str, name: str, dry_run: bool, table: str, **columns: str) -> No
             chosen = settings.model_copy(update={"source": place, **of_table})
             changes = {"data.name": name or source_name(place), "data.source": place}
             changes |= {f"data.{key}": value for key, value in of_table.items()}
-            changes |= _look(place, chosen)
-        if dry_run:
-            click.echo("\nNothing was written (--dry-run).")
-            return
-        write_params(path, changes)
+            facts, proposed = _look(place, chosen, options)
+            changes |= proposed
+        if not dry_run:
+            write_params(path, changes)
     except (ParamsError, SourceError) as error:
         raise SystemExit(str(error)) from error
-    click.echo(f"\nWritten into {path.name}. Next: dvc repro, then make serve")
+    done = f"Written into {path.name}. Next: dvc repro, then make serve"
+    text = "\nNothing was written (--dry-run)." if dry_run else f"\n{done}"
+    print_result(options, {**facts, "written": not dry_run, "parameters": changes}, text)
+
+
+def _say(options: Options, text: str) -> None:
+    """Print what people want to know on the way; with --json on standard error."""
+    click.echo(text, err=options.as_json)
 
 
 def _absolute(source: str) -> str:
@@ -79,8 +92,8 @@ def _absolute(source: str) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
-def _look(source: str, settings: "Data") -> dict[str, object]:
-    """Show what is in a source, and return what is to be set for it."""
+def _look(source: str, settings: "Data", options: Options) -> tuple[dict[str, object], dict[str, object]]:
+    """Show what is in a source; return it, and what is to be set for it."""
     from darkroom.data.labels import read_labels
     from darkroom.data.proposal import propose
     from darkroom.data.storage import open_storage
@@ -91,18 +104,20 @@ def _look(source: str, settings: "Data") -> dict[str, object]:
     images = labelled.images
     counts = Counter(image.label for image in images)
     parts = Counter(image.split or "to be split" for image in images)
-    click.echo(f"{storage.place}: {len(images):,} images of {len(counts)} classes in {len(files):,} files\n")
-    click.echo(columns([("class", "images"), *((label, f"{n:,}") for label, n in _shortened(counts))]))
-    click.echo("\nsplits: " + ", ".join(f"{n:,} {part}" for part, n in parts.most_common()))
+    _say(
+        options, f"{storage.place}: {len(images):,} images of {len(counts)} classes in {len(files):,} files\n"
+    )
+    _say(options, columns([("class", "images"), *((label, f"{n:,}") for label, n in _shortened(counts))]))
+    _say(options, "\nsplits: " + ", ".join(f"{n:,} {part}" for part, n in parts.most_common()))
     reasons = Counter(reason for _, reason in labelled.left_out)
     for reason, count in _shortened(reasons):
-        click.echo(f"left out: {count:,} files, {reason}")
+        _say(options, f"left out: {count:,} files, {reason}")
     for note in labelled.notes:
-        click.echo(note)
+        _say(options, note)
     step = max(1, len(images) // SAMPLE)
     sample = images[::step][:SAMPLE]
     sizes, sheet = _sample(storage, [image.file.path for image in sample])
-    click.echo(f"a sample of them: {sheet}\n")
+    _say(options, f"a sample of them: {sheet}\n")
     held_out = 0 if parts["test"] else settings.test_fraction
     training = round(len(images) * (1 - held_out) * (1 - settings.validation_fraction))
     kept = [count for count in counts.values() if count >= settings.smallest_class] or [len(images)]
@@ -114,8 +129,17 @@ def _look(source: str, settings: "Data") -> dict[str, object]:
         side=int(median(min(size) for size in sizes)),
         sizes=sizes,
     )
-    click.echo(columns([(one.name, str(one.value), one.reason) for one in choices]))
-    return {one.name: one.value for one in choices}
+    _say(options, columns([(one.name, str(one.value), one.reason) for one in choices]))
+    facts: dict[str, object] = {
+        "place": storage.place,
+        "images": len(images),
+        "classes": dict(counts),
+        "splits": dict(parts),
+        "left_out": dict(reasons),
+        "notes": labelled.notes,
+        "sample": sheet,
+    }
+    return facts, {one.name: one.value for one in choices}
 
 
 def _shortened(counts: Counter[str]) -> list[tuple[str, int]]:
