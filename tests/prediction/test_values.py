@@ -121,7 +121,8 @@ def test_a_thousand_classes_have_no_columns_unless_wished(tmp_path: Path) -> Non
 
 
 def test_nothing_is_an_empty_table(model: Model, tmp_path: Path) -> None:
-    for nothing in ([], np.empty((0, 4, 4, 3), np.uint8), iter(())):
+    empty: list[Any] = [[], np.empty((0, 4, 4, 3), np.uint8), iter(())]
+    for nothing in empty:
         frame = model.predict(nothing)
         assert frame.shape == (0, 7)
 

@@ -75,7 +75,9 @@ def table(parts: Sequence[Classified], layout: Layout) -> pd.DataFrame:
     }
     for rank in range(layout.top):
         end = f"_{rank + 1}" if rank else ""
-        columns[f"prediction{end}"] = pd.array(np.where(bad, None, classes[order[:, rank]]), dtype="string")
+        named = classes[order[:, rank]]
+        named[bad] = None
+        columns[f"prediction{end}"] = pd.array(named, dtype="string")
         columns[f"probability{end}"] = np.take_along_axis(values, order[:, rank : rank + 1], 1)[:, 0]
         if not rank:
             columns["unsure"] = _unsure(columns["probability"], bad, layout.confident_from)
