@@ -4,6 +4,7 @@ import base64
 import io
 import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,7 +25,7 @@ IMAGES = {
 }
 
 
-def served(tmp_path: Path, **about: object) -> Classifier:
+def served(tmp_path: Path, **about: Any) -> Classifier:
     write_champion(tmp_path, name="mine", classes=("a", "b"), height=16, width=24, channels=3, **about)
     return Classifier(tmp_path, threads=1)
 
@@ -36,6 +37,7 @@ def test_a_request_gets_the_pixels_of_the_scan(fit: Fit, tmp_path: Path) -> None
         response = send(classifier, "POST", "/predict?explain=true", files=[("image", data)]).json()
         seen = base64.b64decode(response["input"].partition(",")[2])
         _, trained_on = examine(data, height=16, width=24, channels=3, fit=fit)
+        assert trained_on is not None
         assert np.array_equal(np.asarray(Image.open(io.BytesIO(seen))), trained_on), name
     assert send(classifier, "GET", "/model").json()["fit"] == fit
 
