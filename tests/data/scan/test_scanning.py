@@ -170,7 +170,7 @@ def test_a_store_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     names = [f"{number:064x}" for number in range(3)]
     with PixelStore(tmp_path, (4, 4, 3)) as store:
         store.add(dict(zip(names, images, strict=True)))
-    with (tmp_path / "4x4x3.hashes").open("r+b") as file:
+    with (tmp_path / "4x4x3-crop.hashes").open("r+b") as file:
         file.truncate(32 * 2 + 5)  # killed while it wrote the third
     with PixelStore(tmp_path, (4, 4, 3)) as store:
         assert list(store.places) == names[:2]
