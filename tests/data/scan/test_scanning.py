@@ -12,7 +12,7 @@ from darkroom.data.scan.pixels import PixelStore
 from darkroom.data.scan.scanning import Scan, scan
 from darkroom.data.storage import SourceError, open_storage
 from darkroom.images.decoding import decode
-from darkroom.images.resizing import to_model_input
+from darkroom.images.resizing import FITS, Fit, to_model_input
 from tests.helpers.own_images import colours, photo, settings, write_files
 
 
@@ -66,15 +66,16 @@ def test_what_is_wrong_is_left_out_with_its_reason(tmp_path: Path) -> None:
     assert sum(found.summary()["splits"].values()) == 61
 
 
-def test_the_pixels_are_those_that_a_request_gets(tmp_path: Path) -> None:
+@pytest.mark.parametrize("fit", FITS)
+def test_the_pixels_are_those_that_a_request_gets(fit: Fit, tmp_path: Path) -> None:
     folder = colours(tmp_path / "mine", count=4)
-    found = scanned(folder, tmp_path / "work", side=[10, 14])
-    with PixelStore(tmp_path / "work" / "pixels", found.shape) as store:
+    found = scanned(folder, tmp_path / "work", side=[14, 10], fit=fit)
+    with PixelStore(tmp_path / "work" / "pixels", found.shape, fit=fit) as store:
         images = store.rows(found.used["sha256"])
-        assert images.shape == (8, 10, 14, 3)
+        assert images.shape == (8, 14, 10, 3)
         for path, pixels in zip(found.used["path"], images[0:8], strict=True):
             image = decode((folder / path).read_bytes())
-            assert np.array_equal(pixels, to_model_input(image, height=10, width=14, channels=3))
+            assert np.array_equal(pixels, to_model_input(image, height=14, width=10, channels=3, fit=fit))
 
 
 def test_grey_images_are_found(tmp_path: Path) -> None:
@@ -169,7 +170,7 @@ def test_a_store_that_was_cut_off_goes_on(tmp_path: Path) -> None:
     names = [f"{number:064x}" for number in range(3)]
     with PixelStore(tmp_path, (4, 4, 3)) as store:
         store.add(dict(zip(names, images, strict=True)))
-    with (tmp_path / "4x4x3.hashes").open("r+b") as file:
+    with (tmp_path / "4x4x3-crop.hashes").open("r+b") as file:
         file.truncate(32 * 2 + 5)  # killed while it wrote the third
     with PixelStore(tmp_path, (4, 4, 3)) as store:
         assert list(store.places) == names[:2]

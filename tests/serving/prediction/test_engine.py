@@ -9,8 +9,9 @@ import pytest
 from numpy.typing import NDArray
 from PIL import Image
 
-from darkroom.images.decoding import load as images_load
+from darkroom.images.decoding import load_for_model
 from darkroom.images.formats import ImageError
+from darkroom.images.resizing import Fit
 from darkroom.serving.errors import RequestError
 from darkroom.serving.metrics import DECODER_MESSAGES
 from darkroom.serving.prediction import engine as engine_module
@@ -196,15 +197,14 @@ def test_large_images_wait_for_each_other_and_delay_no_small_one(
 ) -> None:
     gate.open.set()
     large, hold, entered = encoded(Image.new("L", (1600, 1600), 90)), threading.Event(), threading.Event()
-    really = images_load
 
-    def load(image: Image.Image) -> Image.Image:
+    def load(image: Image.Image, *, height: int, width: int, fit: Fit) -> Image.Image:
         if image.width == 1600:
             entered.set()
             assert hold.wait(30)
-        return really(image)
+        return load_for_model(image, height=height, width=width, fit=fit)
 
-    monkeypatch.setattr(engine_module, "load", load)
+    monkeypatch.setattr(engine_module, "load_for_model", load)
 
     async def run() -> None:
         engine = engine_of(gate)
