@@ -135,6 +135,13 @@ def test_each_kind_has_its_message(error: Exception, expected: str, tmp_path: Pa
     assert "\n" not in message
 
 
+def test_a_file_that_is_written_aside_has_its_name(tmp_path: Path) -> None:
+    aside = tmp_path / ".logits.npy.k6gefve0.tmp"
+    message = explain(OSError(errno.EROFS, "Read-only file system", str(aside)), [tmp_path], again=AGAIN)
+    assert message is not None
+    assert message.startswith(f"the file system of {tmp_path / 'logits.npy'} is read-only")
+
+
 def test_an_error_during_the_clean_up_does_not_hide_the_first(tmp_path: Path) -> None:
     def fail() -> None:
         try:

@@ -21,6 +21,7 @@ NO_TEMPORARY = re.compile("No usable temporary directory")
 NAMED = re.compile(
     r"(?:left on device|quota exceeded|too large|denied|file system): '([^']+)'", re.IGNORECASE
 )
+ASIDE = re.compile(r"\.(.+)\.[a-z0-9_]{8}\.tmp")  # as darkroom.files writes it, before it is renamed
 
 
 @contextmanager
@@ -105,6 +106,8 @@ def _full(path: Path, again: str) -> str:
 
 def _refused(path: Path, again: str) -> str:
     place = _existing(path)
+    if place.is_file() and not os.access(place.parent, os.W_OK):
+        place = place.parent  # files are written aside, so that it is the folder that has to be writable
     owner, user = place.stat().st_uid, os.getuid()
     cure = f"`chmod -R u+w {place}`"
     if owner != user:
@@ -135,13 +138,16 @@ def _causes(error: BaseException) -> Iterable[BaseException]:
 
 
 def _named(error: BaseException) -> Path | None:
-    """Return the file that an error names; of a copy, the new one."""
-    if isinstance(error, OSError):
-        name = error.filename2 or error.filename
-        if isinstance(name, str | os.PathLike):
-            return Path(name).absolute()
-    found = NAMED.search(str(error))
-    return Path(found[1]).absolute() if found else None
+    """Return the file that an error names; of a copy the new one, of one written aside its later name."""
+    name = (error.filename2 or error.filename) if isinstance(error, OSError) else None
+    if not isinstance(name, str | os.PathLike):
+        found = NAMED.search(str(error))
+        if found is None:
+            return None
+        name = found[1]
+    path = Path(name).absolute()
+    aside = ASIDE.fullmatch(path.name)
+    return path.with_name(aside[1]) if aside else path
 
 
 def _fullest(places: Sequence[Path]) -> Path:
