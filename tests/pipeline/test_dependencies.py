@@ -71,18 +71,30 @@ def test_the_walk_sees_imports() -> None:
     } <= reached("train")
 
 
-def test_only_evaluate_reads_the_test_set() -> None:
+def test_only_evaluate_and_the_data_report_read_the_test_set() -> None:
     readers = [
         name
         for name, stage in STAGES.items()
         if covers(["data/test"], "data/test")
         and any(dep in ("data", "data/test") or dep.startswith("data/test/") for dep in stage["deps"])
     ]
-    assert readers == ["evaluate"]
+    assert readers == ["inspect", "evaluate"]
     scripts = {
         path.stem for path in (PROJECT / "pipeline").glob("*.py") if 'DATA / "test"' in path.read_text()
     }
     assert scripts == {"evaluate"}
+
+
+def test_no_stage_uses_what_the_data_report_finds() -> None:
+    """The report reads the test images: what it finds must not reach a model."""
+    outs = {
+        name
+        for kind in ("outs", "metrics")
+        for out in STAGES["inspect"][kind]
+        for name in ([out] if isinstance(out, str) else out)
+    }
+    assert "reports/data.html" in outs
+    assert not [name for name, stage in STAGES.items() if outs & set(stage["deps"])]
 
 
 def test_every_script_is_a_stage() -> None:

@@ -365,7 +365,10 @@ def test_a_changed_parameter_reruns_what_rests_on_it_alone(digits_run: Checkout)
 
 @pytest.mark.parametrize(
     ("file", "stale"),
-    [("src/darkroom/reporting/figures/style.py", {"study", "evaluate"}), ("src/darkroom/cli/main.py", set())],
+    [
+        ("src/darkroom/reporting/figures/style.py", {"inspect", "study", "evaluate"}),
+        ("src/darkroom/cli/main.py", set()),
+    ],
 )
 def test_a_changed_figure_or_command_trains_and_searches_nothing(
     digits_run: Checkout, file: str, stale: set[str]

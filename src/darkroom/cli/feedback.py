@@ -1,6 +1,6 @@
-"""`feedback list`, `feedback review`, `feedback export`: review feedback on the command line."""
+"""`feedback list`, `propose`, `review`, `export`: review feedback on the command line."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from darkroom.cli.output import print_result
 from darkroom.text import columns
 
 PATH = click.Path(path_type=Path)
+UNLIMITED = 2**63  # bytes: who calls the command owns the folder
 
 
 def folder_option(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -79,6 +80,37 @@ def list_(
             lines.append(columns([("image", "reported", "predicted", "model", "decision"), *shown]))
     facts = {"images": len(every), "undecided": undecided, "listed": items}
     print_result(options, facts, "\n".join(lines))
+
+
+@feedback.command()
+@folder_option
+@json_option
+@click.pass_obj
+def propose(options: Options, folder: Path | None) -> None:
+    """Put labels of training images that look wrong into the review.
+
+    They are those of the data report, reports/label_proposals.csv. To confirm one gives the image the class
+    that was proposed; to reject it leaves its label as it is.
+    """
+    with _reviewed(folder) as kept:
+        from datetime import UTC, datetime
+
+        from darkroom.data.splits import open_split, read_meta
+        from darkroom.feedback import proposals
+        from darkroom.serving.monitoring.feedback_store import FeedbackStore
+
+        table = proposals.read_proposals(ROOT / "reports" / "label_proposals.csv")
+        images = open_split(ROOT / "data" / "train").images
+        name = read_meta(ROOT / "data" / "meta.json").name
+        store = FeedbackStore(kept, limit=UNLIMITED)
+
+        def keep(image: bytes, kind: str, label: str, about: Mapping[str, Any]) -> bool:
+            return store.keep(image, image_format=kind, label=label, details=about)
+
+        now = datetime.now(UTC).isoformat(timespec="seconds")
+        new, known = proposals.propose(table, images, name=name, time=now, keep=keep)
+    text = f"{new} labels to review, {known} were there already; next: `feedback list --gallery review.html`"
+    print_result(options, {"new": new, "known": known}, text)
 
 
 @feedback.command()

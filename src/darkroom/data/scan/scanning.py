@@ -25,8 +25,9 @@ class Scan:
     """A source that was scanned.
 
     Attributes:
-        manifest: a row an image or other file, by path: `path`, `label`, `split`, `group`, `unit` (images of
-            one unit are in one split), the facts, `state` (used or left out) and `reason`.
+        manifest: a row an image or other file, by path: `path`, `label`, `split`, `given` (the split that the
+            source gives), `group`, `unit` (images of one unit are in one split), the facts, `state` (used or
+            left out) and `reason`.
         classes: names of the classes, sorted.
         shape: height, width and channels of the model's input.
         notes: whole sentences for people about what was decided.
@@ -122,6 +123,7 @@ def scan(
         pixels = store.rows(used["sha256"])
     alike, copies = clusters(pixels, used["sha256"], used["phash"], similarity=similarity, mirror=mirror)
     split, unit, more = _splits(used, pd.Series(alike, index=used.index), settings)
+    table["given"] = table["split"]  # the report on the data names images that were moved out of it
     table["split"] = split.reindex(table.index, fill_value="")
     table["unit"] = unit.reindex(table.index, fill_value=-1)
     manifest = _with_others(table, labelled)
