@@ -30,7 +30,7 @@ def data(**faults: Any) -> Data:
             image[4:12, 5 * label : 5 * label + 5] += 100
         if "brighter" in faults:
             images[labels == faults["brighter"]] += 35
-        paths = [f"{split}/{number}.{'x'}" for number in range(len(labels))]
+        paths = [f"{split}/{number}.jpg" for number in random.permutation(len(labels))]
         manifests[split] = pd.DataFrame({"sha256": paths, "path": paths})
         for path, label, image in zip(paths, labels, images, strict=True):
             kind = "PNG" if label == faults.get("png") else "JPEG"
@@ -65,6 +65,8 @@ def found_in(**faults: Any) -> Inspection:
 def test_clean_data_has_nothing_to_mend() -> None:
     found = found_in()
     assert found.findings == []
+    assert found.proposals.trusted
+    assert found.proposals.found.empty
     assert len(found.verdict) == 3
     assert "Nothing has to be mended" in found.verdict[1]
 
@@ -81,7 +83,9 @@ def test_a_class_of_another_brightness_or_type_is_named(fault: str, key: str) ->
 def test_swapped_labels_are_proposed() -> None:
     swapped = [3, 50, 90, 150, 200, 230]
     found = found_in(swapped=swapped)
-    assert set(found.proposals.found["index"]) == set(swapped)
+    proposed = set(found.proposals.found["index"])
+    assert proposed <= set(swapped), "two models must be sure, so that right labels are not proposed"
+    assert len(proposed) >= len(swapped) / 2
 
 
 def test_the_page_is_self_contained_and_escapes_names(tmp_path: Path) -> None:
