@@ -15,8 +15,8 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom.images.resizing import to_model_input
 from darkroom.machine import cores
+from darkroom.prediction.flow import model_input
 from darkroom.prediction.items import Item
 from darkroom.prediction.loading import load
 from darkroom.prediction.places import find
@@ -32,11 +32,10 @@ def main() -> None:
     options = parser.parse_args()
     model = load(options.model)
     items = list(find(options.images, Path.cwd()))[: options.most]
-    height, width, channels = model.shape
 
     def decode(item: Item) -> None:
         try:
-            to_model_input(item.decoded(), height=height, width=width, channels=channels)
+            model_input(item, model.classifier)
         except Exception:  # what is no image costs the whole command the same
             return
 

@@ -20,6 +20,7 @@ def test_the_numbers_are_those_of_the_service(tmp_path: Path, monkeypatch: pytes
         encoded(Image.fromarray(random_image()).convert("CMYK"), "JPEG"),
         encoded(random_image(), "WEBP"),
     ]
+    images += [encoded(random_image(900, 1300), "JPEG")]  # decoded at a part of its size
     turned = Image.Exif()
     turned[0x0112] = 6
     images += [encoded(random_image(40, 60), "JPEG", exif=turned), b"no image"]

@@ -10,7 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.data.storage import SourceError
+from darkroom.images.decoding import load_for_model
 from darkroom.images.errors import ImageError
+from darkroom.images.formats import open_image
 from darkroom.images.resizing import to_model_input
 from darkroom.prediction.items import Item
 from darkroom.serving.prediction.model import Classifier
@@ -61,7 +63,7 @@ def classify(items: Iterable[Item], classifier: Classifier, *, threads: int) -> 
     with ThreadPoolExecutor(threads, "decode") as pool:
         try:
             for group in islice(groups, ahead):
-                waiting.append((group, pool.submit(_decode, group, classifier.shape)))
+                waiting.append((group, pool.submit(_decode, group, classifier)))
             while waiting:
                 batch: list[Item] = []
                 decoded: list[NDArray[np.uint8] | _Unusable] = []
@@ -70,7 +72,7 @@ def classify(items: Iterable[Item], classifier: Classifier, *, threads: int) -> 
                     batch += group
                     decoded += work.result()
                     if following := next(groups, None):
-                        waiting.append((following, pool.submit(_decode, following, classifier.shape)))
+                        waiting.append((following, pool.submit(_decode, following, classifier)))
                 gone = _gone(decoded, gone)
                 yield _predicted(batch, decoded, classifier, gone)
         finally:
@@ -84,13 +86,11 @@ def _groups(items: Iterable[Item]) -> Iterator[list[Item]]:
         yield group
 
 
-def _decode(items: Sequence[Item], shape: tuple[int, int, int]) -> list[NDArray[np.uint8] | _Unusable]:
-    height, width, channels = shape
+def _decode(items: Sequence[Item], classifier: Classifier) -> list[NDArray[np.uint8] | _Unusable]:
     decoded: list[NDArray[np.uint8] | _Unusable] = []
     for item in items:
         try:
-            image = item.decoded()
-            decoded.append(to_model_input(image, height=height, width=width, channels=channels))
+            decoded.append(model_input(item, classifier))
         except ImageError as error:
             decoded.append(_Unusable(error.message))
         except SourceError as error:
@@ -98,6 +98,20 @@ def _decode(items: Sequence[Item], shape: tuple[int, int, int]) -> list[NDArray[
         except OSError as error:
             decoded.append(_Unusable(error.strerror or str(error)))
     return decoded
+
+
+def model_input(item: Item, classifier: Classifier) -> NDArray[np.uint8]:
+    """Return an image as the model sees it, uint8 `[H, W, C]`: what the service makes of the same file.
+
+    Raises ImageError, OSError and SourceError.
+    """
+    (height, width, channels), fit = classifier.shape, classifier.fit
+    content = item.content()
+    if isinstance(content, bytes):
+        image = load_for_model(open_image(content), height=height, width=width, fit=fit)
+    else:
+        image = content
+    return to_model_input(image, height=height, width=width, channels=channels, fit=fit)
 
 
 def _gone(decoded: Sequence[NDArray[np.uint8] | _Unusable], gone: int) -> int:

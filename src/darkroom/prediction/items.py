@@ -10,7 +10,6 @@ from PIL import Image
 from darkroom.data.annotations.names import is_url
 from darkroom.data.storage import Storage, StoredFile
 from darkroom.data.storage.remote import Remote
-from darkroom.images.decoding import decode
 
 NO_FILE = "there is no such file"
 
@@ -21,13 +20,14 @@ class Item:
 
     Attributes:
         path: under which it is told; empty for an image that has no file.
-        decoded: returns it upright, in mode RGB or L. Raises ImageError, OSError and SourceError.
+        content: returns the bytes of its file, or, where it has none, the image upright and in mode RGB or L.
+            Raises ImageError, OSError and SourceError.
         version: changes when its content may have changed, as far as that is known without reading it.
         remote: whether it is read over the network, where many are waited for at once.
     """
 
     path: str
-    decoded: Callable[[], Image.Image]
+    content: Callable[[], bytes | Image.Image]
     version: str = ""
     remote: bool = False
 
@@ -62,19 +62,18 @@ def printable(path: str) -> str:
     return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
-def _of_file(path: Path) -> Image.Image:
+def _of_file(path: Path) -> bytes:
     try:
-        data = path.read_bytes()
+        return path.read_bytes()
     except (FileNotFoundError, ValueError) as error:  # ValueError: a zero byte in the name
         raise OSError(NO_FILE) from error
-    return decode(data)
 
 
-def _of_storage(storage: Storage, file: StoredFile) -> Image.Image:
+def _of_storage(storage: Storage, file: StoredFile) -> bytes:
     if file.problem:
         raise OSError(file.problem)
-    return decode(storage.read(file.path))
+    return storage.read(file.path)
 
 
-def _missing(why: str) -> Image.Image:
+def _missing(why: str) -> bytes:
     raise OSError(why)

@@ -8,7 +8,6 @@ from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
 import requests
-from PIL import Image
 
 from darkroom.data.annotations import SUFFIXES as TABLES
 from darkroom.data.annotations.names import is_hidden, is_url, looks_like_an_image
@@ -17,7 +16,6 @@ from darkroom.data.storage import SourceError, Storage, StoredFile, open_storage
 from darkroom.data.storage.reading import TIMEOUT_S, Reader, fetch_http
 from darkroom.data.storage.remote import file_system
 from darkroom.data.storage.tar_archive import SUFFIXES as TARS
-from darkroom.images.decoding import decode
 from darkroom.prediction.items import Item, file_item, missing_item, stored_item
 from darkroom.prediction.lists import names_in, there
 from darkroom.prediction.tables import table_rows
@@ -86,10 +84,10 @@ def listed(names: Iterable[str], root: Path) -> Iterator[Item]:
 def url_item(url: str) -> Item:
     """Return the image at a URL."""
 
-    def decoded() -> Image.Image:
-        return decode(_reader.read(url, lambda: _fetch(url)))
+    def content() -> bytes:
+        return _reader.read(url, lambda: _fetch(url))
 
-    return Item(public_url(url), decoded, remote=True)
+    return Item(public_url(url), content, remote=True)
 
 
 def in_storage(storage: Storage, prefix: str, note: Note) -> Iterator[Item]:

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from darkroom.images.decoding import decode, load
+from darkroom.images.decoding import load
 from darkroom.images.limits import check_size
 from darkroom.prediction.items import Item
 from darkroom.prediction.places import find, listed
@@ -57,14 +57,14 @@ def _element(value: Any, name: str, root: Path) -> Iterator[Item]:
 def _single(value: Any, name: str) -> Item | None:
     """Return an image that is bytes, an open file or Pillow's; None for anything else."""
     if isinstance(value, bytes | bytearray | memoryview):
-        return Item("", partial(decode, bytes(value)))
+        return Item("", partial(bytes, bytes(value)))
     if isinstance(value, Image.Image):
         return Item(str(getattr(value, "filename", "")), partial(_of_pillow, value))
     if callable(getattr(value, "read", None)):
         data = value.read()
         if not isinstance(data, bytes):
             raise TypeError(f"{name or 'images'} is a file opened as text; open it with mode 'rb'")
-        return Item(str(getattr(value, "name", "")), partial(decode, data))
+        return Item(str(getattr(value, "name", "")), partial(bytes, data))
     return None
 
 
