@@ -20,7 +20,8 @@ NAMES = ("<b>red</b>", "green", "blue")
 def data(**faults: Any) -> Data:
     """Return made images: a bright square, in another place for each class, in noise; with faults."""
     random = np.random.default_rng(0)
-    splits, manifests, rows = {}, {}, []
+    splits, manifests = {}, {}
+    rows: list[dict[str, Any]] = []
     for split, count in (("train", COUNT), ("validation", 10), ("test", 10)):
         labels = np.repeat(np.arange(3), count)
         images = random.integers(60, 120, (len(labels), 16, 16, 3), dtype=np.uint8)
