@@ -5,10 +5,7 @@ notebooks, `darkroom.load("photos@champion").predict(paths_or_arrays)` returns a
 """
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from darkroom.prediction.loading import load as load
+from typing import Any
 
 __version__ = "0.1.0"
 

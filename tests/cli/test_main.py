@@ -44,7 +44,7 @@ def test_the_commands_are_these() -> None:
         *("quickstart", "list", "models", "show", "compare", "lineage", "reproduce"),
         *("promote", "rollback", "history", "deploy", "drift", "report", "help"),
         *("data use", "predict"),
-        *("feedback list", "feedback review", "feedback export"),
+        *("feedback list", "feedback review", "feedback export", "feedback propose"),
     }
 
 
@@ -83,5 +83,5 @@ def test_wrong_arguments_end_with_status_2(
 
 def test_a_shell_completes_commands_and_options() -> None:
     assert complete("darkroom r") == ["report", "reproduce", "rollback"]
-    assert complete("darkroom feedback ") == ["export", "list", "review"]
+    assert complete("darkroom feedback ") == ["export", "list", "propose", "review"]
     assert "--why" in complete("darkroom promote --")

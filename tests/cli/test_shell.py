@@ -51,7 +51,7 @@ def test_bash_completes_with_the_line_of_the_documentation(path_with_script: str
     assert registered.endswith("-F _darkroom_completion darkroom")
     assert commands == "rollback"
     assert {"--name", "--uri", "--json"} <= set(options.split())
-    assert below.split() == ["export", "list", "review"]
+    assert below.split() == ["export", "list", "propose", "review"]
 
 
 @pytest.mark.parametrize("shell", ["zsh", "fish"])

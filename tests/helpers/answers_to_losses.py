@@ -89,7 +89,7 @@ EXPECTED: dict[Callable[[Lossy], None], dict[str, str]] = {
     losses.lead_alias_astray: NO_CHAMPION
     | {"deploy": "! version 9, was deleted: roll back", "promote": "version 3 is champion, it was 9"},
     losses.remove_tags: NO_TAGS,
-    losses.edit_tags: NO_TAGS | {"list": r"\n2 +champion +not a number"},
+    losses.edit_tags: NO_TAGS | {"list": r"\n2 +champion +edited"},
     losses.remove_history: {"history": "has no history"},
     losses.edit_history: {"history": "has no history"},
     losses.remove_champion_files: GONE_2,

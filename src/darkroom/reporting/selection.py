@@ -20,7 +20,7 @@ def worst_and_best(table: pd.DataFrame, *, by: str, images: str) -> pd.DataFrame
 
     >>> table = pd.DataFrame({"recall": [n / 1000 for n in range(1000)], "support": [1] * 1000})
     >>> shown = worst_and_best(table, by="recall", images="support")["recall"]
-    >>> len(shown), shown.iloc[39], shown.iloc[40]
+    >>> len(shown), shown.tolist()[39], shown.tolist()[40]
     (50, 0.039, 0.99)
     """
     if len(table) <= MOST_CLASSES:

@@ -97,7 +97,7 @@ def of_shortcuts(found: Mapping[str, Mapping[str, Any]]) -> list[Finding]:
                 "If that is not in the nature of the classes, take images of every class in the same light; "
                 "else nothing is wrong."
             )
-        elif key == "bytes":
+        elif key == "file_size":
             level = LOOK
             advice = "If the files come from different cameras or programs, convert all of them alike."
         elif key == "type":

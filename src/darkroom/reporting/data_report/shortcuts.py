@@ -35,14 +35,14 @@ BOUNDS = {
     "size": (0.25, 0.6),
     "type": (0.10, 0.6),
     "brightness": (0.40, 0.8),
-    "bytes": (0.60, 0.9),
+    "file_size": (0.60, 0.9),
     "path": (0.30, 0.8),
 }
 WHAT = {
     "size": "width and height",
     "type": "the type of the file (format, mode, orientation)",
     "brightness": "brightness",
-    "bytes": "bytes a pixel of the file",
+    "file_size": "bytes a pixel of the file",
     "path": "the name of the file and its folders",
 }
 
@@ -161,6 +161,6 @@ FEATURES: dict[str, Callable[[pd.DataFrame, Sequence[str]], NDArray[np.float64]]
     "size": _sizes,
     "type": _types,
     "brightness": _brightness,
-    "bytes": _bytes,
+    "file_size": _bytes,
     "path": _paths,
 }

@@ -28,7 +28,7 @@ def effective(counts: Tensor) -> Tensor:
     `OVERLAP`: it grows ever more slowly, since images of a class resemble each other.
 
     >>> effective(torch.tensor([3000, 1000, 0]))
-    tensor([0.9012, 1.2965, 0.0000])
+    tensor([0.8883, 1.3350, 0.0000])
     """
     return _normalised((1 - OVERLAP) / (1 - OVERLAP ** counts.double()), counts)
 
