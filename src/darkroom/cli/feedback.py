@@ -89,8 +89,8 @@ def list_(
 def propose(options: Options, folder: Path | None) -> None:
     """Put labels that look wrong into the review.
 
-    They are those of training images in the data report, reports/label_proposals.csv. To confirm one gives the
-    image the class that was proposed; to reject it leaves its label as it is.
+    They are those of training images in the data report, reports/label_proposals.csv. To confirm one gives
+    the image the class that was proposed; to reject it leaves its label as it is.
     """
     with _reviewed(folder) as kept:
         from datetime import UTC, datetime
