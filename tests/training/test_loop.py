@@ -16,6 +16,7 @@ from darkroom.training import loop
 from darkroom.training.checkpoints import load_checkpoint
 from darkroom.training.loop import fit
 from darkroom.training.start import model_config, new_classifier
+from darkroom.training.validation import Validated
 from tests.helpers.fitting import CPU, same_weights, train_digits, weights
 from tests.helpers.training import ADAM, CLASSIC, digits_splits, tiny_params
 
@@ -83,9 +84,10 @@ def script_validation(monkeypatch: pytest.MonkeyPatch, accuracies: list[float]) 
     """Let validation return these accuracies; return the list to which the validated weights are added."""
     seen: list[dict[str, Tensor]] = []
 
-    def evaluate(classifier: Classifier, *_: object, **__: object) -> tuple[float, float]:
+    def evaluate(classifier: Classifier, *_: object, **__: object) -> Validated:
         seen.append(weights(classifier))
-        return 1.0, accuracies[len(seen) - 1]
+        accuracy = accuracies[len(seen) - 1]
+        return Validated(1.0, accuracy, accuracy)
 
     monkeypatch.setattr(loop, "evaluate", evaluate)
     return seen

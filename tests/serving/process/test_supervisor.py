@@ -140,7 +140,8 @@ def test_the_champion_is_deployed_and_errors_name_what_is_missing(
             deployed(None)
         with pytest.raises(RegistryError, match="version 7, was deleted: roll back"):
             deployed("7")
-        with pytest.raises(RegistryError, match=r"no whole Bento darkroom-digits:9: it lacks bento\.yaml"):
+        damaged = r"no whole Bento darkroom-digits:9 in .*: it lacks bento\.yaml"
+        with pytest.raises(RegistryError, match=damaged):
             deploy(PROJECT, cast(Store, Registry("1")), NAME, port=port, tag="darkroom-digits:9")
     with pytest.raises(SupervisorError, match="start it with `make serve`"):
         deployed("2")
