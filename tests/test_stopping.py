@@ -190,10 +190,11 @@ def test_a_process_stops_when_its_parent_is_gone(start: Start) -> None:
 
 
 def test_a_signal_that_ends_the_parent_too_is_one(start: Start) -> None:
-    slow = STEPS.replace(
-        "time.sleep(0.01)", "time.sleep(1.5)"
-    )  # longer than the parent's end takes to be seen
-    child = SCRIPT.format(same=0, work=slow).replace("try:", "stopping.stop_with_parent()\ntry:")
+    # the step lasts until the parent's end was seen, and whatever comes of that has come
+    until_seen = "[thread.join() for thread in threading.enumerate() if thread.daemon]"
+    step = STEPS.replace("time.sleep(0.01)", until_seen)
+    child = "import threading" + SCRIPT.format(same=0, work=step)
+    child = child.replace("try:", "stopping.stop_with_parent()\ntry:")
     process = start(f"import subprocess, sys; subprocess.run([sys.executable, '-c', {child!r}])", "setsid")
     os.killpg(process.pid, signal.SIGTERM)
     assert process.communicate(timeout=60)[0] == "stopped by SIGTERM after step 0\n"

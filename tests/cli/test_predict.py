@@ -17,7 +17,6 @@ from tests.data.storage.test_remote import site
 from tests.helpers.checkouts import PROJECT
 from tests.helpers.own_images import colours, photo, write_files
 from tests.helpers.prediction import colour_model
-from tests.helpers.waiting import eventually
 
 RED, BLUE = photo(1, colour=0), photo(2, colour=2)
 
@@ -199,27 +198,50 @@ def test_nothing_usable_is_a_failure_with_a_table(here: Path) -> None:
     assert "are text" in pd.read_csv("out.csv")["reason"].tolist()[0]
 
 
+# Predicts, writes each batch as a part, and after a number of parts waits for a line before it goes on.
+WAITING = """
+import sys
+from darkroom.cli.main import main
+from darkroom.prediction import output
+output.PART_SECONDS = -1
+add, left = output.Parts.add, int(sys.argv[1])
+def waiting(self, rows):
+    global left
+    add(self, rows)
+    left -= 1
+    if not left:
+        print("waits", flush=True)
+        sys.stdin.readline()
+output.Parts.add = waiting
+main(["predict", "new", "--to", "out.csv", "--model", "../model", "--threads", "1"])
+"""
+
+
+def predict_until_part(number: int) -> "subprocess.Popen[str]":
+    """Start `darkroom predict` on `new`; return when it has written so many parts and waits for a line."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", WAITING, str(number)],
+        env=os.environ | {"PYTHONPATH": str(PROJECT / "src")},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stdout is not None
+    assert process.stdout.readline() == "waits\n"
+    return process
+
+
 def test_a_killed_run_goes_on_and_gives_the_same(
     here: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     colours(here / "new", count=200)
     expected = predict("new", to="whole.csv")
-    code = (
-        "import time\n"
-        "from darkroom.cli.main import main\n"
-        "from darkroom.prediction import output\n"
-        "output.PART_SECONDS = 0\n"
-        "add = output.Parts.add\n"
-        "output.Parts.add = lambda self, rows: (add(self, rows), time.sleep(0.05))\n"
-        "main(['predict', 'new', '--to', 'out.csv', '--model', '../model', '--threads', '1'])\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code], env=os.environ | {"PYTHONPATH": str(PROJECT / "src")}
-    )
+    process = predict_until_part(4)
     parts = here / ".out.csv.parts"
-    eventually(lambda: len([*parts.glob("*.rows")]) > 3, "no parts were written", seconds=60)
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    assert len([*parts.glob("*.rows")]) == 4
+    process.kill()
+    process.communicate()
     assert not (here / "out.csv").exists()
     (parts / ".000000048-16-torn.rows.x.tmp").write_bytes(b"half")
     # an image that changed is predicted again
@@ -235,29 +257,14 @@ def test_a_killed_run_goes_on_and_gives_the_same(
 
 def test_a_signal_keeps_what_is_done(here: Path) -> None:
     colours(here / "new", count=200)
-    code = (
-        "import time\n"
-        "from darkroom.cli.main import main\n"
-        "from darkroom.prediction import output\n"
-        "add = output.Parts.add\n"
-        "output.Parts.add = lambda *now: (add(*now), print('part', flush=True), time.sleep(0.05))\n"
-        "main(['predict', 'new', '--to', 'out.csv', '--model', '../model', '--threads', '1'])\n"
-    )
-    process = subprocess.Popen(
-        [sys.executable, "-c", code],
-        env=os.environ | {"PYTHONPATH": str(PROJECT / "src")},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    assert process.stdout is not None
-    assert process.stdout.readline() == "part\n"
+    process = predict_until_part(1)
     process.send_signal(signal.SIGTERM)
-    _, errors = process.communicate(timeout=60)
+    _, errors = process.communicate("go on\n", timeout=60)
     assert process.returncode == -signal.SIGTERM
     assert "The same command goes on from there" in errors
     assert "Traceback" not in errors
     assert len([*(here / ".out.csv.parts").glob("*.rows")]) == 1
+    assert not (here / "out.csv").exists()
     assert len(predict("new")) == 400
 
 
