@@ -9,6 +9,7 @@ from PIL import Image
 
 from darkroom.data.annotations.names import is_url
 from darkroom.data.storage import Storage, StoredFile
+from darkroom.data.storage.base import printable
 from darkroom.data.storage.remote import Remote
 
 NO_FILE = "there is no such file"
@@ -51,15 +52,6 @@ def stored_item(storage: Storage, file: StoredFile, shown: str) -> Item:
 def missing_item(shown: str, why: str = NO_FILE) -> Item:
     """Return what stands for an image that is named but cannot be had."""
     return Item(printable(shown), partial(_missing, why))
-
-
-def printable(path: str) -> str:
-    r"""Return a path with bytes that are not Unicode replaced: it must survive every kind of table.
-
-    >>> printable("a\udcff.png")
-    'a�.png'
-    """
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _of_file(path: Path) -> bytes:

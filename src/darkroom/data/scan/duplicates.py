@@ -34,29 +34,34 @@ def clusters(
         similarity: -1 to 1.
         mirror: whether mirrored copies count.
     """
-    equal = list(_equal(sha256))
+    equal = list(equal_pairs(sha256))
     candidates = None if len(images) <= ALL_PAIRS else _alike_hashes(phashes)
     nearly = similar_pairs(images, similarity=similarity, mirror=mirror, candidates=candidates)
-    together = _connected(len(images), [*equal, *nearly])
+    together = connected(len(images), [*equal, *nearly])
     largest = int(np.bincount(together).max(initial=0))
     if largest > max(10, LARGEST * len(images)):
         note = (
             f"{largest:,} of {len(images):,} images resemble each other (evaluate.duplicate_similarity="
             f"{similarity:g}), so only equal files count as copies: set it higher to find changed ones too."
         )
-        return _connected(len(images), equal), [note]
+        return connected(len(images), equal), [note]
     return together, []
 
 
-def _connected(count: int, pairs: list[tuple[int, int]]) -> NDArray[np.int64]:
+def connected(count: int, pairs: list[tuple[int, int]]) -> NDArray[np.int64]:
     """Return a number for each of `count` places that connected ones share."""
     one, other = np.array(pairs, dtype=np.int64).reshape(-1, 2).T
     graph = coo_array((np.ones(len(one), np.int8), (one, other)), shape=(count, count))
     return np.asarray(connected_components(graph, directed=False)[1], dtype=np.int64)
 
 
-def _equal(keys: pd.Series) -> Iterator[tuple[int, int]]:
-    first: dict[str, int] = {}
+def equal_pairs(keys: pd.Series) -> Iterator[tuple[int, int]]:
+    """Return each place with the first one that has the same key.
+
+    >>> list(equal_pairs(pd.Series(["a", "b", "a", "a"])))
+    [(0, 2), (0, 3)]
+    """
+    first: dict[object, int] = {}
     for place, key in enumerate(keys):
         if first.setdefault(key, place) != place:
             yield first[key], place

@@ -15,6 +15,7 @@ from tqdm import tqdm
 from darkroom.data.scan.facts import Facts, examine, is_grey
 from darkroom.data.scan.pixels import PixelStore
 from darkroom.data.storage import Storage, StoredFile
+from darkroom.data.storage.base import path_bytes, path_text
 from darkroom.files import atomic_write
 from darkroom.images.resizing import Fit
 
@@ -114,7 +115,7 @@ def _read_known(path: Path) -> dict[tuple[str, int, str], Facts]:
     table = pd.read_parquet(path)
     if list(table.columns) != ["path", "size", "version", *FACTS]:
         return {}  # written by another version of this code
-    keys = zip(map(_decoded, table["path"]), table["size"], table["version"], strict=True)
+    keys = zip(map(path_text, table["path"]), table["size"], table["version"], strict=True)
     facts = (Facts(*row) for row in table[FACTS].itertuples(index=False, name=None))
     return dict(zip(keys, facts, strict=True))
 
@@ -123,15 +124,7 @@ def _write_known(path: Path, facts: dict[tuple[str, int, str], Facts]) -> None:
     # what could not be read may be there the next time
     facts = {key: fact for key, fact in facts.items() if fact.sha256}
     table = _table(facts, facts.values())
-    table["path"] = table["path"].map(_encoded)
+    table["path"] = table["path"].map(path_bytes)
     path.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(path) as file:
         table.to_parquet(file, index=False)
-
-
-def _encoded(path: str) -> bytes:
-    return path.encode("utf-8", "surrogateescape")
-
-
-def _decoded(path: bytes) -> str:
-    return path.decode("utf-8", "surrogateescape")

@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from darkroom.data.storage import StoredFile
+from darkroom.data.storage.base import path_bytes, path_text
 from darkroom.files import atomic_write
 
 COLUMNS = ("path", "size", "version", "problem")
@@ -18,7 +19,7 @@ def write_listing(path: Path, files: Iterable[StoredFile]) -> int:
     table = pa.table(
         {
             # not all names of files are valid Unicode: the bytes that are not become surrogates
-            "path": pa.array([_encoded(row.path) for row in rows], pa.binary()),
+            "path": pa.array([path_bytes(row.path) for row in rows], pa.binary()),
             "size": pa.array([row.size for row in rows], pa.int64()),
             "version": pa.array([row.version for row in rows], pa.string()),
             "problem": pa.array([row.problem for row in rows], pa.string()),
@@ -34,8 +35,4 @@ def read_listing(path: Path) -> Iterator[StoredFile]:
     """Read what `write_listing` wrote."""
     columns = [pq.read_table(path).column(name).to_pylist() for name in COLUMNS]
     for name, size, version, problem in zip(*columns, strict=True):
-        yield StoredFile(name.decode("utf-8", "surrogateescape"), size, version, problem)
-
-
-def _encoded(path: str) -> bytes:
-    return path.encode("utf-8", "surrogateescape")
+        yield StoredFile(path_text(name), size, version, problem)

@@ -6,6 +6,8 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from darkroom.data.storage.base import path_bytes
+
 PARTS = ("train", "validation", "test")
 
 
@@ -73,4 +75,4 @@ def _most_frequent(splits: Sequence[str]) -> str:
 
 def _place(key: str) -> float:
     """Return a number from 0 to 1 that depends on `key` alone."""
-    return int.from_bytes(hashlib.sha256(key.encode("utf-8", "surrogateescape")).digest()[:8], "big") / 2**64
+    return int.from_bytes(hashlib.sha256(path_bytes(key)).digest()[:8], "big") / 2**64

@@ -10,11 +10,12 @@ import pandas as pd
 
 from darkroom.config.data import Data
 from darkroom.data.labels import Labelled, LabelledImage, read_labels
-from darkroom.data.scan.duplicates import clusters
+from darkroom.data.scan.duplicates import clusters, connected, equal_pairs
 from darkroom.data.scan.examination import all_grey, examine_all
 from darkroom.data.scan.parts import assign
 from darkroom.data.scan.pixels import PixelStore
 from darkroom.data.storage import SourceError, Storage, StoredFile
+from darkroom.data.storage.base import path_bytes
 
 USED, LEFT_OUT = "used", "left out"
 FEW_REASONS = 5  # examples in an error
@@ -90,7 +91,7 @@ def scan(
     labelled = read_labels(storage, files, settings)
     images = labelled.images
     shape = (*settings.size, _channels(storage, images, settings))
-    known = work / hashlib.sha256(storage.place.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+    known = work / hashlib.sha256(path_bytes(storage.place)).hexdigest()[:16]
     with PixelStore(work / "pixels", shape, fit=settings.fit) as store:
         facts = examine_all(
             storage, [image.file for image in images], store, known / "facts.parquet", workers=workers
@@ -189,7 +190,7 @@ def _splits(used: pd.DataFrame, alike: pd.Series, settings: Data) -> tuple[pd.Se
     if (used["group"] != "").any():
         # a group and the copies of its images are one unit: groups that share copies are joined
         group = used["group"].where(used["group"] != "", "image " + used["sha256"])
-        unit = pd.Series(clusters_of_both(alike, group), index=used.index)
+        unit = pd.Series(connected(len(used), [*equal_pairs(alike), *equal_pairs(group)]), index=used.index)
     key = used["sha256"].where(used["group"] == "", "group " + used["group"])
     units = pd.DataFrame({"label": used["label"], "split": used["split"], "unit": unit, "key": key})
     split, notes = assign(
@@ -204,23 +205,6 @@ def _splits(used: pd.DataFrame, alike: pd.Series, settings: Data) -> tuple[pd.Se
             0, f"{copies:,} images are equal or nearly equal to another; such images are in one split."
         )
     return split, unit, notes
-
-
-def clusters_of_both(one: pd.Series, other: pd.Series) -> list[int]:
-    """Return a number for each row, the same for rows that `one` or `other` connects."""
-    parent = list(range(len(one)))
-
-    def root(place: int) -> int:
-        while parent[place] != place:
-            parent[place] = parent[parent[place]]
-            place = parent[place]
-        return place
-
-    for column in (one, other):
-        first: dict[object, int] = {}
-        for place, value in enumerate(column):
-            parent[root(place)] = root(first.setdefault(value, place))
-    return [root(place) for place in range(len(one))]
 
 
 def _with_others(table: pd.DataFrame, labelled: Labelled) -> pd.DataFrame:

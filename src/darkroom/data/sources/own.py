@@ -14,6 +14,7 @@ from darkroom.data.scan.scanning import USED, Scan, scan
 from darkroom.data.sources.raw import Raw
 from darkroom.data.splits import Split
 from darkroom.data.storage import SourceError, StoredFile, open_storage
+from darkroom.data.storage.base import path_bytes, path_text, printable
 from darkroom.files import atomic_write, read_json, sha256_file, write_json
 
 MANIFEST, ABOUT = "manifest.parquet", "scan.json"
@@ -56,8 +57,8 @@ def obtain(
     )
     raw.mkdir(parents=True, exist_ok=True)
     table = scanned.manifest.drop(columns="version")  # of the machine's clock, not of the data
-    table["path"] = table["path"].map(_printable)
-    table["key"] = scanned.manifest["path"].map(lambda path: path.encode("utf-8", "surrogateescape"))
+    table["path"] = table["path"].map(printable)
+    table["key"] = scanned.manifest["path"].map(path_bytes)
     with atomic_write(raw / MANIFEST) as file:
         table.to_parquet(file, index=False)
     write_json(
@@ -118,7 +119,7 @@ def _decode_again(
 ) -> None:
     storage = open_storage(settings.source, root, settings)
     files = [
-        StoredFile(key.decode("utf-8", "surrogateescape"), size, "")
+        StoredFile(path_text(key), size, "")
         for key, size in zip(missing["key"], missing["size"], strict=True)
     ]
     facts = examine_all(storage, files, store, work / "again.parquet", workers=workers)
@@ -126,10 +127,5 @@ def _decode_again(
     if len(changed):
         raise SourceError(
             f"{len(changed):,} images have changed or vanished since they were scanned, the first is "
-            f"{_printable(changed.iloc[0])}: run dvc repro again"
+            f"{printable(changed.iloc[0])}: run dvc repro again"
         )
-
-
-def _printable(path: str) -> str:
-    """Return a path with bytes that are not Unicode replaced."""
-    return path.encode("utf-8", "surrogateescape").decode("utf-8", "replace")

@@ -53,3 +53,26 @@ class Storage(Protocol):
     def read(self, path: str) -> bytes:
         """Return the bytes of the file at `path`. Raises OSError. Several threads may call it at once."""
         ...
+
+
+def path_bytes(path: str) -> bytes:
+    """Return a path for a table or a hash; not all names of files are valid Unicode: see `path_text`."""
+    return path.encode("utf-8", "surrogateescape")
+
+
+def path_text(path: bytes) -> str:
+    r"""Return the path that `path_bytes` was given; bytes that are not Unicode become surrogates.
+
+    >>> path_text(b"caf\xe9.jpg") == "caf\udce9.jpg", path_bytes("caf\udce9.jpg")
+    (True, b'caf\xe9.jpg')
+    """
+    return path.decode("utf-8", "surrogateescape")
+
+
+def printable(path: str) -> str:
+    r"""Return a path with bytes that are not Unicode replaced: it must survive every kind of table.
+
+    >>> printable("a\udcff.png")
+    'a�.png'
+    """
+    return path_bytes(path).decode("utf-8", "replace")

@@ -15,7 +15,7 @@ from typing import IO, Any
 import pyarrow as pa
 
 from darkroom.data.annotations import ColumnNames
-from darkroom.data.storage.base import SourceError, StoredFile
+from darkroom.data.storage.base import SourceError, StoredFile, path_bytes
 from darkroom.data.storage.limits import check_size, problem_of
 
 OPENERS: dict[bytes, Any] = {  # by the first bytes
@@ -93,7 +93,7 @@ class Tar:
         opener = next((one for mark, one in OPENERS.items() if start.startswith(mark)), None)
         if opener is None:
             return self.path
-        key = hashlib.sha256(f"{self.path}\0{self.version}".encode("utf-8", "surrogateescape")).hexdigest()
+        key = hashlib.sha256(path_bytes(f"{self.path}\0{self.version}")).hexdigest()
         plain = self.cache / f"{self.name}-{key[:16]}.tar"
         if not plain.is_file():
             part = plain.with_name(f"{plain.name}.{os.getpid()}.part")
