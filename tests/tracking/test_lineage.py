@@ -90,8 +90,8 @@ def test_a_repository_that_git_cannot_read_is_told(
     (repository / ".git/HEAD").write_text("broken", encoding="utf-8")
     assert lineage.commit(repository) is None
     (record,) = caplog.records
-    assert "not a git repository" in record.message
-    assert "its hash identifies the code" in record.message
+    assert "not a git repository" in record.getMessage()
+    assert "its hash identifies the code" in record.getMessage()
 
 
 def test_variables_of_a_git_hook_name_no_other_repository(
