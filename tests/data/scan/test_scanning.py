@@ -144,6 +144,49 @@ def test_copies_and_groups_never_cross_splits(tmp_path: Path) -> None:
     assert len(dropped.used) == len(found.used) - 40
 
 
+def grouped(folder: Path, groups: dict[str, list[int]]) -> Path:
+    """Write a red and a blue image of each photo's number, and a table with the group that each belongs to."""
+    rows, number = ["file_name,label,group"], 0
+    for group, photos in groups.items():
+        for seed in photos:
+            for channel, label in ((0, "red"), (2, "blue")):
+                path = f"{label}/{number}.png"
+                write_files(folder, {path: photo(1000 * channel + seed, colour=channel)})
+                rows.append(f"{path},{label},{group}")
+                number += 1
+    (folder / "images.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_groups_that_share_copies_are_one_unit(tmp_path: Path) -> None:
+    folder = grouped(tmp_path / "mine", {f"g{n}": [3 * n, 3 * n + 1, 3 * (n - n % 2) + 2] for n in range(24)})
+    found = scanned(folder, tmp_path / "work", group="group")
+    assert found.used.groupby("group")["split"].nunique().max() == 1
+    assert found.used.groupby("sha256")["split"].nunique().max() == 1
+    assert len(found.used) == 24 * 3 * 2
+    assert found.used["unit"].nunique() == 12
+
+
+def test_copies_that_would_chain_most_groups_are_left_out_instead(tmp_path: Path) -> None:
+    folder = grouped(tmp_path / "mine", {f"g{n}": [3 * n, 3 * n + 1, 3 * (n + 1)] for n in range(40)})
+    found = scanned(folder, tmp_path / "work", group="group")
+    assert found.used.groupby("group")["split"].nunique().max() == 1
+    assert found.used.groupby("sha256")["split"].nunique().max() == 1  # every copy that crossed is gone
+    counts = found.used["split"].value_counts() / len(found.used)
+    assert 0.1 < counts["test"] < 0.35
+    assert found.used["unit"].nunique() == 40
+    left_out = found.left_out[found.left_out["reason"].str.contains("of another group")]
+    assert 0 < len(left_out) < 60
+    assert "Copies link groups" in "\n".join(found.notes)
+    assert f"{len(left_out)} images were left out because a copy is in another split" in "\n".join(found.notes)
+
+
+def test_a_split_far_from_its_share_is_told(tmp_path: Path) -> None:
+    folder = grouped(tmp_path / "mine", {f"g{n}": list(range(20 * n, 20 * n + 20)) for n in range(4)})
+    notes = "\n".join(scanned(folder, tmp_path / "work", group="group", test_fraction=0.01).notes)
+    assert "where 1% were asked for: only 4 units of images can be drawn" in notes
+
+
 def test_given_splits_are_kept(tmp_path: Path) -> None:
     folder = colours(tmp_path / "mine", prefix="train/")
     colours(folder, count=5, start=100, prefix="test/")

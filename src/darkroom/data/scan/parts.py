@@ -1,7 +1,7 @@
 """Splits of people's own images: by a hash, so that an image stays in its split when others come."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
@@ -9,6 +9,8 @@ import pandas as pd
 from darkroom.data.storage.base import path_bytes
 
 PARTS = ("train", "validation", "test")
+FAR_OFF = 1.5  # times the share that was asked for, or less by the same factor: worth a sentence
+MANY = 100  # images: of fewer, a handful more or less is nothing to tell
 
 
 def assign(
@@ -65,7 +67,21 @@ def assign(
             fixed.add(chosen)
             splits = images["unit"].map(drawn)
             notes.append(f"No image of {label} was drawn for {name}: one was moved there.")
-    return splits, notes
+    shares = {"test": test, "validation": (1 - test) * validation}
+    return splits, notes + _far_off(splits, len(units), shares)
+
+
+def _far_off(splits: pd.Series, units: int, wanted: Mapping[str, float]) -> list[str]:
+    """Return a sentence for each split whose share is far from the one wanted, as with a few large groups."""
+    return [
+        f"{count:,} of {len(splits):,} images ({count / len(splits):.0%}) are for {name}, where {share:.0%} were "
+        f"asked for: only {units:,} units of images can be drawn. Another data.seed draws others."
+        for name, share in wanted.items()
+        if (count := int((splits == name).sum()))
+        and share
+        and not share / FAR_OFF <= count / len(splits) <= share * FAR_OFF
+        and len(splits) >= MANY
+    ]
 
 
 def _most_frequent(splits: Sequence[str]) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from darkroom.config.data import Data
 from darkroom.data.labels import Labelled, LabelledImage, read_labels
-from darkroom.data.scan.duplicates import clusters, connected, equal_pairs
+from darkroom.data.scan.duplicates import LARGEST, clusters, connected, equal_pairs
 from darkroom.data.scan.examination import all_grey, examine_all
 from darkroom.data.scan.parts import assign
 from darkroom.data.scan.pixels import PixelStore
@@ -127,6 +127,7 @@ def scan(
     table["given"] = table["split"]  # the report on the data names images that were moved out of it
     table["split"] = split.reindex(table.index, fill_value="")
     table["unit"] = unit.reindex(table.index, fill_value=-1)
+    more += _leave_out_crossing(table, pd.Series(alike, index=used.index))
     manifest = _with_others(table, labelled)
     return Scan(manifest, classes, shape, [*notes, *copies, *more])
 
@@ -186,14 +187,12 @@ def _leave_out_small_classes(table: pd.DataFrame, smallest: int) -> list[str]:
 
 def _splits(used: pd.DataFrame, alike: pd.Series, settings: Data) -> tuple[pd.Series, pd.Series, list[str]]:
     """Return split and unit of each image that is used, and sentences; copies have one value of `alike`."""
-    unit = alike
+    unit, notes = alike, []
     if (used["group"] != "").any():
-        # a group and the copies of its images are one unit: groups that share copies are joined
-        group = used["group"].where(used["group"] != "", "image " + used["sha256"])
-        unit = pd.Series(connected(len(used), [*equal_pairs(alike), *equal_pairs(group)]), index=used.index)
+        unit, notes = _groups_as_units(used, alike)
     key = used["sha256"].where(used["group"] == "", "group " + used["group"])
     units = pd.DataFrame({"label": used["label"], "split": used["split"], "unit": unit, "key": key})
-    split, notes = assign(
+    split, more = assign(
         units,
         test_fraction=settings.test_fraction,
         validation_fraction=settings.validation_fraction,
@@ -204,7 +203,38 @@ def _splits(used: pd.DataFrame, alike: pd.Series, settings: Data) -> tuple[pd.Se
         notes.insert(
             0, f"{copies:,} images are equal or nearly equal to another; such images are in one split."
         )
-    return split, unit, notes
+    return split, unit, notes + more
+
+
+def _groups_as_units(used: pd.DataFrame, alike: pd.Series) -> tuple[pd.Series, list[str]]:
+    """Return the unit of each image where the source names groups, and sentences.
+
+    A group and the copies of its images are one unit, so groups that share copies are joined. Where that would
+    chain a large share of all images together, groups are not joined.
+    """
+    group = used["group"].where(used["group"] != "", "image " + used["sha256"])
+    joined = pd.Series(connected(len(used), [*equal_pairs(alike), *equal_pairs(group)]), index=used.index)
+    largest, alone = int(joined.value_counts().max()), int(group.value_counts().max())
+    if largest <= max(10, LARGEST * len(used)) or largest == alone:
+        return joined, []
+    note = (
+        f"Copies link groups into one of {largest:,} of {len(used):,} images, too many for one split, so groups "
+        "are not joined: of copies that are then in two splits only those of one split are used."
+    )
+    return pd.Series(connected(len(used), list(equal_pairs(group))), index=used.index), [note]
+
+
+def _leave_out_crossing(table: pd.DataFrame, alike: pd.Series) -> list[str]:
+    """Leave out the copies of test images that train or validate, and of validation images that train."""
+    used = table.loc[alike.index]
+    order = used["split"].map({"test": 0, "validation": 1, "train": 2})
+    first = order.groupby(alike).transform("min")
+    for name, place in (("test", 0), ("validation", 1)):
+        rows = used.index[(order > place) & (first == place)]
+        table.loc[rows, "reason"] = f"equal or nearly equal to a {name} image of another group"
+        table.loc[rows, ["state", "split", "unit"]] = [LEFT_OUT, "", -1]
+    count = int((order > first).sum())
+    return [f"{count:,} images were left out because a copy is in another split."] if count else []
 
 
 def _with_others(table: pd.DataFrame, labelled: Labelled) -> pd.DataFrame:
