@@ -4,11 +4,26 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from darkroom.config import Params
 from darkroom.config.augment import Augment
 from darkroom.data.augmentation import augment
 from darkroom.data.flips import mirrored
 from darkroom.data.splits import Split
 from darkroom.training.resolution import shrink
+
+SHOWN = 16  # images of a batch
+
+
+def previews(train: Split, params: Params, *, mean: tuple[float, ...]) -> dict[str, NDArray[np.uint8]]:
+    """Return training images, uint8 [n,h,w,C], as the network gets them in the first and the last epoch."""
+    first = params.train.low_resolutions[0] if params.train.low_resolutions else 0
+    last = params.train.epochs - 1
+    return {
+        title: preview(
+            train, count=SHOWN, epoch=epoch, side=side, seed=params.seed, settings=params.augment, mean=mean
+        )
+        for title, epoch, side in (("the first epoch", 0, first), (f"epoch {last + 1}, the last", last, 0))
+    }
 
 
 def preview(

@@ -145,7 +145,7 @@ def test_copies_and_groups_never_cross_splits(tmp_path: Path) -> None:
 
 
 def grouped(folder: Path, groups: dict[str, list[int]]) -> Path:
-    """Write a red and a blue image of each photo's number, and a table with the group that each belongs to."""
+    """Write a red and a blue image of each photo's number, and a table with the group of each."""
     rows, number = ["file_name,label,group"], 0
     for group, photos in groups.items():
         for seed in photos:
@@ -178,7 +178,9 @@ def test_copies_that_would_chain_most_groups_are_left_out_instead(tmp_path: Path
     left_out = found.left_out[found.left_out["reason"].str.contains("of another group")]
     assert 0 < len(left_out) < 60
     assert "Copies link groups" in "\n".join(found.notes)
-    assert f"{len(left_out)} images were left out because a copy is in another split" in "\n".join(found.notes)
+    assert f"{len(left_out)} images were left out because a copy is in another split" in "\n".join(
+        found.notes
+    )
 
 
 def test_a_split_far_from_its_share_is_told(tmp_path: Path) -> None:

@@ -74,8 +74,8 @@ def assign(
 def _far_off(splits: pd.Series, units: int, wanted: Mapping[str, float]) -> list[str]:
     """Return a sentence for each split whose share is far from the one wanted, as with a few large groups."""
     return [
-        f"{count:,} of {len(splits):,} images ({count / len(splits):.0%}) are for {name}, where {share:.0%} were "
-        f"asked for: only {units:,} units of images can be drawn. Another data.seed draws others."
+        f"{count:,} of {len(splits):,} images ({count / len(splits):.0%}) are for {name}, where {share:.0%} "
+        f"were asked for: only {units:,} units of images can be drawn. Another data.seed draws others."
         for name, share in wanted.items()
         if (count := int((splits == name).sum()))
         and share

@@ -186,7 +186,7 @@ def _leave_out_small_classes(table: pd.DataFrame, smallest: int) -> list[str]:
 
 
 def _splits(used: pd.DataFrame, alike: pd.Series, settings: Data) -> tuple[pd.Series, pd.Series, list[str]]:
-    """Return split and unit of each image that is used, and sentences; copies have one value of `alike`."""
+    """Return split and unit of each image that is used, and sentences; copies share a value of `alike`."""
     unit, notes = alike, []
     if (used["group"] != "").any():
         unit, notes = _groups_as_units(used, alike)
@@ -209,8 +209,8 @@ def _splits(used: pd.DataFrame, alike: pd.Series, settings: Data) -> tuple[pd.Se
 def _groups_as_units(used: pd.DataFrame, alike: pd.Series) -> tuple[pd.Series, list[str]]:
     """Return the unit of each image where the source names groups, and sentences.
 
-    A group and the copies of its images are one unit, so groups that share copies are joined. Where that would
-    chain a large share of all images together, groups are not joined.
+    A group and the copies of its images are one unit, so groups that share copies are joined. Where that
+    would chain a large share of all images together, groups are not joined.
     """
     group = used["group"].where(used["group"] != "", "image " + used["sha256"])
     joined = pd.Series(connected(len(used), [*equal_pairs(alike), *equal_pairs(group)]), index=used.index)
@@ -218,8 +218,8 @@ def _groups_as_units(used: pd.DataFrame, alike: pd.Series) -> tuple[pd.Series, l
     if largest <= max(10, LARGEST * len(used)) or largest == alone:
         return joined, []
     note = (
-        f"Copies link groups into one of {largest:,} of {len(used):,} images, too many for one split, so groups "
-        "are not joined: of copies that are then in two splits only those of one split are used."
+        f"Copies link groups into one of {largest:,} of {len(used):,} images, too many for one split, so "
+        "groups are not joined: of copies that are then in two splits only those of one split are used."
     )
     return pd.Series(connected(len(used), list(equal_pairs(group))), index=used.index), [note]
 

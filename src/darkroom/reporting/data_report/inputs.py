@@ -2,16 +2,21 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom.data.splits import Split
+from darkroom.data.splits import Meta, Split, open_split
+from darkroom.files import read_json
 from darkroom.reporting.data_report.copies import Copies
 from darkroom.reporting.data_report.findings import Finding
 from darkroom.reporting.data_report.wrong_labels import Proposals
+
+# no model is fitted to the test images, and no stage reads the report
+SPLITS = ("train", "validation", "test")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -35,6 +40,25 @@ class Data:
     scanned: pd.DataFrame | None
     left_out: pd.DataFrame
     notes: Sequence[str]
+
+
+def read_data(folder: Path, left_out: Path, meta: Meta) -> Data:
+    """Read the data's folder, and the table `left_out`, as the stage `preprocess` wrote them."""
+    own = (folder / "raw/scan.json").is_file()
+    return Data(
+        name=meta.name,
+        classes=meta.classes,
+        splits={name: open_split(folder / name) for name in SPLITS},
+        manifests={name: pd.read_parquet(folder / name / "manifest.parquet") for name in SPLITS},
+        scanned=_used(folder / "raw/manifest.parquet") if own else None,
+        left_out=pd.read_csv(left_out, keep_default_na=False),
+        notes=read_json(folder / "raw/scan.json")["notes"] if own else [],
+    )
+
+
+def _used(manifest: Path) -> pd.DataFrame:
+    table = pd.read_parquet(manifest)
+    return table[table["state"] == "used"]
 
 
 @dataclass(frozen=True, kw_only=True)
