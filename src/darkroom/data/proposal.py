@@ -78,7 +78,7 @@ def propose(
     size = min(LARGEST_SIDE, max(8, side))
     batch = 100 if training < 5000 else 250 if training < MANY_IMAGES else 500
     per_class = max(1, training / len(classes))
-    epochs = min(100, max(16, round(24 * math.sqrt(165 / per_class))))
+    epochs = min(100, max(16, round(20 * math.sqrt(165 / per_class))))
     low = 2 * round(size * 0.625 / 2)
     low_epochs = epochs // 2 if size >= 24 else 0
     symbols = all(SYMBOL.fullmatch(name.strip()) for name in classes)
@@ -123,12 +123,16 @@ def propose(
             4 if searched else 0,
             "a short search" if searched else f"fewer than {FEW_IMAGES} images: too few to choose by",
         ),
-        Choice("tune.epochs", 4, "of a trial"),
+        Choice("tune.epochs", 3, "of a trial"),
         Choice("tune.startup_trials", 2, "half of the trials"),
         Choice("tune.images", 0 if training < 9000 else 9000, "of a trial"),
         Choice("tune.resolution", low if low_epochs else 0, "as in the first epochs"),
         Choice(
-            "tune.space.train.batch_size.choices", [batch // 2, batch, 2 * batch], "around train.batch_size"
+            "tune.space.train.batch_size.choices",
+            [batch // 2, batch, 2 * batch] if training >= MANY_IMAGES else [batch],
+            "around train.batch_size"
+            if training >= MANY_IMAGES
+            else "as train.batch_size: trials of a few dozen steps favour small batches, which train slower",
         ),
         Choice("gate.min_accuracy", floor, f"{largest_share:.0%} are of one class; set what you need"),
         Choice("gate.min_class_recall", 0.0, "no minimum; set what you need"),
