@@ -38,7 +38,9 @@ def main() -> None:
     write_table(REPORTS / "corrections.csv", prepared.corrections.outcomes)
     write_table(REPORTS / "left_out.csv", own.left_out(DATA / "raw"))
     sizes = {name: len(split) for name, split in prepared.splits.items()}
-    tags = {"stage": "preprocess", "data.source": source["source"], "data.official": source["official"]}
+    tags = {"stage": "preprocess", "data.source": source["source"]}
+    if "official" in source:  # one's own images have no official release
+        tags["data.official"] = source["official"]
     with open_run(tracking_uri(), params.data.name, name="preprocess", tags=tags):
         log_metrics(sizes, prefix="images.")
         log_files(

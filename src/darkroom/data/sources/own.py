@@ -74,7 +74,6 @@ def describe(settings: Data, raw: Path, *, root: Path) -> dict[str, Any]:
     return {
         "data": settings.name,
         "source": open_storage(settings.source, root, settings).place,
-        "official": True,
         "sha256": sha256_file(path),
         "md5": "",
         "bytes": int(table["size"][table["state"] == USED].sum()),
