@@ -18,6 +18,15 @@ def columns(rows: list[tuple[str, ...]]) -> str:
     )
 
 
+def counted(count: int, thing: str) -> str:
+    """Return a number with what it counts, a word whose plural ends in s.
+
+    >>> counted(1, "image"), counted(2062, "image")
+    ('1 image', '2,062 images')
+    """
+    return f"{count:,} {thing}" + ("" if count == 1 else "s")
+
+
 def class_folder(name: str) -> str:
     r"""Return the folder name of a class: its name, with characters that folders may not have written as %XX.
 

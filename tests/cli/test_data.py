@@ -27,7 +27,7 @@ def test_a_folder_is_shown_and_used(root: Path, tmp_path: Path, capsys: pytest.C
     before = sorted(folder.rglob("*"))
     main(["data", "use", str(folder)])
     printed = capsys.readouterr().out
-    for words in ("60 images of 2 classes", "red    30", "left out: 1 files", "data.side", "next: dvc repro"):
+    for words in ("60 images of 2 classes", "red    30", "left out: 1 file", "data.side", "next: dvc repro"):
         assert words.lower() in printed.lower()
     data = load_params(root / "params.yaml").data
     assert (data.name, data.source, data.size) == ("my-photos", str(folder), (20, 20))

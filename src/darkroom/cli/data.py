@@ -11,7 +11,7 @@ import click
 from darkroom.cli.context import ROOT
 from darkroom.cli.options import Options, json_option
 from darkroom.cli.output import print_result
-from darkroom.text import columns
+from darkroom.text import columns, counted
 
 if TYPE_CHECKING:
     from darkroom.config.data import Data
@@ -104,14 +104,13 @@ def _look(source: str, settings: "Data", options: Options) -> tuple[dict[str, ob
     images = labelled.images
     counts = Counter(image.label for image in images)
     parts = Counter(image.split or "to be split" for image in images)
-    _say(
-        options, f"{storage.place}: {len(images):,} images of {len(counts)} classes in {len(files):,} files\n"
-    )
+    found = f"{counted(len(images), 'image')} of {len(counts)} classes in {counted(len(files), 'file')}"
+    _say(options, f"{storage.place}: {found}\n")
     _say(options, columns([("class", "images"), *((label, f"{n:,}") for label, n in _shortened(counts))]))
     _say(options, "\nsplits: " + ", ".join(f"{n:,} {part}" for part, n in parts.most_common()))
     reasons = Counter(reason for _, reason in labelled.left_out)
     for reason, count in _shortened(reasons):
-        _say(options, f"left out: {count:,} files, {reason}")
+        _say(options, f"left out: {counted(count, 'file')}, {reason}")
     for note in labelled.notes:
         _say(options, note)
     step = max(1, len(images) // SAMPLE)

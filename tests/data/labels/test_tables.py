@@ -191,10 +191,10 @@ def test_rows_and_files_that_do_not_meet_are_counted(tmp_path: Path) -> None:
     }
     assert found.notes == [
         "The labels are those of labels.csv (table).",
-        "1 images were left out because rows give them different labels.",
-        "1 images have no label.",
-        "1 images are named more than once, always with one label, and count once.",
-        "1 rows name images that cannot be found.",
+        "Left out because rows give them different labels: 1 image.",
+        "Left out because they have no label: 1 image.",
+        "Named more than once, always with one label, and counted once: 1 image.",
+        "Images that cannot be found: 1 row.",
     ]
 
 
@@ -282,7 +282,7 @@ def test_an_image_in_two_splits_tests(tmp_path: Path) -> None:
     table = "path,label,split\na.jpg,cat,train\nb.jpg,dog,train\na.jpg,cat,test\nc.jpg,dog,test\n"
     found = read_files(tmp_path / "mine", {"labels.csv": table, **images("a.jpg", "b.jpg", "c.jpg")})
     assert splits(found) == {"a.jpg": "test", "b.jpg": "train", "c.jpg": "test"}
-    assert "1 images are given in two splits and were put into test, else validation." in found.notes
+    assert "Given in two splits and put into test, else validation: 1 image." in found.notes
 
 
 def test_a_table_of_test_images_alone_gives_no_split(tmp_path: Path) -> None:

@@ -178,9 +178,7 @@ def test_copies_that_would_chain_most_groups_are_left_out_instead(tmp_path: Path
     left_out = found.left_out[found.left_out["reason"].str.contains("of another group")]
     assert 0 < len(left_out) < 60
     assert "Copies link groups" in "\n".join(found.notes)
-    assert f"{len(left_out)} images were left out because a copy is in another split" in "\n".join(
-        found.notes
-    )
+    assert f"Left out because a copy is in another split: {len(left_out)} images." in "\n".join(found.notes)
 
 
 def test_a_split_far_from_its_share_is_told(tmp_path: Path) -> None:

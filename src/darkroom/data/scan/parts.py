@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 
 from darkroom.data.storage.base import path_bytes
+from darkroom.text import counted
 
 PARTS = ("train", "validation", "test")
 FAR_OFF = 1.5  # times the share that was asked for, or less by the same factor: worth a sentence
@@ -49,8 +50,8 @@ def assign(
         moved = images["unit"].isin(crossing.index[crossing]) & (published != images["unit"].map(drawn))
         if count := int((moved & (published != "")).sum()):
             notes.append(
-                f"{count:,} images were moved out of their given split: they are copies of "
-                "images in another one, or of one group with them."
+                f"Moved out of their given split, as copies of images in another one or of one group with "
+                f"them: {counted(count, 'image')}."
             )
     fixed = set(images.loc[given.index, "unit"])
     splits = images["unit"].map(drawn)

@@ -16,6 +16,7 @@ from darkroom.data.scan.parts import assign
 from darkroom.data.scan.pixels import PixelStore
 from darkroom.data.storage import SourceError, Storage, StoredFile
 from darkroom.data.storage.base import path_bytes
+from darkroom.text import counted
 
 USED, LEFT_OUT = "used", "left out"
 FEW_REASONS = 5  # examples in an error
@@ -160,7 +161,9 @@ def _leave_out_contradictions(table: pd.DataFrame) -> list[str]:
     for sha256, names in several.items():
         table.loc[table["sha256"] == sha256, "reason"] = f"the same file is in the classes {', '.join(names)}"
     count = int(fine["sha256"].isin(several.index).sum())
-    return [f"{count:,} images were left out because the same file is in several classes."] if count else []
+    return (
+        [f"Left out because the same file is in several classes: {counted(count, 'image')}."] if count else []
+    )
 
 
 def _leave_out_copies(table: pd.DataFrame) -> list[str]:
@@ -169,7 +172,7 @@ def _leave_out_copies(table: pd.DataFrame) -> list[str]:
     copies = fine[fine["sha256"].duplicated()]
     first = fine.drop_duplicates("sha256").set_index("sha256")["path"]
     table.loc[copies.index, "reason"] = "the same file as " + copies["sha256"].map(first)
-    return [f"{len(copies):,} images were left out because they equal another."] if len(copies) else []
+    return [f"Left out because they equal another: {counted(len(copies), 'image')}."] if len(copies) else []
 
 
 def _leave_out_small_classes(table: pd.DataFrame, smallest: int) -> list[str]:
@@ -178,9 +181,11 @@ def _leave_out_small_classes(table: pd.DataFrame, smallest: int) -> list[str]:
     small = counts[counts < smallest].sort_index()
     for label, count in small.items():
         rows = (table["label"] == label) & (table["reason"] == "")
-        table.loc[rows, "reason"] = f"its class has {count} images, fewer than data.smallest_class={smallest}"
+        images = counted(count, "image")
+        table.loc[rows, "reason"] = f"its class has {images}, fewer than data.smallest_class={smallest}"
     return [
-        f"The class {label} was left out: it has {count} images, fewer than data.smallest_class={smallest}."
+        f"The class {label} was left out: it has {counted(count, 'image')}, fewer than "
+        f"data.smallest_class={smallest}."
         for label, count in small.items()
     ]
 
@@ -234,7 +239,7 @@ def _leave_out_crossing(table: pd.DataFrame, alike: pd.Series) -> list[str]:
         table.loc[rows, "reason"] = f"equal or nearly equal to a {name} image of another group"
         table.loc[rows, ["state", "split", "unit"]] = [LEFT_OUT, "", -1]
     count = int((order > first).sum())
-    return [f"{count:,} images were left out because a copy is in another split."] if count else []
+    return [f"Left out because a copy is in another split: {counted(count, 'image')}."] if count else []
 
 
 def _with_others(table: pd.DataFrame, labelled: Labelled) -> pd.DataFrame:

@@ -11,6 +11,7 @@ from darkroom.reporting.data_report.copies import Copies
 from darkroom.reporting.data_report.shortcuts import WHAT
 from darkroom.reporting.data_report.strange import KINDS
 from darkroom.reporting.data_report.wrong_labels import Proposals
+from darkroom.text import counted
 
 MEND, LOOK = "mend", "look"
 IMBALANCED = 5.0  # times the images of the smallest class
@@ -58,7 +59,7 @@ def images(count: int) -> str:
     >>> images(1), images(1200)
     ('1 image', '1,200 images')
     """
-    return f"{count:,} image{'' if count == 1 else 's'}"
+    return counted(count, "image")
 
 
 def percent(share: float) -> str:
