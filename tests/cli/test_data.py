@@ -10,6 +10,7 @@ from darkroom.cli.main import main
 from darkroom.config import load_params
 from tests.helpers.checkouts import PROJECT
 from tests.helpers.own_images import colours, write_files
+from tests.helpers.warm_stages import set_params
 
 
 @pytest.fixture
@@ -33,6 +34,12 @@ def test_a_folder_is_shown_and_used(root: Path, tmp_path: Path, capsys: pytest.C
     assert (data.name, data.source, data.size) == ("my-photos", str(folder), (20, 20))
     assert sorted(folder.rglob("*")) == before
     assert (root / ".checkpoints/images/sample.png").stat().st_size > 1000
+
+
+def test_what_was_taken_out_of_the_search_stays_out(root: Path, tmp_path: Path) -> None:
+    set_params(root / "params.yaml", ["tune.space={}"])
+    main(["data", "use", str(colours(tmp_path / "mine", count=5))])
+    assert not load_params(root / "params.yaml").tune.space
 
 
 def test_a_dry_run_writes_nothing(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

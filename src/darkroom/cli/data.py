@@ -94,6 +94,7 @@ def _absolute(source: str) -> str:
 
 def _look(source: str, settings: "Data", options: Options) -> tuple[dict[str, object], dict[str, object]]:
     """Show what is in a source; return it, and what is to be set for it."""
+    from darkroom.config.writing import is_written
     from darkroom.data.labels import read_labels
     from darkroom.data.proposal import propose
     from darkroom.data.storage import open_storage
@@ -128,6 +129,9 @@ def _look(source: str, settings: "Data", options: Options) -> tuple[dict[str, ob
         side=int(median(min(size) for size in sizes)),
         sizes=sizes,
     )
+    # what someone took out of the search stays out
+    params = ROOT / "params.yaml"
+    choices = [one for one in choices if "tune.space" not in one.name or is_written(params, one.name)]
     _say(options, columns([(one.name, str(one.value), one.reason) for one in choices]))
     facts: dict[str, object] = {
         "place": storage.place,

@@ -38,6 +38,16 @@ def write_params(path: Path, changes: Mapping[str, Any]) -> None:
     write_text(path, text.getvalue())
 
 
+def is_written(path: Path, name: str) -> bool:
+    """Return whether the params.yaml at `path` has this dotted name, such as tune.space.train.batch_size."""
+    place = YAML(typ="safe").load(path.read_text(encoding="utf-8"))
+    for key in name.split("."):
+        if not isinstance(place, Mapping) or key not in place:
+            return False
+        place = place[key]
+    return True
+
+
 def _like(old: Any, value: Any) -> Any:
     """Return `value` in the style of the value that it replaces: a list in one line stays one."""
     if not isinstance(value, list):
