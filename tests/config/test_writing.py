@@ -7,6 +7,7 @@ import pytest
 from darkroom.config import ParamsError, load_params
 from darkroom.config.writing import write_params
 from tests.helpers.checkouts import PROJECT
+from tests.helpers.warm_stages import set_params
 
 
 @pytest.fixture
@@ -46,3 +47,13 @@ def test_what_does_not_fit_together_is_not_written(params: Path) -> None:
 def test_a_source_of_any_name_is_read_back(params: Path, source: str) -> None:
     write_params(params, {"data.name": "mine", "data.source": source})
     assert load_params(params).data.source == source
+
+
+def test_lists_in_lines_of_their_own_are_replaced(params: Path) -> None:
+    """`dvc exp run -S` writes them so."""
+    set_params(params, ["model.widths=[8,8,8]", "train.low_resolutions=[10,10]", "data.side=[16,40]"])
+    assert "  - 16" in params.read_text()
+    write_params(params, {"model.widths": [16, 32, 64], "train.low_resolutions": [], "data.side": 20})
+    found = load_params(params)
+    assert (found.model.widths, found.train.low_resolutions, found.data.size) == ((16, 32, 64), (), (20, 20))
+    assert "# fast and classic: channels of each block" in params.read_text()

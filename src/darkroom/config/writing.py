@@ -31,7 +31,11 @@ def write_params(path: Path, changes: Mapping[str, Any]) -> None:
                 raise ParamsError(
                     f"{path} has no {name}: `git checkout {path.name}` brings the original back"
                 )
-        place[key] = _like(place.get(key), value)
+        place[key] = _in_one_line(value)
+        if key in place.ca.items:
+            # ruamel.yaml notes here that a list in lines of its own follows; with the new value in the line of
+            # the key it would write the next section into one line, which no reader takes
+            place.ca.items[key][3:] = [None]
     text = io.StringIO()
     yaml.dump(tree, text)
     parse_params(YAML(typ="safe").load(text.getvalue()), source=str(path))
@@ -48,8 +52,8 @@ def is_written(path: Path, name: str) -> bool:
     return True
 
 
-def _like(old: Any, value: Any) -> Any:
-    """Return `value` in the style of the value that it replaces: a list in one line stays one."""
+def _in_one_line(value: Any) -> Any:
+    """Return `value` such that a list is written in one line."""
     if not isinstance(value, list):
         return value
     new = CommentedSeq(value)
