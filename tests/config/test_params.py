@@ -68,6 +68,8 @@ def test_unknown_keys_are_refused_with_a_hint(name: str, hint: str) -> None:
     [
         ("data.name", "mnist"),
         ("data.validation_fraction", 1.0),
+        ("data.folds", -1),
+        ("data.folds", 21),
         ("model.architecture", "fats"),
         ("model.views", 3),
         ("model.dropout", 0.95),
@@ -219,6 +221,12 @@ def test_a_missing_key_is_named() -> None:
 )
 def test_an_impossible_search_is_refused(changes: dict[str, Any], complaint: str) -> None:
     assert complaint in refusal({"tune": changes})
+
+
+def test_one_fold_is_refused_with_what_to_set() -> None:
+    assert "data.folds is 1: one fold leaves no images to train on: set 0 (off), or 2 to 20" in refusal(
+        tree_of("data.folds", 1)
+    )
 
 
 def test_classic_does_not_train_with_muon() -> None:

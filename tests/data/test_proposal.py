@@ -46,6 +46,11 @@ def test_fewer_images_get_more_epochs_and_smaller_batches() -> None:
     assert few["tune.trials"] == 0 < many["tune.trials"]
 
 
+@pytest.mark.parametrize(("training", "folds"), [(20, 5), (299, 5), (300, 0), (50_000, 0)])
+def test_few_images_are_cross_validated(training: int, folds: int) -> None:
+    assert proposed(training=training)["data.folds"] == folds
+
+
 @pytest.mark.parametrize(
     ("classes", "flip"),
     [(["0", "1"], "none"), (["a", "B"], "none"), (["10", "11"], "none"), (["cat", "dog"], "alternating")],

@@ -26,6 +26,7 @@ SETTINGS = {
     "unreadable_share": 0.5,
     "duplicates": "together",
     "seed": 0,
+    "folds": 0,
 }
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from darkroom.config import read_yaml
+from darkroom.config.data import Data
 
 PROJECT = Path(__file__).resolve().parents[2]
 STAGES: dict[str, Any] = read_yaml(PROJECT / "dvc.yaml")["stages"]
@@ -61,6 +62,12 @@ def test_a_stage_names_all_its_code(stage: str) -> None:
 def test_a_stage_names_no_code_it_does_not_reach(stage: str) -> None:
     named = [dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")]
     assert sorted(set(named) - reached(stage)) == []
+
+
+@pytest.mark.parametrize("stage", ["download", "preprocess"])
+def test_the_splits_depend_on_the_whole_section_data_but_the_folds(stage: str) -> None:
+    named = {name for name in STAGES[stage]["params"] if name.startswith("data.")}
+    assert named == {f"data.{key}" for key in Data.model_fields if key != "folds"}
 
 
 def test_the_walk_sees_imports() -> None:

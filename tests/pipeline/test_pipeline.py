@@ -48,6 +48,7 @@ REPORTED = {
         "trials.csv",
         "train.json",
         "curve.csv",
+        "folds.json",
         "metrics.json",
     ),
     *("train_timing.json", "per_class.csv"),

@@ -5,7 +5,7 @@ import unicodedata
 from pathlib import PurePath
 from typing import Annotated, Any, Literal
 
-from pydantic import Discriminator, Field, Tag, model_validator
+from pydantic import AfterValidator, Discriminator, Field, Tag, model_validator
 
 from darkroom.config.base import Count, Positive, Section, Share
 
@@ -19,6 +19,12 @@ Pair = Annotated[tuple[Side, Side], Tag("Pair")]
 def _kind_of_side(value: Any) -> str:
     """Return which of the two ways of giving a side it is, so that errors are about this one."""
     return "Pair" if isinstance(value, list | tuple) else "One"
+
+
+def _not_one(folds: int) -> int:
+    if folds == 1:
+        raise ValueError("one fold leaves no images to train on: set 0 (off), or 2 to 20")
+    return folds
 
 
 class Data(Section):
@@ -44,6 +50,8 @@ class Data(Section):
         unreadable_share: of the images of one's own, above which damaged files are an error.
         duplicates: what becomes of equal images of one's own: together (in one split) or drop (all but one).
         seed: draws the splits of images of one's own.
+        folds: into how many parts the training and validation images are divided for cross-validation; 0 is
+            off.
     """
 
     name: str
@@ -62,6 +70,7 @@ class Data(Section):
     unreadable_share: Share
     duplicates: Literal["together", "drop"]
     seed: Count
+    folds: Annotated[int, Field(ge=0, le=20), AfterValidator(_not_one)]
 
     @property
     def size(self) -> tuple[int, int]:

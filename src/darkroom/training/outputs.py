@@ -76,8 +76,8 @@ def epoch_metrics(epoch: Epoch) -> dict[str, Any]:
     return {name: value for name, value in asdict(epoch).items() if name != "epoch"}
 
 
-def progress_line(epoch: Epoch, epochs: int) -> str:
-    """Return a line on an epoch of `epochs`, and the time that is left.
+def progress_line(epoch: Epoch, epochs: int, *, more: int = 0) -> str:
+    """Return a line on an epoch of `epochs`, and the time that is left for them and `more` epochs after them.
 
     The balanced accuracy is beside the accuracy where they differ by 0.1 % or more.
 
@@ -96,7 +96,7 @@ def progress_line(epoch: Epoch, epochs: int) -> str:
     return (
         f"epoch {epoch.epoch:2d}/{epochs}  loss {epoch.train_loss:.3f}  train {epoch.train_accuracy:.2%}  "
         f"{validation}{epoch.images_per_second:.0f} images/s  {epoch.seconds:.0f} s, "
-        f"about {(epochs - epoch.epoch) * epoch.seconds:.0f} s left"
+        f"about {(epochs - epoch.epoch + more) * epoch.seconds:.0f} s left"
     )
 
 

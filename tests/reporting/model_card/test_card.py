@@ -147,6 +147,21 @@ def test_the_evidence_is_shown() -> None:
     assert ["fog", "71.71 %"] in _rows(card)
 
 
+def test_a_cross_validation_is_shown_where_there_is_one() -> None:
+    folds: dict[str, float] = {"folds": 5, "images": 240, "units": 187}
+    for name, share in (("accuracy", 0.9123), ("balanced_accuracy", 0.8888)):
+        folds |= {name: share, f"{name}_low": share - 0.05, f"{name}_high": share + 0.03}
+        folds |= {f"{name}_mean": share + 0.001, f"{name}_deviation": 0.0234}
+    card = model_card(CardInputs(**_needed(), folds=folds))
+    assert "### Cross-validated\n\n240 training and validation images (187 units" in card
+    assert ["accuracy", "91.23 % (86.23 to 94.23 %, 95 % over units)", "91.33 %, 2.34 %"] in _rows(card)
+    assert ["balanced accuracy", "88.88 % (83.88 to 91.88 %, 95 % over units)", "88.98 %, 2.34 %"] in _rows(
+        card
+    )
+    for none in (None, {"folds": 0}):
+        assert "Cross-validated" not in model_card(CardInputs(**_needed(), folds=none))
+
+
 def test_no_confident_predictions_and_no_duplicates_are_stated() -> None:
     evidence = _evidence()
     del evidence["calibration"]["confident"]

@@ -99,7 +99,12 @@ def read(settings: Data, raw: Path, *, root: Path, work: Path, workers: int) -> 
             images = store.rows(chosen["sha256"]).copied_to(work / "splits" / f"{name}.npy")
             splits[name] = Split(images, chosen["label"].map(classes).to_numpy(dtype=np.int64))
             rows[name] = pd.DataFrame(
-                {"path": chosen["path"], "file_sha256": chosen["sha256"], "group": chosen["group"]}
+                {
+                    "path": chosen["path"],
+                    "file_sha256": chosen["sha256"],
+                    "group": chosen["group"],
+                    "unit": chosen["unit"].astype(str),  # a name, for a correction has none
+                }
             )
     return Raw(splits["train"], splits["test"], tuple(about["classes"]), splits["validation"], rows)
 

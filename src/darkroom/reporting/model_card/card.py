@@ -18,7 +18,7 @@ from darkroom.reporting.model_card.description import (
 )
 from darkroom.reporting.model_card.evidence import calibration_table, corruptions_table, data_checks
 from darkroom.reporting.model_card.inputs import CardInputs
-from darkroom.reporting.model_card.results import class_table, results_table
+from darkroom.reporting.model_card.results import class_table, cross_validation, results_table
 
 
 def model_card(inputs: CardInputs) -> str:
@@ -39,9 +39,10 @@ def model_card(inputs: CardInputs) -> str:
         limits(inputs),
         "## Results on the test set",
         results_table(metrics),
-        "### Per class",
-        class_table(inputs.per_class),
     ]
+    if inputs.folds and inputs.folds["folds"]:
+        parts += ["### Cross-validated", cross_validation(inputs.folds)]
+    parts += ["### Per class", class_table(inputs.per_class)]
     if inputs.calibration:
         parts += ["### Calibration", calibration_table(inputs.calibration)]
     if inputs.corrupted:

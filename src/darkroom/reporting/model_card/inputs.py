@@ -24,6 +24,7 @@ class CardInputs:
             `train`, `validation` and `test`; `corrections`, `test_sha256` and further hashes where present.
         metrics: as `darkroom.evaluation.headline.classification_metrics` returns.
         per_class: as `darkroom.evaluation.per_class.per_class_table` returns.
+        folds: as in reports/folds.json; `folds` is 0 without a cross-validation.
         calibration, corrupted, duplicates, label_issues: the branches of reports/metrics.json.
         architecture: the description of the network, as in models/model_config.json.
         parameters: the number of weights of the network.
@@ -39,6 +40,7 @@ class CardInputs:
     meta: Mapping[str, Any]
     metrics: Mapping[str, Any]
     per_class: pd.DataFrame
+    folds: Mapping[str, Any] | None = None
     calibration: Mapping[str, Any] | None = None
     corrupted: Mapping[str, Any] | None = None
     duplicates: Mapping[str, Any] | None = None
@@ -60,14 +62,17 @@ def read_card_inputs(*, data: Path, models: Path, reports: Path, training: Mappi
     Args:
         data: the folder with meta.json and source.json.
         models: the folder with model_config.json and tuned.json.
-        reports: the folder with metrics.json, per_class.csv, train.json and the figures.
+        reports: the folder with metrics.json, per_class.csv, train.json, the figures, and folds.json, which
+            is left out where it is missing.
         training: the parameters the model was trained with; may be nested.
     """
     metrics, config = read_json(reports / "metrics.json"), read_json(models / "model_config.json")
+    folds = reports / "folds.json"
     return CardInputs(
         meta=read_json(data / "meta.json"),
         metrics=metrics["test"],
         per_class=pd.read_csv(reports / "per_class.csv", keep_default_na=False, dtype={"class": str}),
+        folds=read_json(folds) if folds.is_file() else None,
         calibration=metrics["calibration"],
         corrupted=metrics["corrupted"],
         duplicates=metrics["duplicates"],

@@ -49,6 +49,21 @@ def results_table(metrics: Mapping[str, Any]) -> str:
     return results
 
 
+def cross_validation(folds: Mapping[str, Any]) -> str:
+    """Return what was cross-validated, and a row a figure; `folds` is reports/folds.json."""
+    rows = []
+    for name, title in (("accuracy", "accuracy"), ("balanced_accuracy", "balanced accuracy")):
+        interval = percent_interval(folds[f"{name}_low"], folds[f"{name}_high"])
+        each = f"{percent(folds[f'{name}_mean'])}, {percent(folds[f'{name}_deviation'])}"
+        rows.append((title, f"{percent(folds[name])} ({interval}, 95 % over units)", each))
+    return (
+        f"{folds['images']:,} training and validation images ({folds['units']:,} units: copies are one, and "
+        f"so are images of one group), each predicted by one of {folds['folds']} nets that was trained like "
+        "the model, but on the other folds:\n\n"
+        + table(("", "value", "mean and standard deviation of the folds"), rows)
+    )
+
+
 def class_table(per_class: pd.DataFrame) -> str:
     """Return a row a class; of more than 100 classes the worst and the best that have images."""
     shown = worst_and_best(per_class, by="recall", images="support")
