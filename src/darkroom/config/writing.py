@@ -33,8 +33,8 @@ def write_params(path: Path, changes: Mapping[str, Any]) -> None:
                 )
         place[key] = _in_one_line(value)
         if key in place.ca.items:
-            # ruamel.yaml notes here that a list in lines of its own follows; with the new value in the line of
-            # the key it would write the next section into one line, which no reader takes
+            # ruamel.yaml notes here that a list in lines of its own follows; with the new value in the line
+            # of the key it would write the next section into one line, which no reader takes
             place.ca.items[key][3:] = [None]
     text = io.StringIO()
     yaml.dump(tree, text)
