@@ -79,6 +79,7 @@ def test_another_disk_is_full(digits_run: Checkout, tmp_path: Path, full: str, s
     check(runs(digits_run, disk, full, stage, 0, 100_000, 1_000_000), disk)
 
 
+@pytest.mark.slow
 def test_a_limit_for_files_ends_a_stage_with_a_message(digits_run: Checkout, tmp_path: Path) -> None:
     root = tmp_path / "copy"
     shutil.copytree(digits_run.root, root, symlinks=True)
@@ -112,7 +113,7 @@ def test_files_of_another_user_end_a_stage_with_a_message(digits_run: Checkout, 
     ("name", "said"),
     [
         ("store", "mlflow.db cannot be opened or written"),
-        ("models", "models/validation_logits.npy is read-only"),
+        pytest.param("models", "models/validation_logits.npy is read-only", marks=pytest.mark.slow),
     ],
 )
 def test_a_read_only_disk_ends_a_stage_with_a_message(
