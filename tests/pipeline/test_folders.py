@@ -92,11 +92,8 @@ def uncommitted(checkout: Checkout, folder: Path) -> Path:
 @pytest.mark.parametrize(
     "layout",
     [
-        *(pytest.param(layout, marks=pytest.mark.ci) for layout in (worktree, uncommitted)),
-        *(
-            pytest.param(layout, marks=pytest.mark.slow)
-            for layout in (whole, shallow_clone, submodule, symbolic_link)
-        ),
+        *(pytest.param(layout, marks=pytest.mark.ci) for layout in (worktree, symbolic_link, uncommitted)),
+        *(pytest.param(layout, marks=pytest.mark.slow) for layout in (whole, shallow_clone, submodule)),
     ],
 )
 def test_an_experiment_is_kept_in_every_kind_of_checkout(
