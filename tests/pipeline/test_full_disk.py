@@ -54,7 +54,7 @@ def check(results: list[dict[str, Any]], disk: Path) -> list[int]:
 
 def test_a_stage_on_a_full_disk(digits_run: Checkout, tmp_path: Path) -> None:
     disk = tmp_path / "disk"
-    assert check(runs(digits_run, disk, "project", "export", 200_000), disk) == [200_000]
+    assert check(runs(digits_run, disk, "project", "calibrate", 8192), disk) == [8192]
 
 
 @pytest.mark.slow
