@@ -18,6 +18,7 @@ def write(folder: Path, **files: bytes) -> None:
         (folder / name).write_bytes(data)
 
 
+@pytest.mark.integration
 def test_every_format_whole_and_damaged_gives_pixels_or_a_sentence(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
