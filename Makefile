@@ -22,7 +22,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-postgres install-ray quickstart mine repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-corpus test-hostile bench-train bench-serve bench-tune bench-drift lint format ui dashboard serve deploy rollback image lock lock-add
+.PHONY: help install install-postgres install-ray quickstart mine repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-corpus test-hostile environments bench-train bench-serve bench-tune bench-drift lint format ui dashboard serve deploy rollback image lock lock-add
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -95,6 +95,8 @@ $(SERVERS): $(INSTALLED) requirements/servers.lock
 	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/servers
 	$(BIN)/uv pip install --python .venv/servers/bin/python --require-hashes --compile-bytecode -r requirements/servers.lock
 	@touch $@
+
+environments: $(SERVERS) $(DASHBOARD) $(DEPLOY)  # of their own, as on other machines: .ci/run makes them beside the lint
 
 test-deploy: $(DEPLOY)  ## check the files in deploy/ with the tools for their kinds
 	python -m pytest -m deploy

@@ -12,7 +12,7 @@ from darkroom.config import read_yaml
 from darkroom.machine import threads_for_libraries
 from tests.helpers.browser_required import pytest_runtest_setup, pytest_terminal_summary
 from tests.helpers.checkouts import FOLDER, PROJECT, Checkout, new_checkout
-from tests.helpers.scheduling import SHARED, GroupedByFile, group_of
+from tests.helpers.scheduling import SHARED, GroupedByFile, turn_of
 from tests.helpers.warm_stages import run_stages, set_params, stage_names
 
 TESTS = Path(__file__).parent
@@ -22,6 +22,7 @@ STARTS_PROCESSES = (
     "cli",
     "data/corrections/test_stage.py",
     "deploy",
+    "data/storage/test_s3.py",
     "docs/test_contributing.py",
     "docs/test_readme.py",
     "models/exporting",
@@ -29,9 +30,18 @@ STARTS_PROCESSES = (
     "page",
     "pipeline/test_committed_reports.py",
     "pipeline/test_download.py",
+    "pipeline/test_folders.py",
+    "pipeline/test_foreign_environment.py",
+    "pipeline/test_full_disk.py",
     "pipeline/test_life.py",
+    "pipeline/test_lost.py",
+    "pipeline/test_own_images.py",
     "pipeline/test_pipeline.py",
     "pipeline/test_quickstart.py",
+    "pipeline/test_signals.py",
+    "pipeline/test_sizes.py",
+    "prediction/test_like_service.py",
+    "prediction/test_load.py",
     "registry",
     "reporting/evaluation_report/test_report.py",
     "serving/http/test_connections.py",
@@ -40,24 +50,37 @@ STARTS_PROCESSES = (
     "serving/http/test_overload.py",
     "serving/process",
     "serving/test_metrics.py",
+    "test_stopping.py",
     "tracking",
     "training/test_interrupted.py",
     "training/test_resume.py",
     "tuning/test_dashboard.py",
     "tuning/test_dead_workers.py",
+    "tuning/test_ray_cluster.py",
     "tuning/test_worker_processes.py",
+    "tuning/test_workers_elsewhere.py",
 )
 MARKED = ("browser", "real_data", "servers", "ray", "deploy", "life", "slow", "ci", "integration")
 
 
+def starts_processes(path: Path) -> bool:
+    """Return whether no test of a file or folder of tests is a unit test because of where it lies."""
+    return path.relative_to(TESTS).as_posix().startswith(STARTS_PROCESSES)
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """Import no file without unit tests where only these run: MLflow's import alone takes seconds."""
+    only_units = config.getoption("markexpr") == "unit" and collection_path.is_relative_to(TESTS)
+    return True if only_units and starts_processes(collection_path) else None
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Put the tests of the longest group first, and mark the unit tests."""
+    """Put the tests of the longest groups first, and mark the unit tests."""
     for item in items:
-        place = item.path.relative_to(TESTS).as_posix()
-        starts = place.startswith(STARTS_PROCESSES) or SHARED in getattr(item, "fixturenames", ())
+        starts = starts_processes(item.path) or SHARED in getattr(item, "fixturenames", ())
         if not starts and not any(item.get_closest_marker(name) for name in MARKED):
             item.add_marker(pytest.mark.unit)
-    items.sort(key=lambda item: group_of(item.path.relative_to(PROJECT).as_posix()) != SHARED)
+    items.sort(key=lambda item: turn_of(item.path.relative_to(PROJECT).as_posix()))
 
 
 @pytest.hookimpl(optionalhook=True)

@@ -79,6 +79,7 @@ for name, way in ways.items():
 """
 
 
+@pytest.mark.integration
 def test_every_librarys_error_on_a_full_disk_is_told(tmp_path: Path) -> None:
     command = on_small_disk(tmp_path, "1m", sys.executable, "-c", LIBRARIES, str(tmp_path))
     printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout

@@ -22,9 +22,14 @@ def proposed(**about: Any) -> dict[str, Any]:
     return {choice.name: choice.value for choice in propose(**given)}
 
 
-@pytest.mark.parametrize("training", [20, 50, 1500, 20_000, 1_000_000])
+def nightly(value: int) -> Any:
+    """Return a value of a parameter that the slow tests alone try."""
+    return pytest.param(value, marks=pytest.mark.slow)
+
+
+@pytest.mark.parametrize("training", [20, 1500, 1_000_000, *map(nightly, (50, 20_000))])
 @pytest.mark.parametrize("classes", [2, 1000])
-@pytest.mark.parametrize("side", [3, 8, 16, 24, 28, 100, 4000])
+@pytest.mark.parametrize("side", [3, 16, 28, 4000, *map(nightly, (8, 24, 100))])
 def test_what_is_proposed_is_accepted(tmp_path: Path, training: int, classes: int, side: int) -> None:
     path = tmp_path / "params.yaml"
     path.write_bytes((PROJECT / "params.yaml").read_bytes())

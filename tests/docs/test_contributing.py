@@ -15,7 +15,7 @@ from tests.helpers.warm_stages import run_stages, set_params
 TEXT = (PROJECT / "CONTRIBUTING.md").read_text(encoding="utf-8")
 
 
-@pytest.mark.integration
+@pytest.mark.ci
 def test_the_steps_work(tmp_path: Path) -> None:
     checkout = new_checkout(tmp_path / "checkout")
     root = checkout.root

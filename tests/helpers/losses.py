@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from click.testing import CliRunner
-from mlflow.cli import gc
 from mlflow.tracking import MlflowClient
 
 from darkroom.registry.store import CHAMPION, evidence_folder, registered_name
@@ -57,6 +56,8 @@ class Lossy:
 
     def collect_garbage(self) -> None:
         """Run `mlflow gc`, which removes for good what was deleted."""
+        from mlflow.cli import gc  # takes seconds, and every process of pytest's imports this file
+
         done = CliRunner().invoke(gc, ["--backend-store-uri", self.uri, "--tracking-uri", self.uri])
         assert done.exit_code == 0, done.output
 

@@ -2,13 +2,12 @@
 
 import atexit
 import hashlib
-import os
+import io
 import shutil
-import subprocess
-import sys
 import tempfile
 import zlib
 from collections.abc import Sequence
+from contextlib import redirect_stderr, redirect_stdout
 from functools import cache
 from pathlib import Path
 
@@ -18,6 +17,7 @@ import yaml
 from mlflow.tracking import MlflowClient
 from numpy.typing import NDArray
 
+from darkroom.cli.main import main
 from darkroom.config.gate import Gate
 from darkroom.files import write_json, write_text
 from darkroom.registry import versions
@@ -27,7 +27,6 @@ from darkroom.registry.sqlite_store import SqliteStore
 from darkroom.registry.store import Store, open_store
 from darkroom.tracking import lineage, mlflow_tables
 from darkroom.tracking.runs import open_run
-from tests.helpers.checkouts import PROJECT
 from tests.helpers.gate import GATE
 from tests.helpers.serving import DIGITS, linear_graph
 
@@ -59,18 +58,19 @@ def champion_of(uri: str, name: str) -> str | None:
 
 
 def darkroom(uri: str, name: str, *arguments: str, check: bool = True) -> str:
-    """Run `python -m darkroom` on a registry; return what it printed."""
-    done = subprocess.run(
-        [sys.executable, "-m", "darkroom", "--uri", uri, "--name", name, *arguments],
-        cwd=PROJECT,
-        env=os.environ | {"PYTHONPATH": "src"},
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "Traceback" not in done.stderr, done.stderr
-    assert (done.returncode == 0) == check, done.stdout + done.stderr
-    return done.stdout + done.stderr
+    """Run a command of `darkroom` on a registry, in this process; return what it printed."""
+    printed, succeeded = io.StringIO(), True
+    with redirect_stdout(printed), redirect_stderr(printed):
+        try:
+            main(["--uri", uri, "--name", name, *arguments])
+        except SystemExit as end:
+            succeeded = not end.code
+            if isinstance(end.code, str):
+                print(end.code)  # as Python does
+    text = printed.getvalue()
+    assert "Traceback" not in text
+    assert succeeded == check, text
+    return text
 
 
 def by_mlflow(uri: str) -> Store:

@@ -1,4 +1,6 @@
-"""Which tests pytest-xdist runs in one process: those of a file, and all that read the run on the digits.
+"""Which tests pytest-xdist runs in one process: those of a file, and all that share something expensive.
+
+That is the run on the digits, the browser with the services behind the page, or the Bentos that are served.
 
 `--dist loadgroup` would do the same by marks, but with pytest 9.2 it distributes every test alone
 (github.com/pytest-dev/pytest-xdist/issues/1386).
@@ -11,13 +13,22 @@ from xdist.scheduler import LoadScopeScheduling
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHARED = "digits_run"  # the fixture that is expensive
+FOLDERS = ("tests/page/", "tests/serving/process/")  # whose tests share services
+FIRST = (SHARED, *FOLDERS)  # the longest groups, which would be waited for if they came last
 
 
 @cache
 def group_of(file: str) -> str:
     """Return the group of a test file, given by its path from the project's root."""
-    text = (PROJECT / file).read_text(encoding="utf-8")
-    return SHARED if f"{SHARED}: " in text else file
+    if f"{SHARED}: " in (PROJECT / file).read_text(encoding="utf-8"):
+        return SHARED
+    return next((folder for folder in FOLDERS if file.startswith(folder)), file)
+
+
+def turn_of(file: str) -> int:
+    """Return the place of a test file's group in the order in which groups are sent to processes."""
+    group = group_of(file)
+    return FIRST.index(group) if group in FIRST else len(FIRST)
 
 
 class GroupedByFile(LoadScopeScheduling):  # type: ignore[misc]  # it ships no types

@@ -1,6 +1,7 @@
 """dvc.yaml names all the code a stage reaches, and only evaluation reads the test set."""
 
 import ast
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +23,18 @@ def module_file(name: str) -> Path | None:
     return None
 
 
+@cache
+def parsed(path: Path) -> ast.Module:
+    """Return the syntax tree of a file."""
+    return ast.parse(path.read_text(encoding="utf-8"))
+
+
+@cache
 def imported(path: Path) -> set[Path]:
     """Return the project's files that a file imports, wherever in it, with the packages above them."""
     package = path.relative_to(PROJECT / "src" if "src" in path.parts else PROJECT).with_suffix("").parts[:-1]
     names: set[str] = set()
-    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+    for node in ast.walk(parsed(path)):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
@@ -109,6 +117,15 @@ def test_every_script_is_a_stage() -> None:
     assert all(stage["cmd"] == f"python -m pipeline.{name}" for name, stage in STAGES.items())
 
 
+@cache
+def libraries(path: Path) -> set[str]:
+    """Return the first names of all modules that a file imports, wherever in it."""
+    nodes = list(ast.walk(parsed(path)))
+    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
+    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
+    return {name.split(".")[0] for name in names}
+
+
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
@@ -121,17 +138,7 @@ def test_every_script_is_a_stage() -> None:
 def test_each_outside_system_is_imported_in_its_rooms_alone(library: str, rooms: set[str]) -> None:
     src = PROJECT / "src/darkroom"
     for path in src.rglob("*.py"):
-        tree = ast.parse(path.read_text(encoding="utf-8"))
-        names = {
-            alias.name.split(".")[0]
-            for node in ast.walk(tree)
-            if isinstance(node, ast.Import)
-            for alias in node.names
-        }
-        names |= {
-            (node.module or "").split(".")[0] for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)
-        }
-        if library in names:
+        if library in libraries(path):
             assert path.relative_to(src).parts[0] in rooms, f"{path} imports {library}"
 
 
@@ -139,7 +146,7 @@ def test_each_outside_system_is_imported_in_its_rooms_alone(library: str, rooms:
 def test_what_a_bento_carries_imports_darkroom_relatively(room: str) -> None:
     """A Bento has the package as `src.darkroom`: an absolute import would find another one, or none."""
     for path in (PROJECT / "src/darkroom" / room).rglob("*.py"):
-        nodes = list(ast.walk(ast.parse(path.read_text(encoding="utf-8"))))
+        nodes = list(ast.walk(parsed(path)))
         names = [alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names]
         names += [node.module or "" for node in nodes if isinstance(node, ast.ImportFrom) and not node.level]
         assert not any(name.split(".")[0] == "darkroom" for name in names), path

@@ -32,7 +32,7 @@ def test_a_training_under_all_foreign_variables_is_the_same(digits_run: Checkout
     assert not [name for name in run.data.metrics if name.startswith("system/")]
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 @pytest.mark.timeout(1800)
 def test_all_stages_under_all_foreign_variables_are_the_same(digits_run: Checkout, tmp_path: Path) -> None:
     copy = Checkout(tmp_path / "copy", digits_run.environment | foreign_environment(tmp_path / "foreign"))

@@ -11,7 +11,6 @@ import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
-from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -96,10 +95,9 @@ def test_verdicts_and_commands_are_the_same_as_on_sqlite(servers: Servers, name:
         words = re.sub(r"\b[0-9a-f]{32}\b", "RUN", darkroom(uri, name, *command))
         return re.sub(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", "TIME", words)
 
-    with ThreadPoolExecutor() as pool:
-        for command in (["list"], ["show", "champion"], ["show", "3"], ["compare", "1", "2"], ["history"]):
-            of_servers, of_sqlite = pool.map(lambda uri: printed(uri, *command), stores)  # noqa: B023  used at once
-            assert of_servers == of_sqlite
+    for command in (["list"], ["show", "champion"], ["show", "3"], ["compare", "1", "2"], ["history"]):
+        of_servers, of_sqlite = (printed(uri, *command) for uri in stores)
+        assert of_servers == of_sqlite
     assert "none -> 1" in of_servers
     assert "1 -> 2" in of_servers
 

@@ -85,7 +85,9 @@ def _card(classes: tuple[str, ...], **extra: Any) -> str:
     return model_card(
         CardInputs(
             meta=meta,
-            metrics=classification_metrics(probabilities, labels, classes=list(classes), top_k=2),
+            metrics=classification_metrics(
+                probabilities, labels, classes=list(classes), top_k=2, resamples=20
+            ),
             per_class=per_class_table(probabilities, labels, classes=list(classes)),
             **extra,
         )

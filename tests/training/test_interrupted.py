@@ -43,8 +43,11 @@ train_digits(changes, images=256, checkpoints=Path(sys.argv[1]), on_epoch=die)
     [
         RESUMED,
         {**RESUMED, "model": {**CLASSIC, "dropout": 0.3}, "train": {**RESUMED["train"], **ADAM}},
-        {**RESUMED, "train": {**RESUMED["train"], "average": "ema"}},
-        {**RESUMED, "augment": {"flip": "random"}, "train": {**RESUMED["train"], "average": "lookahead"}},
+        pytest.param({**RESUMED, "train": {**RESUMED["train"], "average": "ema"}}, marks=pytest.mark.slow),
+        pytest.param(
+            {**RESUMED, "augment": {"flip": "random"}, "train": {**RESUMED["train"], "average": "lookahead"}},
+            marks=pytest.mark.slow,
+        ),
     ],
     ids=["fast/muon", "classic/adam", "fast/muon/ema", "fast/muon/lookahead"],
 )

@@ -21,6 +21,7 @@ from tests.helpers.fitting import CPU, same_weights, train_digits, weights
 from tests.helpers.training import ADAM, CLASSIC, digits_splits, tiny_params
 
 pytestmark = pytest.mark.usefixtures("one_thread")
+RESNET = {"architecture": "resnet18"}
 
 
 @pytest.mark.parametrize(
@@ -32,7 +33,10 @@ pytestmark = pytest.mark.usefixtures("one_thread")
         {"train": {**ADAM, "learning_rate": 0.01, "epochs": 6}},
         {"train": {"optimizer": "sgd", "learning_rate": 0.3, "epochs": 6}},
         {"model": {"convolutions": 3, "whitening": False, "dirac": False}, "train": {"learning_rate": 0.24}},
-        {"model": {"architecture": "resnet18"}, "train": {"optimizer": "sgd", "learning_rate": 0.05}},
+        # half a minute; that it learns at all is shown below
+        pytest.param(
+            {"model": RESNET, "train": {"optimizer": "sgd", "learning_rate": 0.05}}, marks=pytest.mark.slow
+        ),
         {"train": {"learning_rate": 0.24, "average": "ema", "average_memory": 0.3}},
         {"train": {"learning_rate": 0.24, "average": "lookahead"}},
     ],
@@ -58,6 +62,12 @@ def test_every_architecture_and_optimizer_learns(changes: dict[str, Any]) -> Non
     validation = digits_splits()[1]
     correct = predict(classifier, validation, device=CPU).argmax(1) == validation.labels
     assert correct.mean() == pytest.approx(result.best.validation_accuracy)
+
+
+def test_resnet18_learns_a_few_images() -> None:
+    changes = {"model": RESNET, "train": {"optimizer": "sgd", "learning_rate": 0.005, "batch_size": 32}}
+    _, result = train_digits(changes, images=64, validation=16)
+    assert result.history[-1].train_loss < result.history[0].train_loss
 
 
 def test_rmsprop_learns_with_the_weight_decay_of_the_defaults_and_large_batches() -> None:

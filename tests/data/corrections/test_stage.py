@@ -1,5 +1,7 @@
 """The preprocess stage merges corrections and reports them."""
 
+import shutil
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -14,11 +16,13 @@ from tests.helpers.warm_stages import set_params
 
 
 @pytest.fixture(scope="module")
-def digits(tmp_path_factory: pytest.TempPathFactory) -> Checkout:
-    """Return a checkout with the digits downloaded, not split yet."""
+def digits(digits_run: Checkout, tmp_path_factory: pytest.TempPathFactory) -> Checkout:
+    """Return a checkout with the digits as they were downloaded, not split yet."""
     checkout = new_checkout(tmp_path_factory.mktemp("digits") / "checkout")
     set_params(checkout.root / "params.yaml", ["data.name=digits", "evaluate.duplicate_similarity=0.99"])
-    checkout.stage("download")
+    (checkout.root / "data").mkdir(exist_ok=True)
+    shutil.copytree(digits_run.root / "data/raw", checkout.root / "data/raw")
+    shutil.copyfile(digits_run.root / "data/source.json", checkout.root / "data/source.json")
     return checkout
 
 

@@ -11,7 +11,8 @@ from tests.helpers.figures import NAMES, count_pixels, read_pixels
 pytestmark = pytest.mark.filterwarnings("error")
 
 
-@pytest.mark.parametrize("size", [2, 3, 10, 20, 100])
+# to 12, 20, 50 and 100 classes each has a look of its own; a hundred take seconds
+@pytest.mark.parametrize("size", [2, 3, 10, 20, 51, pytest.param(100, marks=pytest.mark.slow)])
 def test_the_shade_is_where_the_predictions_are(tmp_path: Path, size: int) -> None:
     labels = np.repeat(np.arange(size), 5)
     classes = (NAMES + [f"class {place}" for place in range(size)])[:size]

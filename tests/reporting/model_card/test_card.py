@@ -31,7 +31,7 @@ def _needed() -> dict[str, Any]:
             "test": 6,
             "test_sha256": HASH,
         },
-        "metrics": classification_metrics(PROBABILITIES, LABELS, classes=CLASSES, top_k=2),
+        "metrics": classification_metrics(PROBABILITIES, LABELS, classes=CLASSES, top_k=2, resamples=20),
         "per_class": per_class_table(PROBABILITIES, LABELS, classes=CLASSES),
     }
 

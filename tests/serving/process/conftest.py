@@ -1,4 +1,4 @@
-"""Served Bentos that the tests of a file share."""
+"""Served Bentos that the tests of this folder share."""
 
 from collections.abc import Iterator
 from contextlib import ExitStack
@@ -12,7 +12,7 @@ from tests.helpers.live_service import ServiceUrl, expected
 from tests.helpers.serving import bento_of, encoded, random_image, serve_bento
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="package")
 def service_url() -> Iterator[ServiceUrl]:
     """Return the URL of the service of a small `cifar10` or `digits` model, which starts on first use."""
     with ExitStack() as stack:

@@ -38,13 +38,17 @@ def removed(service: str) -> Iterator[str]:
 
 
 @pytest.fixture(scope="module")
-def passed_on() -> Iterator[str]:
-    """Behind an nginx that passes the prefix on and does not name it: the service's setting does."""
+def prefixed() -> Iterator[str]:
+    """A service whose setting names the prefix."""
     settings = SETTINGS | {"DARKROOM_ROOT_PATH": "/vision"}
-    with (
-        serve_bento(*bento_of("cifar10")[:2], settings=settings) as service,
-        nginx(service, PASSED_ON) as url,
-    ):
+    with serve_bento(*bento_of("cifar10")[:2], settings=settings) as url:  # waits for /readyz
+        yield url
+
+
+@pytest.fixture(scope="module")
+def passed_on(prefixed: str) -> Iterator[str]:
+    """Behind an nginx that passes the prefix on and does not name it: the service's setting does."""
+    with nginx(prefixed, PASSED_ON) as url:
         yield url + "/vision/"
 
 
@@ -124,11 +128,9 @@ def test_directly_there_is_no_prefix(service: str) -> None:
     assert requests.get(service + "/vision/model", timeout=30).status_code == 404
 
 
-def test_probes_need_no_prefix_where_a_setting_names_it() -> None:
-    settings = {"DARKROOM_ROOT_PATH": "/vision"}
-    with serve_bento(*bento_of("cifar10")[:2], settings=settings) as url:  # waits for /readyz
-        assert requests.get(url + "/vision/readyz", timeout=30).status_code == 200
-        assert requests.get(url + "/metrics", timeout=30).status_code == 200
+def test_probes_need_no_prefix_where_a_setting_names_it(prefixed: str) -> None:
+    for path in ("/readyz", "/vision/readyz", "/metrics"):
+        assert requests.get(prefixed + path, timeout=30).status_code == 200
 
 
 def test_one_connection_carries_many_requests(removed: str, service: str) -> None:
