@@ -17,16 +17,16 @@ SIDE = 40
 PARTS = ("train", "validation", "test")
 
 
-def shape(corners: int, random: np.random.Generator) -> NDArray[np.uint8]:
-    """Draw a regular polygon of any colour, size and place; return it as uint8 [SIDE,SIDE,3]."""
+def shape(corners: int, random: np.random.Generator, side: int = SIDE) -> NDArray[np.uint8]:
+    """Draw a regular polygon of any colour, size and place; return it as uint8 [side,side,3]."""
     ground = random.integers(20, 100, (5, 5, 3), dtype=np.uint8)
-    image = Image.fromarray(ground).resize((4 * SIDE, 4 * SIDE), Image.Resampling.BICUBIC)
-    x, y = random.uniform(1.6, 2.4, 2) * SIDE
-    radius, turn = random.uniform(0.9, 1.4) * SIDE, random.uniform(-0.2, 0.2)
+    image = Image.fromarray(ground).resize((4 * side, 4 * side), Image.Resampling.BICUBIC)
+    x, y = random.uniform(1.6, 2.4, 2) * side
+    radius, turn = random.uniform(0.9, 1.4) * side, random.uniform(-0.2, 0.2)
     angles = [turn + 2 * math.pi * corner / corners for corner in range(corners)]
     points = [(x + radius * math.sin(angle), y - radius * math.cos(angle)) for angle in angles]
     ImageDraw.Draw(image).polygon(points, fill=tuple(int(value) for value in random.integers(130, 240, 3)))
-    return np.asarray(image.resize((SIDE, SIDE), Image.Resampling.BOX))
+    return np.asarray(image.resize((side, side), Image.Resampling.BOX))
 
 
 def shapes_report(names: Sequence[str], *, training: int, held_out: int = 2) -> Inspection:
@@ -51,7 +51,10 @@ def shapes_report(names: Sequence[str], *, training: int, held_out: int = 2) -> 
             leak = images[0]
         if part == "test":
             images[0] = leak
-        paths = [f"{part}/{names[label]}/{number}.jpg" for number, label in enumerate(labels)]
+        numbers = random.permutation(len(labels))
+        paths = [
+            f"{part}/{names[int(label)]}/{number}.jpg" for number, label in zip(numbers, labels, strict=True)
+        ]
         for path, label, image in zip(paths, labels, images, strict=True):
             facts = {"path": path, "size": 900, "width": 640, "height": 480, "mode": "RGB"}
             facts |= {"format": "PNG" if label == 0 else "JPEG", "orientation": 1, "unit": len(rows)}
