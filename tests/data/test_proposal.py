@@ -18,6 +18,7 @@ def proposed(**about: Any) -> dict[str, Any]:
         "largest_share": 0.5,
         "smallest_share": 0.5,
         "side": 200,
+        "testing": 400,
     } | about
     return {choice.name: choice.value for choice in propose(**given)}
 
@@ -70,7 +71,12 @@ def test_rare_classes_are_shown_as_often_as_frequent_ones() -> None:
     even = proposed(largest_share=0.6, smallest_share=0.4)
     assert (even["train.sampling"], even["train.best_by"]) == ("all", "accuracy")
     choices = propose(
-        training=1500, classes=["cat", "dog"], side=200, largest_share=0.95, smallest_share=0.05
+        training=1500,
+        classes=["cat", "dog"],
+        side=200,
+        largest_share=0.95,
+        smallest_share=0.05,
+        testing=400,
     )
     by_name = {choice.name: choice for choice in choices}
     assert by_name["train.sampling"].value == "balanced"
@@ -78,3 +84,9 @@ def test_rare_classes_are_shown_as_often_as_frequent_ones() -> None:
     assert by_name["train.best_by"].value == "balanced_accuracy"
     assert by_name["train.class_weights"].value == "none", "one way is enough"
     assert by_name["train.logit_adjustment"].value == 0
+
+
+def test_a_gate_asks_for_no_more_than_the_test_images_can_show() -> None:
+    few, some, many = (proposed(testing=testing) for testing in (4, 50, 400))
+    assert [one["gate.min_accuracy"] for one in (few, some, many)] == [0.5, 0.6, 0.6]
+    assert [one["gate.max_calibration_error"] for one in (few, some, many)] == [1.0, 1.0, 0.1]

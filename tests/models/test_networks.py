@@ -84,6 +84,19 @@ def test_resnet18_is_torchvisions_with_a_stem_for_small_images() -> None:
     assert [side for side, _ in maps] == [32, 16, 8, 4]
 
 
+def test_resnet18_of_large_images_is_torchvisions_for_imagenet() -> None:
+    classifier = classifier_of("resnet18", (96, 200, 3))
+    net = classifier.net
+    assert sum(weight.numel() for weight in net.parameters()) == 11_689_512 - (1000 - 5) * 513
+    maps: list[torch.Size] = []
+    net.get_submodule("layer4").register_forward_hook(lambda module, inputs, out: maps.append(out.shape[2:]))
+    with torch.inference_mode():
+        classifier(random_images(2, (96, 200, 3)))
+    last = net.last_maps(96, 200)
+    assert last is not None
+    assert maps == [(len(last.rows), len(last.columns))] == [(3, 7)]
+
+
 def test_dirac_convolutions_start_as_identities() -> None:
     x = torch.randn(2, 6, 5, 5, generator=torch.Generator().manual_seed(0))
     for dirac in (True, False):

@@ -38,6 +38,13 @@ def run(tmp_path: Path, files: dict[str, bytes], *changes: str) -> Checkout:
     return checkout
 
 
+def of(architecture: str) -> tuple[str, ...]:
+    """Return the parameters of an architecture."""
+    # as the error message for classic says
+    adam = ("train.optimizer=adam", "train.learning_rate=0.001") if architecture == "classic" else ()
+    return (f"model.architecture={architecture}", *adam)
+
+
 def check(checkout: Checkout, classes: int) -> None:
     """Check the results that every size has."""
     root = checkout.root
@@ -69,20 +76,19 @@ def test_two_classes_with_ten_images_each_at_512_pixels(architecture: str, tmp_p
         for channel, name in ((0, "red"), (2, "blue"))
         for number in range(10)
     }
-    changes: tuple[str, ...] = ("data.side=512", f"model.architecture={architecture}", "train.batch_size=4")
-    if architecture == "classic":  # as its error message says
-        changes += ("train.optimizer=adam", "train.learning_rate=0.001")
-    check(run(tmp_path, files, *changes), 2)
+    check(run(tmp_path, files, "data.side=512", "train.batch_size=4", *of(architecture)), 2)
 
 
 @pytest.mark.timeout(900)
-def test_images_that_are_not_square(tmp_path: Path) -> None:
+@pytest.mark.parametrize("architecture", ["fast", "classic", "resnet18"])
+def test_images_that_are_not_square(architecture: str, tmp_path: Path) -> None:
     files = {
         f"{name}/{number}.png": photo(100 * channel + number, size=(90, 30), colour=channel)
         for channel, name in ((0, "red"), (2, "blue"))
         for number in range(20)
     }
-    checkout = run(tmp_path, files, "data.side=[16,40]", "data.fit=pad", "train.low_resolutions=[12]")
+    changes = ("data.side=[16,40]", "data.fit=pad", "train.low_resolutions=[12]", *of(architecture))
+    checkout = run(tmp_path, files, *changes)
     check(checkout, 2)
     about = read_json(checkout.root / "models/champion/model.json")
     assert (about["height"], about["width"], about["fit"]) == (16, 40, "pad")

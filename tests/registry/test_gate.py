@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import numpy as np
 import pytest
 
 from darkroom.registry.gate import judge
@@ -43,6 +44,17 @@ def test_a_worse_model_is_not_promoted() -> None:
     verdict = judge(candidate(correct_but(0, 100), "2"), candidate(correct_but(0, 50)), GATE)
     assert (verdict.promoted, verdict.outcome) == (False, "worse")
     assert verdict.words.startswith("refused: -5.00 points")
+
+
+def test_test_images_that_are_too_few_for_any_verdict_are_told() -> None:
+    loose = GATE.model_copy(update={"min_accuracy": 0.0, "min_class_recall": 0.0})
+    labels = np.array([0, 0, 1, 1, 1])
+    right = replace(candidate(correct_but(0, 0), "2"), labels=labels, predictions=labels)
+    wrong = replace(candidate(correct_but(0, 0)), labels=labels, predictions=1 - labels)
+    verdict = judge(right, wrong, loose)
+    assert (verdict.promoted, verdict.outcome) == (False, "no better")
+    assert "its 5 test images are too few" in verdict.words
+    assert "too few" in judge(right, right, loose).words
 
 
 def test_a_model_tested_on_other_images_is_refused() -> None:

@@ -127,6 +127,7 @@ def _look(source: str, settings: "Data", options: Options) -> tuple[dict[str, ob
         largest_share=max(kept) / len(images),
         smallest_share=min(kept) / len(images),
         side=int(median(min(size) for size in sizes)),
+        testing=parts["test"] or round(len(images) * held_out),
         sizes=sizes,
     )
     # what someone took out of the search stays out

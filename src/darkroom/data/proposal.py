@@ -12,6 +12,8 @@ ALIKE = 1.2  # times the ratio of width to height: as if all were of one camera
 FEWEST_IMAGES = 300  # below, at most some 80 test: at 90 % accuracy the interval is 13 points wide or more
 FEW_IMAGES = 500  # below, a search would choose by a handful of validation images
 MANY_IMAGES = 20_000
+FEW_TESTED = 30  # test images, below which 10 points of accuracy are less than its standard error
+CALIBRATION_TESTED = 200  # test images, below which chance alone gives a calibration error of about 0.1
 IMBALANCED = 3  # times as many images in the largest class as in the smallest, from which on it matters
 SYMBOL = re.compile(r"[\w\W]|[0-9]+|letter[ _-]?\w|digit[ _-]?\w", re.IGNORECASE)  # a digit or a letter
 
@@ -54,6 +56,7 @@ def propose(
     largest_share: float,
     smallest_share: float,
     side: int,
+    testing: int,
     sizes: Sequence[tuple[int, int]] = (),
 ) -> list[Choice]:
     """Propose parameters for a data set.
@@ -64,10 +67,16 @@ def propose(
         largest_share: of the images that are of the most frequent class, 0 to 1.
         smallest_share: of those that are of the rarest class, above 0.
         side: the median of the smaller sides of the images, in pixels.
+        testing: how many images will test, about.
         sizes: width and height of some images, upright, in pixels; empty: they are about square.
 
     >>> choices = propose(
-    ...     training=1500, classes=["cat", "dog"], largest_share=0.5, smallest_share=0.5, side=300
+    ...     training=1500,
+    ...     classes=["cat", "dog"],
+    ...     largest_share=0.5,
+    ...     smallest_share=0.5,
+    ...     side=300,
+    ...     testing=400,
     ... )
     >>> {one.name: one.value for one in choices}["train.batch_size"]
     100
@@ -85,7 +94,6 @@ def propose(
     symbols = all(SYMBOL.fullmatch(name.strip()) for name in classes)
     searched = training >= FEW_IMAGES
     small = size < 16
-    floor = min(0.8, math.ceil(100 * largest_share + 10) / 100)
     return [
         Choice(
             "data.side", size, f"the images' smaller side is {side} pixels (median); {LARGEST_SIDE} at most"
@@ -142,8 +150,27 @@ def propose(
             if training >= MANY_IMAGES
             else "as train.batch_size: trials of a few dozen steps favour small batches, which train slower",
         ),
-        Choice("gate.min_accuracy", floor, f"{largest_share:.0%} are of one class; set what you need"),
+        *_gate(largest_share, testing),
+    ]
+
+
+def _gate(largest_share: float, testing: int) -> list[Choice]:
+    """Return minimums that a model of an unknown problem can reach, and so many test images can measure."""
+    few, measured = testing < FEW_TESTED, testing >= CALIBRATION_TESTED
+    floor = min(0.8, math.ceil(100 * largest_share + (0 if few else 10)) / 100)
+    reason = f"{largest_share:.0%} are of one class"
+    if few:
+        reason += f"; {testing} test images tell little more"
+    return [
+        Choice("gate.min_accuracy", floor, f"{reason}; set what you need"),
         Choice("gate.min_class_recall", 0.0, "no minimum; set what you need"),
+        Choice(
+            "gate.max_calibration_error",
+            0.1 if measured else 1.0,
+            "measured on enough test images"
+            if measured
+            else f"no limit: chance alone gives one of 0.1 on fewer than {CALIBRATION_TESTED} test images",
+        ),
     ]
 
 

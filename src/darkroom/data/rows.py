@@ -42,8 +42,10 @@ class Rows:
     def copied_to(self, path: Path) -> NDArray[np.uint8]:
         """Write the rows to `path` as a .npy file, in parts; return them memory-mapped."""
         path.parent.mkdir(parents=True, exist_ok=True)
-        copy = np.lib.format.open_memmap(path, mode="w+", dtype=np.uint8, shape=self.shape)
+        aside = path.with_name(f".{path.name}.tmp")
+        copy = np.lib.format.open_memmap(aside, mode="w+", dtype=np.uint8, shape=self.shape)
         for start in range(0, len(self), CHUNK):
             copy[start : start + CHUNK] = self[start : start + CHUNK]
         copy.flush()
+        aside.replace(path)
         return np.asarray(np.load(path, mmap_mode="r", allow_pickle=False))

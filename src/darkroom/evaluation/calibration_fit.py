@@ -10,6 +10,11 @@ from numpy.typing import NDArray
 from darkroom.evaluation.calibration import calibration_error, fit_temperature, scale
 from darkroom.evaluation.coverage import confidence_threshold, coverage_curve
 
+# On fewer images chance moves the fitted temperature so far that, even of a model whose logits are 1.5 times
+# too large, the cross-entropy on new images is higher than at the temperature 1 (two classes; a test measures
+# it).
+FEWEST_IMAGES = 30
+
 
 @dataclass(frozen=True)
 class CalibrationFit:
@@ -17,8 +22,9 @@ class CalibrationFit:
 
     Attributes:
         fitted: what models/calibration.json holds: `temperature`, `confident_from` (the least confidence
-            of a confident prediction, or None), `confident_accuracy` and `held_out`.
-        report: what reports/calibration.json holds: `temperature`, `images`, and where they were measured
+            of a confident prediction, or None), `confident_accuracy`, `held_out`, and `fitted`: whether
+            temperature and threshold were fitted.
+        report: what reports/calibration.json holds: `temperature`, `images`, and where they were fitted
             `calibration_error_before`, `calibration_error`, `confident_from` and `confident_coverage`.
         curve: as `coverage_curve`, without rows where nothing was held out.
     """
@@ -38,17 +44,19 @@ def fit_calibration(
         labels: integers [N] within 0..K-1.
         confident_accuracy: the share 0..1 of the confident predictions that must be correct.
         held_out: whether the model did not train on the images. Of images it trained on too many are
-            correct to fit anything on them: the temperature is then 1, and there is no threshold.
+            correct to fit anything on them: the temperature is then 1, and there is no threshold. So it is
+            with fewer than `FEWEST_IMAGES`.
 
     Raises:
         ValueError: as `fit_temperature`.
     """
-    temperature = fit_temperature(logits, labels) if held_out else 1.0
+    enough = held_out and len(labels) >= FEWEST_IMAGES
+    temperature = fit_temperature(logits, labels) if enough else 1.0
     probabilities = scale(logits, temperature)
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
-    threshold = confidence_threshold(confidence, correct, accuracy=confident_accuracy) if held_out else None
+    threshold = confidence_threshold(confidence, correct, accuracy=confident_accuracy) if enough else None
     report: dict[str, Any] = {"temperature": temperature, "images": len(labels)}
-    if held_out:
+    if enough:
         report["calibration_error_before"] = calibration_error(scale(logits, 1.0).max(axis=1), correct)
         report["calibration_error"] = calibration_error(confidence, correct)
     if threshold is not None:
@@ -59,6 +67,7 @@ def fit_calibration(
         "confident_from": threshold,
         "confident_accuracy": confident_accuracy,
         "held_out": held_out,
+        "fitted": enough,
     }
     curve = coverage_curve(confidence, correct, threshold=threshold)
     return CalibrationFit(fitted, report, curve if held_out else curve[:0])
@@ -69,6 +78,11 @@ def summary(calibration: CalibrationFit) -> str:
     fitted, report = calibration.fitted, calibration.report
     if not fitted["held_out"]:
         return "trained on the validation images too: none are left to fit on; temperature 1, no threshold"
+    if not fitted["fitted"]:
+        return (
+            f"{report['images']:,} validation images are too few to fit a temperature and a threshold on, "
+            f"which takes {FEWEST_IMAGES}; temperature 1, no threshold"
+        )
     line = (
         f"temperature {report['temperature']:.3f}: calibration error "
         f"{report['calibration_error_before']:.2%} before, {report['calibration_error']:.2%} after, on "

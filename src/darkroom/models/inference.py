@@ -15,6 +15,7 @@ from darkroom.models.memory import keep_freed_memory
 # Images that a net predicts at once. The activations of 128 stay in a CPU's caches: on 2 cores an image took
 # 0.7 of the time that it took in batches of 500.
 CPU_BATCH, GPU_BATCH = 128, 1024
+FULL_BATCH_PIXELS = 64 * 64  # of an image; of larger ones fewer are predicted at once, or memory runs out
 
 
 def to_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
@@ -43,13 +44,21 @@ def accuracy(classifier: Classifier, split: Split, *, device: torch.device) -> f
     return float(np.mean(probabilities.argmax(1) == split.labels))
 
 
-def prediction_batch(device: torch.device, *, views: int = 1) -> int:
-    """Return how many images, each with so many views, are predicted at once on `device`.
+def prediction_batch(device: torch.device, *, pixels: int, views: int = 1) -> int:
+    """Return how many images of so many pixels, each with so many views, are predicted at once on `device`.
 
-    >>> prediction_batch(torch.device("cpu"), views=6)
+    >>> prediction_batch(torch.device("cpu"), pixels=32 * 32, views=6)
     21
+    >>> prediction_batch(torch.device("cpu"), pixels=512 * 512)
+    2
     """
-    return max(1, (CPU_BATCH if device.type == "cpu" else GPU_BATCH) // views)
+    most = CPU_BATCH if device.type == "cpu" else GPU_BATCH
+    return max(1, most * FULL_BATCH_PIXELS // max(pixels, FULL_BATCH_PIXELS) // views)
+
+
+def pixels_of(split: Split) -> int:
+    """Return how many pixels an image of a split has: height times width."""
+    return int(split.images.shape[1] * split.images.shape[2])
 
 
 @torch.inference_mode()
@@ -65,7 +74,7 @@ def _run(
     if device.type == "cpu":
         keep_freed_memory()
     parts = []
-    batch = prediction_batch(device, views=classifier.views)
+    batch = prediction_batch(device, pixels=pixels_of(split), views=classifier.views)
     with tqdm(total=len(split), desc="predict", unit="images", disable=None if progress else True) as bar:
         for start in range(0, len(split), batch):
             images = to_device(split.images[start : start + batch], device)

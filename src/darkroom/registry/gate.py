@@ -6,7 +6,7 @@ from typing import Literal
 from darkroom.config.gate import Gate
 from darkroom.registry.candidate import Candidate, not_comparable
 from darkroom.registry.gate_rules import failures
-from darkroom.registry.paired_test import Paired, describe, paired_test
+from darkroom.registry.paired_test import Paired, describe, paired_test, smallest_p_value
 
 Outcome = Literal["first", "better", "no better", "worse", "equal", "below a minimum", "not comparable"]
 
@@ -61,7 +61,14 @@ def _compare(challenger: Candidate, champion: Candidate, significance: float) ->
     paired = paired_test(challenger.correct, champion.correct)
     outcome = _outcome(paired, significance)
     words = f"{'promoted' if outcome == 'better' else 'refused'}: {describe(paired, champion.version)}"
-    if outcome == "no better":
+    fewest = smallest_p_value(paired.images)
+    if outcome in ("no better", "equal") and fewest > significance:
+        words += (
+            f"; its {paired.images:,} test images are too few for any model to be better beyond chance "
+            f"(p is {fewest:.2g} at least, gate.significance is {significance:g}): add test images, or "
+            "promote it manually"
+        )
+    elif outcome == "no better":
         words += f"; gate.significance requires p of at most {significance:g}"
     return Verdict(
         promoted=outcome == "better",

@@ -70,6 +70,15 @@ def paired_test(first: NDArray[np.bool_], second: NDArray[np.bool_], *, seed: in
     )
 
 
+def smallest_p_value(images: int) -> float:
+    """Return the p-value of the test where only one of two models is correct, on all of so many images.
+
+    >>> smallest_p_value(6)
+    0.03125
+    """
+    return min(1.0, 2 * 0.5**images)
+
+
 def describe(paired: Paired, other: str) -> str:
     """Return in words how the first model did beside the second, which is version `other`.
 

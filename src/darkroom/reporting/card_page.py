@@ -1,7 +1,6 @@
 """Markdown as a page: one self-contained HTML file with its images inside, which needs no network."""
 
 import base64
-import html
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -10,9 +9,9 @@ from urllib.parse import unquote, urlsplit
 from markdown_it import MarkdownIt
 from markdown_it.token import Token
 
+from darkroom.reporting.document import document
+
 PNG = b"\x89PNG\r\n\x1a\n"
-# The service sends the same header; this one is for a page opened from a disk or in MLflow.
-POLICY = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'"
 STYLE = """
 :root {
   color-scheme: light dark;
@@ -89,15 +88,7 @@ def card_page(markdown: str, *, folder: Path, title: str) -> str:
             if part.type == "image":
                 part.attrSet("src", _embedded(str(part.attrGet("src")), folder))
     body = parser.renderer.render(list(_with_wide_tables(tokens)), parser.options, {})
-    return (
-        '<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
-        f'<meta http-equiv="Content-Security-Policy" content="{POLICY}">\n'
-        '<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        '<meta name="color-scheme" content="light dark">\n'
-        f"<title>{html.escape(title)}</title>\n"
-        '<link rel="icon" href="data:,">\n'  # without it a browser requests /favicon.ico
-        f"<style>{STYLE}</style>\n</head>\n<body>\n<main>\n{body}</main>\n</body>\n</html>\n"
-    )
+    return document(title, f"<main>\n{body}</main>", style=STYLE)
 
 
 def _name_headings(tokens: list[Token]) -> None:

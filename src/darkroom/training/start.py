@@ -9,7 +9,9 @@ from darkroom.config import Params
 from darkroom.data.splits import Meta, Split, join_splits, open_split
 from darkroom.models import processes
 from darkroom.models.classifier import Classifier, build_classifier
-from darkroom.models.inference import to_device
+from darkroom.models.inference import pixels_of, to_device
+
+PREPARED_PIXELS = 64 * 64  # of an image; a net is prepared from fewer larger ones, or memory runs out
 
 
 def model_config(params: Params, meta: Meta) -> dict[str, Any]:
@@ -36,7 +38,8 @@ def new_classifier(config: dict[str, Any], train: Split, *, seed: int) -> Classi
     torch.manual_seed(seed)
     classifier = build_classifier(config)
     if count := classifier.net.prepared_from:
-        images = to_device(train.images[:count], torch.device("cpu"))
+        most = max(1, count * PREPARED_PIXELS // max(pixels_of(train), PREPARED_PIXELS))
+        images = to_device(train.images[:most], torch.device("cpu"))
         classifier.net.prepare(classifier.standardise(images))
     return classifier
 

@@ -9,7 +9,7 @@ from darkroom import stopping
 from darkroom.data.splits import Split
 from darkroom.models import processes
 from darkroom.models.classifier import Classifier
-from darkroom.models.inference import prediction_batch, to_device
+from darkroom.models.inference import pixels_of, prediction_batch, to_device
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ def evaluate(
     loss = torch.zeros((), dtype=torch.float64)
     counts = torch.from_numpy(split.labels).bincount()  # images of each class
     correct = torch.zeros(len(counts), dtype=torch.int64)
-    batch = prediction_batch(device)
+    batch = prediction_batch(device, pixels=pixels_of(split))
     for start in range(batch * processes.rank(), len(split), batch * processes.count()):
         labels = torch.from_numpy(split.labels[start : start + batch]).to(device)
         images = to_device(split.images[start : start + batch], device)

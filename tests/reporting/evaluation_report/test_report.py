@@ -48,6 +48,7 @@ def evaluation(**changes: Any) -> Evaluation:
         "compared": {"train": train, "validation": validation},
         "calibration": {
             "temperature": 1.5, "confident_from": 0.7, "confident_accuracy": 0.6, "held_out": True,
+            "fitted": True,
         },
         "predict": predict,
         "curve": curve.assign(validation_loss=[2.1, 1.1], validation_accuracy=[0.4, 0.7]),
@@ -119,14 +120,16 @@ def test_the_card_shows_the_report(report: Path) -> None:
 
 
 def test_images_that_were_trained_on_are_left_out(tmp_path: Path) -> None:
-    unfitted = {"temperature": 1.0, "confident_from": None, "confident_accuracy": 0.6, "held_out": False}
+    unfitted = {"temperature": 1.0, "confident_from": None, "confident_accuracy": 0.6}
+    unfitted |= {"held_out": False, "fitted": False}
     inputs = evaluation(validation=None, calibration=unfitted)
     assert list(report_label_issues(tmp_path, inputs)) == ["test"]
     assert "confident" not in report_calibration(tmp_path, inputs)
 
 
 def test_a_threshold_that_no_image_reaches_gives_no_confident_predictions(tmp_path: Path) -> None:
-    strict = {"temperature": 1.0, "confident_from": 0.999, "confident_accuracy": 1.0, "held_out": True}
+    strict = {"temperature": 1.0, "confident_from": 0.999, "confident_accuracy": 1.0}
+    strict |= {"held_out": True, "fitted": True}
     assert "confident" not in report_calibration(tmp_path, evaluation(calibration=strict))
 
 

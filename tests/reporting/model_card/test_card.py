@@ -55,6 +55,7 @@ def _evidence() -> dict[str, Any]:
         "calibration": {
             "temperature": 1.234,
             "held_out": True,
+            "fitted": True,
             "error": 0.0111,
             "error_low": 0.0102,
             "error_high": 0.0133,
@@ -179,6 +180,15 @@ def test_a_final_fit_claims_nothing_of_validation_images() -> None:
     assert "the validation images were trained on" in card
     assert "1.11 % (1.02 to 1.33 %, 95 % bootstrap)" in card
     assert "fitted on validation images" not in card
+    assert "before the temperature" not in card
+
+
+def test_what_was_not_fitted_on_few_validation_images_is_told() -> None:
+    evidence = _evidence()
+    del evidence["calibration"]["confident"]
+    evidence["calibration"] |= {"fitted": False, "temperature": 1.0}
+    card = model_card(CardInputs(**_needed(), **evidence))
+    assert "were fitted: there are fewer than 30 validation images" in card
     assert "before the temperature" not in card
 
 

@@ -13,11 +13,12 @@ from darkroom.data.splits import Split
 from darkroom.machine import threads_for_libraries
 from darkroom.models.classifier import Classifier
 from darkroom.models.heatmaps import NEAR, ClassifierWithHeatMaps, with_heat_maps
-from darkroom.models.inference import predict
+from darkroom.models.inference import pixels_of, predict, prediction_batch
 from darkroom.serving.prediction.runtime import Graph
 
 PARITY_BATCHES = (1, 7, 64)  # one image, an odd number, a full batch: the graph must accept all of them
-HEAT_IMAGES = 128  # whose heat maps are compared
+# (of large images no more than are predicted at once)
+HEAT_IMAGES = 128  # whose heat maps are compared, at once
 
 # Images uint8 [B,H,W,C] to probabilities float32 [B,classes].
 Run = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
@@ -43,9 +44,11 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
         "ONNX Runtime": lambda images: session.run(["probabilities"], {"images": images})[0],
         "OpenVINO": served.run,
     }
+    most = prediction_batch(torch.device("cpu"), pixels=pixels_of(split))
+    batches = sorted({min(batch, most) for batch in PARITY_BATCHES})
     worst, agree = 0.0, 1.0
     for name, run in runtimes.items():
-        for batch in PARITY_BATCHES:
+        for batch in batches:
             probabilities = probabilities_of(run, split, batch=batch)
             difference = np.abs(probabilities - expected).max()
             worst = float(np.maximum(worst, difference))  # max() would ignore NaN
@@ -57,13 +60,13 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
                 )
     report = {
         "images": len(split),
-        "batch_sizes": list(PARITY_BATCHES),
+        "batch_sizes": batches,
         "worst_difference": worst,
         "same_class": agree,
         "tolerance": tolerance,
     }
     if with_heat := with_heat_maps(classifier, height=split.images.shape[1], width=split.images.shape[2]):
-        images = np.array(split.images[:HEAT_IMAGES])  # torch requires writable memory
+        images = np.array(split.images[: min(HEAT_IMAGES, most)])  # torch requires writable memory
         report["heat_difference"] = heat_difference = _heat_difference(with_heat, session, served, images)
         # between two places that share a maximum, rounding errors are that much larger
         allowed = tolerance / NEAR

@@ -10,7 +10,7 @@ from darkroom.data.splits import Split
 from darkroom.models.exporting.parity import probabilities_of
 from darkroom.serving.prediction.runtime import Graph, computes_in_bf16
 
-BATCH = 64  # images
+BATCH = 64  # images; the graph takes them in batches of its own
 
 
 def reduced_parity(graph: Path, split: Split) -> dict[str, Any] | None:

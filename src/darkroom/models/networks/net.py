@@ -31,7 +31,8 @@ class Net(nn.Module):
     A new one must say what its last layer is. The rest has defaults that suit most networks.
 
     Attributes:
-        prepared_from: how many of the first training images `prepare` is given; 0 leaves it out.
+        prepared_from: how many of the first training images `prepare` is given (of images larger than
+            64 by 64 pixels fewer); 0 leaves it out.
     """
 
     prepared_from: int = 0

@@ -162,7 +162,8 @@ def of_left_out(left_out: pd.DataFrame, used: int) -> list[Finding]:
     others = labelled[~several & ~copies]
     if len(others):
         share = len(others) / (used + len(labelled))
-        text = f"{images(len(others))} of {used + len(labelled):,} were left out ({named(_reasons(others))})"
+        was = "was" if len(others) == 1 else "were"
+        text = f"{images(len(others))} of {used + len(labelled):,} {was} left out ({named(_reasons(others))})"
         level = MEND if share >= LEFT_OUT else LOOK
         findings.append(Finding("left_out", level, text, "reports/left_out.csv names each with its reason."))
     return findings

@@ -14,6 +14,7 @@ from darkroom.reporting.data_report.inputs import Inspection
 from darkroom.reporting.data_report.shortcuts import WHAT
 from darkroom.reporting.data_report.strange import KINDS
 from darkroom.reporting.data_report.thumbnails import strip
+from darkroom.reporting.document import document
 
 CLASSES = 60  # that are shown with samples; of more, the largest and the smallest
 SAMPLES = 8  # images of a class, and of a kind of strange ones
@@ -37,7 +38,8 @@ def data_page(found: Inspection) -> str:
         _shortcuts(found),
         _labels(found),
     ]
-    return _document(f"Data report: {found.name}", "\n".join(sections))
+    style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
+    return document(f"Data report: {found.name}", "\n".join(sections), style=style)
 
 
 def _verdict(found: Inspection) -> str:
@@ -101,10 +103,10 @@ def _batch(found: Inspection) -> str:
     for title, images in found.batches.items():
         height, width = images.shape[1:3]
         half = -(-len(images) // 2)
+        strips = strip(images[:half], text(title)) + strip(images[half:], text(title))
         parts.append(
             f"<figure><figcaption>{text(title)}, {height}×{width} pixels</figcaption>"
-            f'<div class="wide" tabindex="0">{strip(images[:half], text(title))}'
-            f"{strip(images[half:], text(title))}</div></figure>"
+            f"{wide(strips, title)}</figure>"
         )
     return "".join(parts)
 
@@ -271,6 +273,11 @@ def text(value: str) -> str:
     return html.escape(value)
 
 
+def wide(inside: str, label: str) -> str:
+    """Return HTML in a box with a name, in which it scrolls, also by keyboard, where it is too wide."""
+    return f'<div class="wide" role="group" aria-label="{text(label)}" tabindex="0">{inside}</div>'
+
+
 def _images(split: Split, places: NDArray[np.int64]) -> list[NDArray[np.uint8]]:
     return [split.images[place] for place in places]
 
@@ -299,25 +306,4 @@ def _table(headings: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: I
         for row in rows
     )
     table = f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table>"
-    return f'<div class="wide" tabindex="0">{table}</div>'
-
-
-def _document(title: str, body: str) -> str:
-    policy = (
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'"
-    )
-    style = (Path(__file__).parent / "style.css").read_text(encoding="utf-8")
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}">
-<title>{text(title)}</title>
-<style>{style}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
+    return wide(table, " and ".join(name for name in headings if name))

@@ -16,13 +16,13 @@ def report_calibration(folder: Path, evaluation: Evaluation) -> dict[str, Any]:
     """Report the calibration error on the test set, and accuracy against coverage.
 
     The numbers are `error` with its interval, `error_before` (without the temperature), `temperature`,
-    `held_out` and, where an image reaches the threshold, `confident`: their
+    `held_out`, `fitted` and, where an image reaches the threshold, `confident`: their
     `accuracy_with_interval`, their `coverage`, the threshold `from`, and the `target` accuracy on the
     validation images.
     """
     confidence, correct = evaluation.test.confidence, evaluation.test.correct
     calibration = evaluation.calibration
-    fitted, threshold = calibration["held_out"], calibration["confident_from"]
+    fitted, threshold = calibration["fitted"], calibration["confident_from"]
     error = calibration_error(confidence, correct)
     low, high = calibration_interval(confidence, correct, evaluation.settings.resamples)
     table = reliability_table(confidence, correct)
@@ -43,7 +43,8 @@ def report_calibration(folder: Path, evaluation: Evaluation) -> dict[str, Any]:
     )
     return {
         "temperature": calibration["temperature"],
-        "held_out": fitted,
+        "held_out": calibration["held_out"],
+        "fitted": fitted,
         "error": error,
         "error_low": low,
         "error_high": high,

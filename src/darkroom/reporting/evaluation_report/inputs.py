@@ -47,7 +47,8 @@ class Evaluation:
         validation: predictions for the validation images; None where they were trained on.
         compared: the splits, by name, in which near-duplicates of test images are looked for.
         calibration: as in models/calibration.json: `temperature`, `confident_from` (or None),
-            `confident_accuracy`, and `held_out` (whether there were validation images to fit them on).
+            `confident_accuracy`, `held_out` (whether the model was not trained on the validation images) and
+            `fitted` (whether there were enough of those to fit on).
         predict: returns the probabilities float32 [N,K] of a split.
         curve: as in reports/curve.csv, a row an epoch.
         best_epoch: the epoch whose weights were kept.

@@ -6,6 +6,7 @@ from typing import Any
 from darkroom.reporting.markdown import cell, code, percent, percent_interval, table, text, tree_rows
 from darkroom.reporting.model_card.inputs import CardInputs
 
+FEW_IMAGES = 30  # from which on a bootstrap draws from enough different images
 MOST_NAMES = 100  # of classes in a sentence
 
 
@@ -29,6 +30,11 @@ def limits(inputs: CardInputs) -> str:
         f"The intervals cover the chance in the choice of {metrics['images']:,} test images, "
         "not how much another training run would differ.",
     ]
+    if metrics["images"] < FEW_IMAGES:
+        lines.append(
+            f"{metrics['images']:,} test images are few: the bootstrapped intervals are too narrow, and only "
+            "Wilson's hold."
+        )
     if inputs.calibration:
         lines.append(
             f"Probabilities are off by {percent(inputs.calibration['error'])} on average on the test set, "

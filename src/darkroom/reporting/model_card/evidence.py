@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
+from darkroom.evaluation.calibration_fit import FEWEST_IMAGES
 from darkroom.reporting.markdown import percent, percent_interval, table, text
 
 
@@ -19,6 +20,11 @@ def calibration_table(calibration: Mapping[str, Any]) -> str:
         return table(("", "value"), rows) + (
             "\n\nNo temperature and no confidence threshold were fitted: the validation images were "
             "trained on, and no others were held out."
+        )
+    if not calibration["fitted"]:
+        return table(("", "value"), rows) + (
+            f"\n\nNo temperature and no confidence threshold were fitted: there are fewer than "
+            f"{FEWEST_IMAGES} validation images."
         )
     rows += [
         ("before the temperature", percent(calibration["error_before"])),

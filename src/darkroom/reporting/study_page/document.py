@@ -1,10 +1,9 @@
 """The page as an HTML document."""
 
-import base64
-import hashlib
 import html
 from pathlib import Path
 
+from darkroom.reporting.document import document
 from darkroom.reporting.study_page.charts import (
     curves_chart,
     history_chart,
@@ -18,9 +17,7 @@ from darkroom.reporting.study_view import StudyView
 
 def study_page(view: StudyView, *, title: str) -> str:
     """Return the page of a study: its charts, and its trials as a table; `title` is plain text."""
-    return _document(
-        title,
-        f"""<h1>{html.escape(title)}</h1>
+    body = f"""<h1>{html.escape(title)}</h1>
 <p>{html.escape(view.summary())}.
 <label><input type="checkbox" id="pruned" checked> show pruned trials</label></p>
 <div id="trial-details" aria-live="polite">Point at a trial to see it in every chart.</div>
@@ -42,34 +39,14 @@ def study_page(view: StudyView, *, title: str) -> str:
 <h2>Trials</h2>
 <div class="wide">
 {trials_table(view)}
-</div>
-<script>{_read("script.js")}</script>""",
-    )
+</div>"""
+    return document(title, body, style=_read("style.css"), script=_read("script.js"))
 
 
 def message_page(message: str, *, title: str) -> str:
     """Return a page with a sentence instead of a study; both are plain text."""
-    return _document(title, f"<h1>{html.escape(title)}</h1>\n<p>{html.escape(message)}.</p>")
-
-
-def _document(title: str, body: str) -> str:
-    """Return an HTML document whose policy lets it load nothing and run no script but script.js."""
-    script = base64.b64encode(hashlib.sha256(_read("script.js").encode()).digest()).decode()
-    policy = f"default-src 'none'; style-src 'unsafe-inline'; script-src 'sha256-{script}'"
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<meta http-equiv="Content-Security-Policy" content="{policy}; base-uri 'none'; form-action 'none'">
-<title>{html.escape(title)}</title>
-<style>{_read("style.css")}</style>
-</head>
-<body>
-{body}
-</body>
-</html>
-"""
+    body = f"<h1>{html.escape(title)}</h1>\n<p>{html.escape(message)}.</p>"
+    return document(title, body, style=_read("style.css"))
 
 
 def _read(name: str) -> str:
