@@ -4,6 +4,7 @@ BIN := .venv/bin
 INSTALLED := .venv/.installed
 SERVERS := .venv/servers/.installed
 DEPLOY := .venv/deploy/.installed
+LOADERS := .venv/loaders/.installed
 ENGINE ?= docker
 POSTGRES := .venv/.postgres
 RAY := .venv/.ray
@@ -22,7 +23,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-postgres install-ray quickstart mine repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-corpus test-hostile environments bench-train bench-serve bench-tune bench-drift lint format ui dashboard serve deploy rollback image lock lock-add
+.PHONY: help install install-postgres install-ray quickstart mine repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-corpus test-hostile environments bench-train bench-serve bench-tune bench-drift bench-data lint format ui dashboard serve deploy rollback image lock lock-add
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -127,6 +128,15 @@ bench-drift: install  ## measure false alarms and delays of drift detection (nee
 bench-tune: install  ## compare tuning with random search: validation accuracy against compute (about half an hour)
 	python -m benchmarks.tuning --resume $(ARGS)
 
+bench-data: $(LOADERS)  ## compare loading images with torchvision, timm, datasets, LitData, WebDataset (an hour, 12 GB)
+	python -m benchmarks.data $(ARGS)
+
+# the loaders have an environment of their own: LitData's boto3 wants python-dateutil < 3
+$(LOADERS): $(INSTALLED) requirements/loaders.lock
+	$(BIN)/uv venv --quiet --clear --python $(BIN)/python .venv/loaders
+	$(BIN)/uv pip install --python .venv/loaders/bin/python --require-hashes --compile-bytecode -r requirements/loaders.lock
+	@touch $@
+
 lint: install  ## format, lint, types, and that rooms import from lower floors only
 	ruff format --check .
 	ruff check .
@@ -173,6 +183,6 @@ lock: install  ## resolve all dependencies again, to their newest versions (writ
 	uv lock --upgrade
 	uv export -q --no-header --no-annotate --no-emit-project -o requirements/dev.lock
 	awk '/^[^ ]/ {uv = /^uv==/} uv' requirements/dev.lock > requirements/bootstrap.lock
-	awk '/^[^ ]/ && !/^python-dateutil==/ {sub(/ \\$$/, ""); print}' requirements/dev.lock | uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c /dev/stdin -o requirements/servers.lock requirements/servers.in
+	for apart in servers loaders; do awk '/^[^ ]/ && !/^python-dateutil==/ {sub(/ \\$$/, ""); print}' requirements/dev.lock | uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c /dev/stdin -o requirements/$$apart.lock requirements/$$apart.in || exit 1; done
 	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements/deploy.lock requirements/deploy.in
 	for extra in postgres ray dashboard; do awk '/^[^ ]/ {sub(/ \\$$/, ""); print}' requirements/dev.lock | uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c /dev/stdin -o requirements/$$extra.lock requirements/$$extra.in || exit 1; done

@@ -9,7 +9,9 @@ from numpy.typing import NDArray
 
 from darkroom.data.splits import Split
 
-CHUNK = 4096  # images counted at once
+COUNTED_VALUES = (
+    2**19
+)  # values counted at once: bincount makes int64 of them, 4 MiB, which stays in the cache
 
 
 def channel_statistics(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:
@@ -22,8 +24,9 @@ def channel_statistics(images: NDArray[np.uint8]) -> tuple[list[float], list[flo
     ([0.5], [0.5])
     """
     counts = np.zeros((images.shape[-1], 256), dtype=np.int64)
-    for start in range(0, len(images), CHUNK):
-        chunk = images[start : start + CHUNK]
+    step = max(1, COUNTED_VALUES // max(1, int(np.prod(images.shape[1:]))))
+    for start in range(0, len(images), step):
+        chunk = np.asarray(images[start : start + step])
         for channel, count in enumerate(counts):
             count += np.bincount(chunk[..., channel].reshape(-1), minlength=256)
     values = np.arange(256) / 255

@@ -50,5 +50,26 @@ def batches(state: TrainingState, progress: EpochProgress) -> Iterator[Batch]:
             fill=fill,
             generator=progress.generator,
         )
-        x = state.classifier.standardise(shrink(processes.share(images), state.plan.side))
+        shown = shrink(processes.share(images), state.plan.side)
+        x = standardise(shown, mean=state.classifier.mean, std=state.classifier.std)
         yield Batch(x, labels, processes.share(torch.from_numpy(chosen)).to(state.device))
+
+
+def standardise(images: Tensor, *, mean: Tensor, std: Tensor) -> Tensor:
+    """Return images uint8 [B,H,W,C] as float32 [B,C,H,W], the same bits as `Classifier.standardise`.
+
+    It takes a quarter of the time on a CPU: in place, and with a whole row of the mean and of the deviation,
+    since torch is slow where it repeats three values. The exported graph keeps the plain form.
+
+    Args:
+        images: uint8 [B,H,W,C].
+        mean: of each channel on a scale of 0 to 1, float32 [1,C,1,1].
+        std: their standard deviation, of the same shape.
+    """
+    x = images.permute(0, 3, 1, 2).to(torch.float32, copy=True)
+    rows = (
+        value.expand(1, -1, 1, x.shape[3]).contiguous(memory_format=torch.channels_last)
+        for value in (mean, std)
+    )
+    mean_row, std_row = rows
+    return x.div_(255).sub_(mean_row).div_(std_row)

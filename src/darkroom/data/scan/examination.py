@@ -3,7 +3,7 @@
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import asdict, fields
+from dataclasses import fields
 from functools import partial
 from pathlib import Path
 
@@ -103,7 +103,7 @@ def _chunks(files: Sequence[StoredFile]) -> Iterator[Sequence[StoredFile]]:
 
 def _table(keys: Iterable[tuple[str, int, str]], facts: Iterable[Facts]) -> pd.DataFrame:
     rows = [
-        {"path": path, "size": size, "version": version, **asdict(fact)}
+        {"path": path, "size": size, "version": version, **vars(fact)}
         for (path, size, version), fact in zip(keys, facts, strict=True)
     ]
     return pd.DataFrame(rows, columns=["path", "size", "version", *FACTS])

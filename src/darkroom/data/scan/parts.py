@@ -1,7 +1,7 @@
 """Splits of people's own images: by a hash, so that an image stays in its split when others come."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import numpy as np
 import pandas as pd
@@ -45,7 +45,7 @@ def assign(
         index=keys.index,
     )
     if len(given):
-        drawn.update(images.loc[given.index].groupby("unit")["split"].agg(_most_frequent))
+        drawn.update(_most_frequent(images.loc[given.index, "unit"], given))
         crossing = images[published != ""].groupby("unit")["split"].nunique() > 1
         moved = images["unit"].isin(crossing.index[crossing]) & (published != images["unit"].map(drawn))
         if count := int((moved & (published != "")).sum()):
@@ -85,9 +85,14 @@ def _far_off(splits: pd.Series, units: int, wanted: Mapping[str, float]) -> list
     ]
 
 
-def _most_frequent(splits: Sequence[str]) -> str:
-    counts = pd.Series(list(splits)).value_counts()
-    return max(PARTS, key=lambda name: (counts.get(name, 0), name))
+def _most_frequent(units: pd.Series, splits: pd.Series) -> pd.Series:
+    """Return the split that most images of each unit have; of equally frequent ones the last by name.
+
+    >>> _most_frequent(pd.Series([7, 7, 7, 9, 9]), pd.Series(["b", "b", "a", "a", "b"])).to_dict()
+    {7: 'b', 9: 'b'}
+    """
+    counts = pd.crosstab(units.to_numpy(), splits.to_numpy())
+    return counts[sorted(counts.columns, reverse=True)].idxmax(axis=1)
 
 
 def _place(key: str) -> float:
