@@ -55,6 +55,11 @@ def check(checkout: Checkout, classes: int) -> None:
     for path in (root / "reports").glob("*.png"):
         assert path.stat().st_size < 2_000_000, path
     assert (root / "reports/model_card.html").stat().st_size < 8_000_000
+    new = sorted((root.parent / "mine").glob("*/*"))[:3]
+    checkout.run(
+        "darkroom", "predict", *map(str, new), "--to", "predictions.csv", "--model", "models/champion"
+    )
+    assert len(pd.read_csv(root / "predictions.csv")) == len(new)
 
 
 @pytest.mark.timeout(1800)
