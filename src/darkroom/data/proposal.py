@@ -171,6 +171,7 @@ def _gate(largest_share: float, testing: int) -> list[Choice]:
             if measured
             else f"no limit: chance alone gives one of 0.1 on fewer than {CALIBRATION_TESTED} test images",
         ),
+        Choice("gate.max_milliseconds", 0, "no limit: it depends on the machine; set what you need"),
     ]
 
 

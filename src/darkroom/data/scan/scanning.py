@@ -194,9 +194,8 @@ def _leave_out_small_classes(table: pd.DataFrame, smallest: int) -> list[str]:
 
 def _splits(used: pd.DataFrame, alike: pd.Series, settings: Data) -> tuple[pd.Series, pd.Series, list[str]]:
     """Return split and unit of each image that is used, and sentences; copies share a value of `alike`."""
-    unit, notes = alike, []
-    if (used["group"] != "").any():
-        unit, notes = _groups_as_units(used, alike)
+    grouped = bool((used["group"] != "").any())
+    unit, notes = _groups_as_units(used, alike) if grouped else (alike, [])
     key = used["sha256"].where(used["group"] == "", "group " + used["group"])
     units = pd.DataFrame({"label": used["label"], "split": used["split"], "unit": unit, "key": key})
     split, more = assign(
@@ -239,7 +238,8 @@ def _leave_out_crossing(table: pd.DataFrame, alike: pd.Series) -> list[str]:
     for name, place in (("test", 0), ("validation", 1)):
         rows = used.index[(order > place) & (first == place)]
         table.loc[rows, "reason"] = f"equal or nearly equal to a {name} image of another group"
-        table.loc[rows, ["state", "split", "unit"]] = [LEFT_OUT, "", -1]
+        table.loc[rows, ["state", "split"]] = LEFT_OUT, ""
+        table.loc[rows, "unit"] = -1
     count = int((order > first).sum())
     return [f"Left out because a copy is in another split: {counted(count, 'image')}."] if count else []
 
