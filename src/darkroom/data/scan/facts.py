@@ -1,6 +1,7 @@
 """The facts of one image file: hashes, size, mode, and its pixels as the model sees them."""
 
 import hashlib
+import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,6 +14,8 @@ from darkroom.images.formats import ImageError, open_image
 from darkroom.images.resizing import Fit, to_model_input
 
 ORIENTATION = 0x0112  # the EXIF tag
+PROBLEMS = {"empty": "empty", "broken_image": "damaged", "not_an_image": "no image that can be read"}
+SENDING = re.compile(r" Send .*| and send (that|the images in it)", re.DOTALL)  # what only a client can do
 GREY_MODES = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I", "F")
 
 
@@ -68,8 +71,14 @@ def examine(
         upright = load_for_model(image, height=height, width=width, fit=fit)
         pixels = to_model_input(upright, height=height, width=width, channels=channels, fit=fit)
     except ImageError as error:
-        return Facts(sha256=sha256, problem=error.message), None
+        return Facts(sha256=sha256, problem=_problem(error)), None
     return _with_looks(stored, upright), pixels
+
+
+def _problem(error: ImageError) -> str:
+    """Return why an image is left out: a word or two for its kind, and the service's sentence about it."""
+    kind = PROBLEMS.get(error.code, error.code.replace("_", " "))
+    return f"{kind}: {SENDING.sub('', error.message)}"
 
 
 def is_grey(data: bytes) -> bool | None:

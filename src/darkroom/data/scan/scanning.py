@@ -60,7 +60,10 @@ class Scan:
                 name: int(count) for name, count in used["label"].value_counts().sort_index().items()
             },
             "splits": {name: int(count) for name, count in used["split"].value_counts().items()},
-            "left_out": {str(why): int(n) for why, n in left_out["reason"].str[:80].value_counts().items()},
+            "left_out": {
+                str(why): int(n)
+                for why, n in left_out["reason"].str.split(":").str[0].str[:80].value_counts().items()
+            },
             "notes": self.notes,
         }
 

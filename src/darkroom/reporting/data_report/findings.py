@@ -216,7 +216,7 @@ def _listed(texts: Sequence[str]) -> str:
 
 
 def _reasons(rows: pd.DataFrame) -> list[str]:
-    counts = rows["reason"].str[:60].value_counts()
+    counts = rows["reason"].str.split(":").str[0].str[:60].value_counts()
     return [f"{reason}: {count:,}" for reason, count in counts.items()]
 
 
