@@ -13,10 +13,10 @@ import pandas as pd
 import pytest
 
 from darkroom.cli.main import main
-from tests.data.storage.test_remote import site
 from tests.helpers.checkouts import PROJECT
 from tests.helpers.own_images import colours, photo, write_files
 from tests.helpers.prediction import colour_model
+from tests.helpers.site import site
 
 RED, BLUE = photo(1, colour=0), photo(2, colour=2)
 

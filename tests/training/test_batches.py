@@ -12,7 +12,7 @@ from darkroom.training.batches import standardise
 def test_batches_are_standardised_to_the_bit_as_in_prediction(shape: tuple[int, ...]) -> None:
     channels = shape[-1]
     mean, std = [0.4914, 0.4822, 0.4465][:channels], [0.2470, 0.2435, 0.2616][:channels]
-    net = ResNet18(channels=channels, classes=2, dropout=0.0)
+    net = ResNet18(channels=channels, classes=2, dropout=0.0, height=shape[1], width=shape[2])
     classifier = Classifier(net, mean=mean, std=std, views=1)
     images = torch.randint(0, 256, shape, dtype=torch.uint8, generator=torch.Generator().manual_seed(0))
     before = images.clone()
