@@ -1,5 +1,6 @@
 """What many tests share: one run of the whole pipeline on the digits, and how tests are grouped."""
 
+import signal
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -14,6 +15,11 @@ from tests.helpers.browser_required import pytest_runtest_setup, pytest_terminal
 from tests.helpers.checkouts import FOLDER, PROJECT, Checkout, new_checkout
 from tests.helpers.scheduling import SHARED, GroupedByFile, turn_of
 from tests.helpers.warm_stages import run_stages, set_params, stage_names
+
+# A shell lets what runs in the background, as with nohup, ignore Ctrl-C, and so would all programs that tests
+# start: those that press it would wait for ever. A handler here lets them begin with the usual one.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 TESTS = Path(__file__).parent
 # These start servers, browsers or whole stages. All others are marked `unit`: `make test-unit` runs them.
