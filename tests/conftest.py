@@ -16,10 +16,13 @@ from tests.helpers.checkouts import FOLDER, PROJECT, Checkout, new_checkout
 from tests.helpers.scheduling import SHARED, GroupedByFile, turn_of
 from tests.helpers.warm_stages import run_stages, set_params, stage_names
 
-# A shell lets what runs in the background, as with nohup, ignore Ctrl-C, and so would all programs that tests
-# start: those that press it would wait for ever. A handler here lets them begin with the usual one.
+# A shell lets what runs in the background ignore Ctrl-C, and nohup the end of the terminal; so would all
+# programs that tests start, and those that are sent such a signal would wait for ever. They begin with the
+# usual handlers.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
+if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN:
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)
 
 TESTS = Path(__file__).parent
 # These start servers, browsers or whole stages. All others are marked `unit`: `make test-unit` runs them.
