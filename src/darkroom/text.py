@@ -27,6 +27,15 @@ def counted(count: int, thing: str) -> str:
     return f"{count:,} {thing}" + ("" if count == 1 else "s")
 
 
+def note(what: str, count: int, thing: str) -> list[str]:
+    """Return a sentence that says how many things something holds for, in a list; of none no sentence.
+
+    >>> note("Left out because they equal another", 2, "image"), note("Damaged", 0, "image")
+    (['Left out because they equal another: 2 images.'], [])
+    """
+    return [f"{what}: {counted(count, thing)}."] if count else []
+
+
 def class_folder(name: str) -> str:
     r"""Return the folder name of a class: its name, with characters that folders may not have written as %XX.
 

@@ -178,7 +178,7 @@ def test_an_accepted_format_that_is_cut_short_is_named_too(head: bytes, name: st
         decode(head)
     assert caught.value.code in ("not_an_image", "broken_image")
     assert name in caught.value.message
-    assert "Send the complete file" in caught.value.message
+    assert "Use the complete file" in caught.value.message
 
 
 def test_heif_with_another_codec_names_it() -> None:

@@ -21,7 +21,7 @@ from tests.helpers.data_report import shape
 from tests.helpers.own_images import write_files
 from tests.helpers.serving import serve_bento
 from tests.helpers.warm_stages import run_stages, set_params
-from tests.page.screenshots import LOADED, small
+from tests.page.screenshots import settle, small
 
 CLASSES = {3: "triangle", 4: "diamond", 5: "pentagon", 6: "hexagon"}  # by the number of corners
 IMAGES = 120  # of each class
@@ -93,11 +93,7 @@ def of_page(browser: Browser, url: str) -> bytes:
         content = drawn(corners, random, side=240)
         page.set_input_files("#file", {"name": f"{name}.png", "mimeType": "image/png", "buffer": content})
         expect(page.locator("#sheet li")).to_have_count(count)
-    expect(page.locator("#prediction")).to_have_attribute("data-state", "done")
-    page.wait_for_function(LOADED)
-    page.mouse.move(0, 0)
-    page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
-    page.wait_for_timeout(300)  # the last frames of the bars
+    settle(page)
     return page.screenshot(full_page=True)
 
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from PIL import Image
-from playwright.sync_api import Browser, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from darkroom.files import atomic_write
 from darkroom.serving.process.bento import bento_version, build_bento
@@ -83,14 +83,19 @@ def _shot(browser: Browser, url: str, drawing: str | None, how: dict[str, Any]) 
     for count, name in enumerate(shown, 1):
         buttons.nth(names.index(name)).click()
         expect(page.locator("#sheet li")).to_have_count(count)
+    settle(page)
+    image = page.screenshot(full_page=how["viewport"]["width"] > 500)
+    context.close()
+    return image
+
+
+def settle(page: Page) -> None:
+    """Wait until a prediction is drawn, with nothing pointed at."""
     expect(page.locator("#prediction")).to_have_attribute("data-state", "done")
     page.wait_for_function(LOADED)
     page.mouse.move(0, 0)
     page.evaluate("document.activeElement.blur(); scrollTo(0, 0)")
     page.wait_for_timeout(300)  # the last frames of the bars
-    image = page.screenshot(full_page=how["viewport"]["width"] > 500)
-    context.close()
-    return image
 
 
 NAMES = "[...document.querySelectorAll('#drawings button')].map((button) => button.dataset.name)"

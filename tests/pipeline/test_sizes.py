@@ -40,8 +40,8 @@ def run(tmp_path: Path, files: dict[str, bytes], *changes: str) -> Checkout:
 
 def of(architecture: str) -> tuple[str, ...]:
     """Return the parameters of an architecture."""
-    # as the error message for classic says
-    adam = ("train.optimizer=adam", "train.learning_rate=0.001") if architecture == "classic" else ()
+    # as the error message for classic says; resnet18 diverges at the default rate on these few steps
+    adam = ("train.optimizer=adam", "train.learning_rate=0.001") if architecture != "fast" else ()
     return (f"model.architecture={architecture}", *adam)
 
 

@@ -9,9 +9,7 @@ from numpy.typing import NDArray
 
 from darkroom.data.splits import Split
 
-COUNTED_VALUES = (
-    2**19
-)  # values counted at once: bincount makes int64 of them, 4 MiB, which stays in the cache
+COUNTED_VALUES = 2**19  # at once: bincount makes int64 of them, 4 MiB, which stay in the cache
 
 
 def channel_statistics(images: NDArray[np.uint8]) -> tuple[list[float], list[float]]:

@@ -55,7 +55,7 @@ def load(image: Image.Image) -> Image.Image:
         raise ImageError(
             "broken_image",
             f"The file starts as a {width} × {height} {NAMES.get(str(kind), 'JPEG')} image but cannot be "
-            "decoded: it is truncated or damaged, or of a kind that is not supported. Send the complete "
+            "decoded: it is truncated or damaged, or of a kind that is not supported. Use the complete "
             "file, or save it as PNG or JPEG.",
         ) from error
 

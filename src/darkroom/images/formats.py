@@ -71,7 +71,7 @@ def open_image(data: bytes) -> Image.Image:
         ImageError: empty, not an image in an accepted format, or over one of the limits in `limits`.
     """
     if not data:
-        raise ImageError("empty", "The file is empty (0 bytes). Send the bytes of an image.")
+        raise ImageError("empty", "The file is empty (0 bytes). Use a file with an image.")
     start = next((name for offset, mark, name in _STARTS if data.startswith(mark, offset)), "")
     if not start and (sentence := describe(data)):
         raise ImageError("not_an_image", f"{sentence} Accepted are {accepted_names()}.")
@@ -119,13 +119,13 @@ def _check_heif(data: bytes) -> tuple[tuple[str, ...], tuple[int, int] | None]:
         raise ImageError(
             "not_an_image",
             f"This HEIF file holds no still image in HEVC or AV1 (its codec: {codec}); save it as JPEG or "
-            "PNG and send that.",
+            "PNG.",
         )
     if "HEIF" not in FORMATS:
         raise ImageError(
             "not_an_image",
             "This is a HEIC image, which is not accepted here: pillow-heif is not installed; save it as JPEG "
-            "or PNG and send that.",
+            "or PNG.",
         )
     return ("HEIF",), heif_code_points(file)
 
@@ -134,19 +134,18 @@ def _not_opened(data: bytes, start: str) -> ImageError:
     if start and _is_unsupported(data, start):
         return ImageError(
             "not_an_image",
-            f"This is {NAMES[start]} in a variant that cannot be read here; save it as PNG or JPEG and send "
-            "that.",
+            f"This is {NAMES[start]} in a variant that cannot be read here; save it as PNG or JPEG.",
         )
     if start:
         return ImageError(
             "not_an_image",
             f"These {len(data):,} bytes start like {NAMES[start]}, but the header is damaged, cut short or "
-            "of a kind that is not supported. Send the complete file, or save it as PNG or JPEG.",
+            "of a kind that is not supported. Use the complete file, or save it as PNG or JPEG.",
         )
     return ImageError(
         "not_an_image",
         f"These {len(data):,} bytes are not an image in an accepted format, nor anything else that is known "
-        f"by name. Send one of {accepted_names()}.",
+        f"by name. Use one of {accepted_names()}.",
     )
 
 

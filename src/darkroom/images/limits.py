@@ -30,7 +30,7 @@ def check_size(width: int, height: int) -> None:
         raise ImageError(
             "too_many_pixels",
             f"The image has {width} × {height} = {width * height:,} pixels; at most {MAX_PIXELS:,} are "
-            "accepted. Send a smaller one.",
+            "accepted. Use a smaller one.",
             413,
         )
 
@@ -45,7 +45,7 @@ def check_heif(file: HeifFile) -> None:
         raise ImageError(
             "too_many_pixels",
             f"The image consists of coded parts with {coded:,} pixels in all; at most {MAX_CODED_PIXELS:,} "
-            "are accepted. Send a smaller one.",
+            "are accepted. Use a smaller one.",
             413,
         )
 

@@ -1,12 +1,12 @@
 """How files start that are no image in an accepted format, what they are, and what to do about them."""
 
-EXPORT = "export it as JPEG or PNG and send that"
-SAVE = "save it as PNG or JPEG and send that"
-DEVELOP = "export it from the camera's or your photo software as JPEG and send that"
-FRAME = "save one frame as JPEG or PNG and send that"
-UNPACK = "unpack it and send the images in it"
-NOTHING = "send an image"
-NO_PICKLE = "save the image as PNG and send that; pickles are not opened"
+EXPORT = "export it as JPEG or PNG"
+SAVE = "save it as PNG or JPEG"
+DEVELOP = "export it from the camera's or your photo software as JPEG"
+FRAME = "save one frame as JPEG or PNG"
+UNPACK = "unpack it and use the images in it"
+NOTHING = "use a file with an image"
+NO_PICKLE = "save the image as PNG; pickles are not opened"
 
 RAW_MAKERS = {  # by the maker that a TIFF names
     b"Canon": "a Canon RAW photograph (CR2)",
@@ -17,12 +17,12 @@ RAW_MAKERS = {  # by the maker that a TIFF names
 }
 SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
     # offset, bytes, name, what to do
-    (0, b"%PDF", "a PDF", "save the page as PNG or JPEG and send that"),
+    (0, b"%PDF", "a PDF", "save the page as PNG or JPEG"),
     (0, b"8BPS", "a Photoshop document (PSD)", EXPORT),
     (0, b"%!PS", "a PostScript file (PS or EPS)", EXPORT),
     (0, b"\xc5\xd0\xd3\xc6", "a PostScript file (EPS)", EXPORT),
     (0, b"gimp xcf", "a GIMP document (XCF)", EXPORT),
-    (0, b"AT&TFORM", "a DjVu document", "save the page as PNG or JPEG and send that"),
+    (0, b"AT&TFORM", "a DjVu document", "save the page as PNG or JPEG"),
     (0, b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "an Office or FlashPix document", EXPORT),
     (0, b"{\\rtf", "an RTF document", EXPORT),
     (0, b"\xff\x0a", "a JPEG XL image", SAVE),
@@ -56,13 +56,13 @@ SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"#?RADIANCE", "a Radiance image (HDR)", EXPORT),
     (0, b"#?RGBE", "a Radiance image (HDR)", EXPORT),
     (0, b"SIMPLE  =", "a FITS file", EXPORT),
-    (128, b"DICM", "a DICOM file", "export the image as PNG or JPEG and send that"),
+    (128, b"DICM", "a DICOM file", "export the image as PNG or JPEG"),
     (344, b"n+1\0", "a NIfTI file", EXPORT),
     (0, b"\x89HDF\r\n\x1a\n", "an HDF5 file", EXPORT),
     (0, b"CDF\x01", "a NetCDF file", EXPORT),
     (0, b"GRIB", "a GRIB file", EXPORT),
     (0, b"BUFR", "a BUFR file", EXPORT),
-    (0, b"\x93NUMPY", "a NumPy array", "save it as PNG and send that"),
+    (0, b"\x93NUMPY", "a NumPy array", "save it as PNG"),
     (0, b"PAR1", "a Parquet table", NOTHING),
     (0, b"SQLite format 3\0", "an SQLite database", NOTHING),
     (0, b"FUJIFILMCCD-RAW", "a Fujifilm RAW photograph (RAF)", DEVELOP),
@@ -124,14 +124,14 @@ SIGNATURES: tuple[tuple[int, bytes, str, str], ...] = (
     (0, b"\x80\5\x95", "a Python pickle", NO_PICKLE),
     (20, b"GIMP", "a GIMP brush", EXPORT),
     (0, b"PILfont", "a font", NOTHING),
-    (0, b"\0\x05\x16\x07", "a companion file of macOS (its name starts with ._)", "send the file without ._"),
+    (0, b"\0\x05\x16\x07", "a companion file of macOS (its name starts with ._)", "use the file without ._"),
     (0, b"bplist", "a property list of macOS", NOTHING),
     (0, b"\x7fELF", "a program", NOTHING),
     (0, b"MZ", "a program", NOTHING),
     (0, b"\0\x01\0\0\0", "a font", NOTHING),
     (0, b"OTTO", "a font", NOTHING),
     (0, b"wOF", "a font", NOTHING),
-    (0, b"\0\0\0\0ftyp", "a damaged HEIC or AVIF image", "send the complete file"),
+    (0, b"\0\0\0\0ftyp", "a damaged HEIC or AVIF image", "use the complete file"),
 )
 ZIPS = (  # the name of a file in a ZIP archive that tells what it is
     (b"word/", "a Word document"),
@@ -144,11 +144,11 @@ ZIPS = (  # the name of a file in a ZIP archive that tells what it is
 )
 TEXTS = (
     # what a text starts with, in lower case
-    (b"<!doctype html", "a web page (HTML)", "save the image on it and send that"),
-    (b"<html", "a web page (HTML)", "save the image on it and send that"),
+    (b"<!doctype html", "a web page (HTML)", "save the image on it"),
+    (b"<html", "a web page (HTML)", "save the image on it"),
     (b"version https://git-lfs", "a Git LFS pointer, not the image that it stands for", "run git lfs pull"),
     (b"/annex/objects/", "a git-annex pointer, not the image that it stands for", "run git annex get"),
-    (b"data:", "a data: address written as text", "decode its base64 and send the bytes"),
-    (b"http://", "an address written as text", "send the image; addresses are not opened"),
-    (b"https://", "an address written as text", "send the image; addresses are not opened"),
+    (b"data:", "a data: address written as text", "decode its base64 and use the bytes"),
+    (b"http://", "an address written as text", "use the image itself; addresses are not opened"),
+    (b"https://", "an address written as text", "use the image itself; addresses are not opened"),
 )

@@ -1,4 +1,4 @@
-"""Naming what is no image in an accepted format, so that its sender knows what to send instead."""
+"""Naming what is no image in an accepted format, so that people know what to use instead."""
 
 import base64
 import binascii
@@ -13,7 +13,7 @@ def describe(data: bytes) -> str:
     """Return what `data` is and what to do about it, as one sentence; empty where nobody knows.
 
     >>> describe(b"%PDF-1.7")
-    'This is a PDF; save the page as PNG or JPEG and send that.'
+    'This is a PDF; save the page as PNG or JPEG.'
     """
     if data.rstrip(b"\0").endswith(b"TRUEVISION-XFILE.") or _is_targa(data):
         return _sentence("a Targa image (TGA)", SAVE)
@@ -30,7 +30,7 @@ def describe(data: bytes) -> str:
     if _is_tar(data):
         return _sentence("a tar archive", UNPACK)
     if b"IHDR" in data[:32]:
-        return _sentence("a PNG whose first bytes are damaged", "send the complete file, not copied as text")
+        return _sentence("a PNG whose first bytes are damaged", "use the complete file, not copied as text")
     if data[:4] in (b"\0\0\x80\x3f", b"\x3f\x80\0\0"):
         return _sentence("a SPIDER image", EXPORT)
     if not data.strip(b"\0"):
@@ -101,10 +101,10 @@ def _describe_text(data: bytes) -> str:
     if not _is_text(start):
         return ""
     if _is_base64_of_image(start):
-        return _sentence("an image in base64, written as text", "decode it and send the bytes")
+        return _sentence("an image in base64, written as text", "decode it and use the bytes")
     if low.startswith((b"{", b"[")):
-        return _sentence("JSON", "send the image itself, not a description of it")
-    return f"These {len(data):,} bytes are text; send the image itself."
+        return _sentence("JSON", "use the image itself, not a description of it")
+    return f"These {len(data):,} bytes are text; use the image itself."
 
 
 def _is_text(start: bytes) -> bool:

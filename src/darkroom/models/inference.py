@@ -52,8 +52,16 @@ def prediction_batch(device: torch.device, *, pixels: int, views: int = 1) -> in
     >>> prediction_batch(torch.device("cpu"), pixels=512 * 512)
     2
     """
-    most = CPU_BATCH if device.type == "cpu" else GPU_BATCH
-    return max(1, most * FULL_BATCH_PIXELS // max(pixels, FULL_BATCH_PIXELS) // views)
+    return max(1, at_once(CPU_BATCH if device.type == "cpu" else GPU_BATCH, pixels=pixels) // views)
+
+
+def at_once(count: int, *, pixels: int) -> int:
+    """Return how many images of so many pixels take the memory of `count` small ones, at least 1.
+
+    >>> at_once(100, pixels=32 * 32), at_once(100, pixels=128 * 128)
+    (100, 25)
+    """
+    return max(1, count * FULL_BATCH_PIXELS // max(pixels, FULL_BATCH_PIXELS))
 
 
 def pixels_of(split: Split) -> int:

@@ -9,9 +9,7 @@ from darkroom.config import Params
 from darkroom.data.splits import Meta, Split, join_splits, open_split
 from darkroom.models import processes
 from darkroom.models.classifier import Classifier, build_classifier
-from darkroom.models.inference import pixels_of, to_device
-
-PREPARED_PIXELS = 64 * 64  # of an image; a net is prepared from fewer larger ones, or memory runs out
+from darkroom.models.inference import at_once, pixels_of, to_device
 
 
 def model_config(params: Params, meta: Meta) -> dict[str, Any]:
@@ -38,8 +36,8 @@ def new_classifier(config: dict[str, Any], train: Split, *, seed: int) -> Classi
     torch.manual_seed(seed)
     classifier = build_classifier(config)
     if count := classifier.net.prepared_from:
-        most = max(1, count * PREPARED_PIXELS // max(pixels_of(train), PREPARED_PIXELS))
-        images = to_device(train.images[:most], torch.device("cpu"))
+        few = at_once(count, pixels=pixels_of(train))
+        images = to_device(train.images[:few], torch.device("cpu"))
         classifier.net.prepare(classifier.standardise(images))
     return classifier
 

@@ -4,7 +4,7 @@ from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
 from darkroom.data.storage import StoredFile
-from darkroom.text import counted
+from darkroom.text import note
 
 
 @dataclass
@@ -52,17 +52,12 @@ def notes_of(tables: Tables, where: str) -> list[str]:
     notes = [f"The labels are those of {shown} ({tables.kind}).", *tables.notes]
     reasons = Counter(reason_of(found).split(":")[0] for found in tables.found.values())
     several = sum(count for reason, count in reasons.items() if reason.startswith("named"))
-    notes += _counted(several, "Left out because rows give them different labels")
-    notes += _counted(reasons["it has several labels"], "Left out because they have several labels")
+    notes += note("Left out because rows give them different labels", several, "image")
+    notes += note("Left out because they have several labels", reasons["it has several labels"], "image")
     unlabelled = sum(n for why, n in reasons.items() if why.startswith("no label"))
-    notes += _counted(unlabelled, "Left out because they have no label")
+    notes += note("Left out because they have no label", unlabelled, "image")
     crossing = sum(len(found.splits - {""}) > 1 for found in tables.found.values())
-    notes += _counted(crossing, "Given in two splits and put into test, else validation")
+    notes += note("Given in two splits and put into test, else validation", crossing, "image")
     repeated = sum(found.rows > 1 and not reason_of(found) for found in tables.found.values())
-    notes += _counted(repeated, "Named more than once, always with one label, and counted once")
-    missing = len(tables.missing)
-    return [*notes, *([f"Images that cannot be found: {counted(missing, 'row')}."] if missing else [])]
-
-
-def _counted(count: int, what: str) -> list[str]:
-    return [f"{what}: {counted(count, 'image')}."] if count else []
+    notes += note("Named more than once, always with one label, and counted once", repeated, "image")
+    return notes + note("Images that cannot be found", len(tables.missing), "row")

@@ -1,7 +1,6 @@
 """The facts of one image file: hashes, size, mode, and its pixels as the model sees them."""
 
 import hashlib
-import re
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,7 +14,6 @@ from darkroom.images.resizing import Fit, to_model_input
 
 ORIENTATION = 0x0112  # the EXIF tag
 PROBLEMS = {"empty": "empty", "broken_image": "damaged", "not_an_image": "no image that can be read"}
-SENDING = re.compile(r" Send .*| and send (that|the images in it)", re.DOTALL)  # what only a client can do
 GREY_MODES = ("1", "L", "LA", "I;16", "I;16B", "I;16L", "I", "F")
 
 
@@ -76,9 +74,9 @@ def examine(
 
 
 def _problem(error: ImageError) -> str:
-    """Return why an image is left out: a word or two for its kind, and the service's sentence about it."""
+    """Return why an image is left out: a word or two for its kind, and what the service says of it."""
     kind = PROBLEMS.get(error.code, error.code.replace("_", " "))
-    return f"{kind}: {SENDING.sub('', error.message)}"
+    return f"{kind}: {error.message}"
 
 
 def is_grey(data: bytes) -> bool | None:

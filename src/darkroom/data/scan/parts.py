@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from darkroom.data.storage.base import path_bytes
-from darkroom.text import counted
+from darkroom.text import note
 
 PARTS = ("train", "validation", "test")
 FAR_OFF = 1.5  # times the share that was asked for, or less by the same factor: worth a sentence
@@ -36,7 +36,7 @@ def assign(
     validation = 0.0 if (published == "validation").any() else validation_fraction
     # where a split is missing, it is drawn from the training images that are given
     given = published[published.isin(("test", "validation") if test or validation else PARTS)]
-    notes = []
+    notes: list[str] = []
     units = images.groupby("unit", sort=True)
     keys = units["key"].min()
     places = pd.Series([_place(f"{seed}:{key}") for key in keys], index=keys.index)
@@ -48,11 +48,9 @@ def assign(
         drawn.update(_most_frequent(images.loc[given.index, "unit"], given))
         crossing = images[published != ""].groupby("unit")["split"].nunique() > 1
         moved = images["unit"].isin(crossing.index[crossing]) & (published != images["unit"].map(drawn))
-        if count := int((moved & (published != "")).sum()):
-            notes.append(
-                f"Moved out of their given split, as copies of images in another one or of one group with "
-                f"them: {counted(count, 'image')}."
-            )
+        count = int((moved & (published != "")).sum())
+        why = "as copies of images in another one or of one group with them"
+        notes += note(f"Moved out of their given split, {why}", count, "image")
     fixed = set(images.loc[given.index, "unit"])
     splits = images["unit"].map(drawn)
     wanted = {"test": test, "validation": validation, "train": 1.0}

@@ -16,7 +16,7 @@ from darkroom.data.scan.parts import assign
 from darkroom.data.scan.pixels import PixelStore
 from darkroom.data.storage import SourceError, Storage, StoredFile
 from darkroom.data.storage.base import path_bytes
-from darkroom.text import counted
+from darkroom.text import counted, note
 
 USED, LEFT_OUT = "used", "left out"
 FEW_REASONS = 5  # examples in an error
@@ -166,9 +166,7 @@ def _leave_out_contradictions(table: pd.DataFrame) -> list[str]:
     for sha256, names in several.items():
         table.loc[table["sha256"] == sha256, "reason"] = f"the same file is in the classes {', '.join(names)}"
     count = int(fine["sha256"].isin(several.index).sum())
-    return (
-        [f"Left out because the same file is in several classes: {counted(count, 'image')}."] if count else []
-    )
+    return note("Left out because the same file is in several classes", count, "image")
 
 
 def _leave_out_copies(table: pd.DataFrame) -> list[str]:
@@ -177,7 +175,7 @@ def _leave_out_copies(table: pd.DataFrame) -> list[str]:
     copies = fine[fine["sha256"].duplicated()]
     first = fine.drop_duplicates("sha256").set_index("sha256")["path"]
     table.loc[copies.index, "reason"] = "the same file as " + copies["sha256"].map(first)
-    return [f"Left out because they equal another: {counted(len(copies), 'image')}."] if len(copies) else []
+    return note("Left out because they equal another", len(copies), "image")
 
 
 def _leave_out_small_classes(table: pd.DataFrame, smallest: int) -> list[str]:
@@ -244,7 +242,7 @@ def _leave_out_crossing(table: pd.DataFrame, alike: pd.Series) -> list[str]:
         table.loc[rows, ["state", "split"]] = LEFT_OUT, ""
         table.loc[rows, "unit"] = -1
     count = int((order > first).sum())
-    return [f"Left out because a copy is in another split: {counted(count, 'image')}."] if count else []
+    return note("Left out because a copy is in another split", count, "image")
 
 
 def _with_others(table: pd.DataFrame, labelled: Labelled) -> pd.DataFrame:
