@@ -31,6 +31,8 @@ STARTS_PROCESSES = (
     "cli",
     "data/corrections/test_stage.py",
     "deploy",
+    "data/scan/test_killed.py",
+    "data/storage/test_remote.py",
     "data/storage/test_s3.py",
     "docs/test_contributing.py",
     "docs/test_readme.py",

@@ -80,6 +80,7 @@ def test_committed_reports_hold_no_times_and_no_facts_of_the_machine(digits_run:
         assert not varying, f"{name} has {', '.join(sorted(varying))}"
 
 
+@pytest.mark.ci
 def test_calibrating_and_evaluating_again_changes_no_committed_report(digits_run: Checkout) -> None:
     root = digits_run.root
     before = {name: (root / name).read_bytes() for name in reports(cached=False)}

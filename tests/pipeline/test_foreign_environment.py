@@ -16,6 +16,7 @@ from tests.helpers.warm_stages import run_stages
 ALL = ("download", "preprocess", "tune", "study", "train", "calibrate", "evaluate", "export", "register")
 
 
+@pytest.mark.ci
 def test_a_training_under_all_foreign_variables_is_the_same(digits_run: Checkout, tmp_path: Path) -> None:
     copy = copy_for_training(digits_run, tmp_path / "copy")
     foreign = foreign_environment(tmp_path / "foreign")

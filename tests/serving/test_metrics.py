@@ -19,6 +19,7 @@ from tests.serving.http.test_overload import workers
 
 pytestmark = pytest.mark.timeout(180)
 Service = tuple[str, psutil.Process, Path]
+Metrics = dict[str, dict[tuple[str, ...], float]]
 
 
 @pytest.fixture(scope="module")
@@ -36,6 +37,12 @@ def concurrently(count: int, work: Callable[[int], Any]) -> list[Any]:
         return list(pool.map(work, range(count)))
 
 
+def requests_of_clients(now: Metrics) -> float:
+    """Return how many requests were counted, without those for the metrics."""
+    durations = now["darkroom_request_seconds_count"]
+    return sum(count for (route,), count in durations.items() if route != "/metrics")
+
+
 def test_metrics_are_of_all_workers(service: Service) -> None:
     url, _, folder = service
     before = metrics(url)
@@ -45,6 +52,8 @@ def test_metrics_are_of_all_workers(service: Service) -> None:
     assert requests.post(url + "/predict_batch", files=files, timeout=60).status_code == 200
     assert requests.post(url + "/predict", files={"image": b""}, timeout=60).status_code == 422
     assert requests.get(url + "/nothing", timeout=60).status_code == 404
+    # a request is counted when its last byte was sent, which a client may have read before
+    eventually(lambda: requests_of_clients(metrics(url)) == requests_of_clients(before) + 43, "all counted")
     now = metrics(url)
 
     def more(name: str, *labels: str) -> float:
