@@ -1,5 +1,6 @@
 """A folder in which the project cannot work is named before anything is installed."""
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -20,7 +21,7 @@ def test_make_install_refuses_a_folder_and_names_the_cure(name: str, tmp_path: P
     (folder / "requirements").mkdir()
     for lock in ("bootstrap", "dev"):
         (folder / f"requirements/{lock}.lock").write_text("nothing is installed", encoding="utf-8")
-    command = ["make", "install", f"PYTHON={sys.executable}"]
+    command = ["make", "install", f"PYTHON={shlex.quote(sys.executable)}"]
     done = subprocess.run(
         command, cwd=folder, capture_output=True, text=True, errors="surrogateescape", check=False
     )

@@ -43,6 +43,7 @@ def leftovers(root: Path) -> list[Path]:
     return [path for name in ("data", "models", "reports") for path in (root / name).rglob(".*.tmp")]
 
 
+@pytest.mark.ci
 def test_a_stopped_training_goes_on_at_the_step_and_ends_the_same(
     digits_run: Checkout, tmp_path: Path
 ) -> None:
