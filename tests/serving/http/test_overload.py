@@ -198,7 +198,8 @@ def test_stopping_completes_accepted_requests(service: Service) -> None:
         accepted.sendall(head("/predict_batch", len(body), more="Expect: 100-continue\r\n"))
         assert accepted.recv(1000).startswith(b"HTTP/1.1 100")
         accepted.sendall(body)
-        with closing(connect(url)) as idle:  # not before: after 10 seconds it would be told that it was too slow
+        # not before: one that says nothing for 10 seconds is told so
+        with closing(connect(url)) as idle:
             supervisor.send_signal(signal.SIGTERM)
             response = b""
             while received := accepted.recv(65536):
