@@ -99,9 +99,12 @@ def test_a_signal_stops_a_process_which_leaves_nothing_half_written(
 
 
 def test_the_same_signal_from_two_senders_is_one(start: Start) -> None:
-    process = start(SCRIPT.format(same=600, work=STEPS))
+    # the step lasts until both have come
+    step = STEPS.replace("time.sleep(0.01)", "while not Path('both').exists(): time.sleep(0.01)")
+    process = start(SCRIPT.format(same=600, work=step.replace("range(10**6)", "range(1)")))
     process.send_signal(signal.SIGINT)
     process.send_signal(signal.SIGTERM)
+    (start.folder / "both").touch()
     assert "stopped by SIG" in process.communicate(timeout=60)[0], "it was not ended at once"
 
 

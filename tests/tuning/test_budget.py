@@ -1,10 +1,11 @@
 """A study uses exactly the trials and the time of its budget."""
 
-import time
+from types import SimpleNamespace
 
 import pytest
 
 from darkroom.config import Params
+from darkroom.tuning import budget, trial_loop
 from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.budget import finished_trials, searched_seconds
 from darkroom.tuning.trials_table import trials_table
@@ -20,17 +21,20 @@ def test_a_study_runs_to_its_total_and_continues_to_a_higher_one(study: Study) -
     assert len(study.values) == 5, "nothing was left to do"
 
 
-def test_no_trial_begins_when_the_time_is_over(study: Study) -> None:
-    def slow(params: Params, attempt: Attempt) -> float:
-        time.sleep(0.2)
+def test_no_trial_begins_when_the_time_is_over(study: Study, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = 1_000_000.0
+    for module in (budget, trial_loop):
+        monkeypatch.setattr(module, "time", SimpleNamespace(time=lambda: now))
+
+    def half_a_minute(params: Params, attempt: Attempt) -> float:
+        nonlocal now
+        now += 30
         return quick(params, attempt)
 
-    done = study.run(100, slow, minutes=0.01)
-    count = finished_trials(done)
-    assert 1 <= count <= 4
-    took = [trial.user_attrs["ended"] - trial.user_attrs["began"] for trial in done.trials]
-    assert sum(took[:-1]) < 0.6 <= sum(took) == pytest.approx(searched_seconds(done))
-    assert finished_trials(study.run(100, slow, minutes=0.01)) == count, "the time is counted over all runs"
-    longer = (searched_seconds(done) + 0.6) / 60  # however long the last took
-    assert finished_trials(study.run(100, slow, minutes=longer)) > count
+    done = study.run(100, half_a_minute, minutes=1.2)
+    assert finished_trials(done) == 3, "the third begins after a minute, and ends"
+    assert searched_seconds(done) == 90
+    now += 3600  # between two runs nothing is searched
+    assert finished_trials(study.run(100, half_a_minute, minutes=1.5)) == 3, "all runs count, and it is over"
+    assert finished_trials(study.run(100, half_a_minute, minutes=1.6)) == 4
     assert set(trials_table(study.open(params_of({"trials": 100})))["state"]) == {"complete"}
