@@ -68,7 +68,8 @@ repro: install  ## run the whole pipeline with params.yaml: CIFAR-10
 # small trainings 10 to 50 times slower.
 test test-unit test-ci test-slow: export OMP_NUM_THREADS := 1
 test test-unit test-ci test-slow: export OMP_WAIT_POLICY := PASSIVE
-# A process that dies ends the run: pytest-xdist would wait for the rest of its file for ever.
+# A process that dies ends the run: with another in its place pytest-xdist 3.8 waits for ever
+# (https://github.com/pytest-dev/pytest-xdist/issues/1378).
 PARALLEL := -n auto --dist loadfile --no-loadscope-reorder --max-worker-restart 0
 
 test: install  ## run the tests, without the slow ones and those on real servers

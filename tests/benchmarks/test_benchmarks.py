@@ -89,7 +89,7 @@ def test_the_benchmark_trains_and_writes_what_it_saw(
     assert read_json(results)["runs"] == [run]
 
 
-@pytest.mark.slow
+@pytest.mark.ci
 def test_a_step_is_timed() -> None:
     done = subprocess.run(
         [sys.executable, "-m", "benchmarks.step", "--rounds", "1", "--only", "nothing"],

@@ -10,10 +10,12 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from tests.helpers.serving import encoded, random_image
 
+Metrics = dict[str, dict[tuple[str, ...], float]]  # by name, by the values of the labels
 
-def metrics(url: str) -> dict[str, dict[tuple[str, ...], float]]:
+
+def metrics(url: str) -> Metrics:
     """Return what /metrics reports: by name, by the values of the labels, sorted by the labels' names."""
-    found: dict[str, dict[tuple[str, ...], float]] = {}
+    found: Metrics = {}
     for family in text_string_to_metric_families(requests.get(url + "/metrics", timeout=30).text):
         for sample in family.samples:
             labels = tuple(value for _, value in sorted(sample.labels.items()))

@@ -17,8 +17,7 @@ from tests.helpers.waiting import eventually
 
 # Debian installs it where only root's PATH leads
 NGINX = shutil.which("nginx") or shutil.which("nginx", path="/usr/sbin:/usr/local/sbin")
-EXAMPLE_FILE = PROJECT / "deploy/nginx.conf"
-EXAMPLE = f'include "{EXAMPLE_FILE}";'
+EXAMPLE = f'include "{PROJECT}/deploy/nginx.conf";'
 HEADERS = """
     proxy_http_version 1.1;
     proxy_set_header Connection "";

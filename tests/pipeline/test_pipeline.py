@@ -406,7 +406,6 @@ def test_the_real_archive_is_downloaded_preprocessed_and_trained_on(tmp_path: Pa
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "params.yaml", tmp_path)
     changes = ["train.images=6000", "train.epochs=2", "train.low_resolutions=[22]", "tune.trials=0"]
-    changes += ["model.views=1"]
     set_params(tmp_path / "params.yaml", changes)
     assert os.environ.get("DARKROOM_MIRROR"), "name the archive in DARKROOM_MIRROR"
     for stage in ("download", "preprocess", "tune", "train"):

@@ -12,14 +12,13 @@ import pytest
 import requests
 
 from darkroom.serving.monitoring.prediction_log import read_predictions
-from tests.helpers.metrics import metric, metrics, predict, send
+from tests.helpers.metrics import Metrics, metric, metrics, predict, send
 from tests.helpers.serving import bento_of, encoded, random_image, serving
 from tests.helpers.waiting import eventually
 from tests.serving.http.test_overload import workers
 
 pytestmark = pytest.mark.timeout(180)
 Service = tuple[str, psutil.Process, Path]
-Metrics = dict[str, dict[tuple[str, ...], float]]
 
 
 @pytest.fixture(scope="module")

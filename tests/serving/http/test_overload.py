@@ -189,6 +189,12 @@ def test_a_killed_worker_is_replaced_and_no_request_hangs(url: str, service: Ser
     eventually(replaced, "a new worker replaced the killed one")
 
 
+def holds(processes: list[psutil.Process], client: socket.socket) -> bool:
+    """Return whether one of the workers has accepted the connection."""
+    ports = {c.raddr.port for process in processes for c in process.net_connections("tcp") if c.raddr}
+    return client.getsockname()[1] in ports
+
+
 def test_stopping_completes_accepted_requests(service: Service) -> None:
     url, supervisor = service
     started = workers(supervisor)
@@ -200,6 +206,7 @@ def test_stopping_completes_accepted_requests(service: Service) -> None:
         accepted.sendall(body)
         # not before: one that says nothing for 10 seconds is told so
         with closing(connect(url)) as idle:
+            eventually(lambda: holds(started, idle), "a worker has accepted it")
             supervisor.send_signal(signal.SIGTERM)
             response = b""
             while received := accepted.recv(65536):
