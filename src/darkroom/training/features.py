@@ -3,7 +3,7 @@
 import hashlib
 import inspect
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -96,7 +96,11 @@ def dependencies(
 ) -> dict[str, Any]:
     """Return everything that the features of `part` depend on: with any other value they are others."""
     backbone = config["backbone"]["name"]
-    kinds = {"classifier": Classifier, "net": BackboneNet, "trunk": BACKBONES[backbone].build}
+    kinds: dict[str, Callable[..., Any]] = {
+        "classifier": Classifier,
+        "net": BackboneNet,
+        "trunk": BACKBONES[backbone].build,
+    }
     return {
         "images": part.sha256,
         "count": len(part.split),

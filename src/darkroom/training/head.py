@@ -199,10 +199,10 @@ def minimise(layer: Tensor, train: Labelled, loss: Loss, *, strength: float) -> 
         optimizer.zero_grad()
         mean = loss(logits_of(layer, train.features), train.labels) / len(train.labels)
         penalised = mean + strength / 2 * layer[:, :-1].square().sum()
-        penalised.backward()
-        return float(penalised)
+        penalised.backward()  # type: ignore[no-untyped-call]
+        return penalised.item()
 
-    optimizer.step(closure)
+    optimizer.step(closure)  # type: ignore[no-untyped-call]
     return layer.detach()
 
 
