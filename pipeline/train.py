@@ -4,6 +4,8 @@ import shutil
 from contextlib import nullcontext
 from typing import Any
 
+import torch
+
 from darkroom import stopping
 from darkroom.config import Params
 from darkroom.data.splits import open_split, read_meta, split_sha256
@@ -43,9 +45,9 @@ def train(params: Params) -> None:
     threads = set_threads(params.train.threads, processes=processes.on_this_machine())
     device, device_reason = choose_device(params.train.device)
     weights = backbone_weights(params, root=ROOT, cache=user_cache())
-    # nobody has measured what bf16 costs the features of a backbone, which are computed only once
-    wanted = "fp32" if weights and params.train.precision == "auto" else params.train.precision
-    precision, precision_reason = choose_precision(wanted, device)
+    precision, precision_reason = choose_precision(params.train.precision, device)
+    if weights and params.train.precision == "auto":
+        precision, precision_reason = torch.float32, "fp32: auto computes a backbone's features in it"
     first = processes.rank() == 0
     if first:
         print(f"device {device_reason}; precision {precision_reason}")
