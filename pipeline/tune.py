@@ -33,15 +33,28 @@ def main() -> None:
     params = read_params()
     storage = os.environ.get("OPTUNA_STORAGE") or f"sqlite:///{CHECKPOINTS / 'studies.db'}"
     places = Places(ROOT, DATA, CHECKPOINTS, storage, tracking_uri())
+    with_backbone = params.model.backbone != "none"
     try:
+        if arguments.worker and with_backbone:
+            raise StudyError(f"there is no study to work on: {no_trials(params.model.backbone)}")
         if arguments.worker:
             run_worker(prepare_search(params, places), refuse_finished=not arguments.owned)
+        elif with_backbone:
+            write_outputs(nothing_searched(params.data.name, no_trials(params.model.backbone)))
         elif params.tune.trials == 0:
             write_outputs(nothing_searched(params.data.name))
         else:
             write_outputs(run_search(prepare_search(params, places), WORKER))
     except (StudyError, WorkerError) as error:
         raise SystemExit(str(error)) from error
+
+
+def no_trials(backbone: str) -> str:
+    """Return why a training with a backbone is not searched for."""
+    return (
+        f"model.backbone is {backbone}, so there are no trials (the stage train tries every strength of the "
+        "linear layer itself, in seconds)"
+    )
 
 
 def write_outputs(result: SearchResult) -> None:

@@ -39,6 +39,7 @@ STARTS_PROCESSES = (
     "models/exporting",
     "models/test_memory.py",
     "page",
+    "pipeline/test_backbone.py",
     "pipeline/test_committed_reports.py",
     "pipeline/test_download.py",
     "pipeline/test_folders.py",

@@ -20,7 +20,7 @@ SILENT = (  # meant, and so common or so harmless that nothing is said
     *("BENTOML_DEBUG", "BENTOML_QUIET", "BENTOML_VERBOSITY"),
 )
 USED = (  # meant: where things are kept, how they are reached, and what numbers are computed with
-    *("OPTUNA_STORAGE", "BENTOML_HOME", "RAY_ADDRESS", "DARKROOM_MIRROR"),
+    *("OPTUNA_STORAGE", "BENTOML_HOME", "RAY_ADDRESS", "DARKROOM_MIRROR", "DARKROOM_CACHE"),
     *("MLFLOW_TRACKING_URI", "MLFLOW_TRACKING_USERNAME", "MLFLOW_TRACKING_PASSWORD", "MLFLOW_TRACKING_TOKEN"),
     *("MLFLOW_TRACKING_AUTH", "MLFLOW_TRACKING_AWS_SIGV4", "MLFLOW_TRACKING_INSECURE_TLS"),
     *("MLFLOW_TRACKING_*_CERT_PATH", "MLFLOW_WORKSPACE", "MLFLOW_KERBEROS_*", "MLFLOW_AUTH_*"),
@@ -103,6 +103,15 @@ def bento_home(root: Path) -> Path:
     """Return BentoML's home: BENTOML_HOME, as BentoML reads it, else the folder .bentoml of the checkout."""
     given = os.environ.get("BENTOML_HOME")
     return Path(os.path.expandvars(given)).expanduser().resolve() if given else root / ".bentoml"
+
+
+def user_cache() -> Path:
+    """Return the folder of Darkroom's cache: DARKROOM_CACHE, else one in the user's cache directory."""
+    given = os.environ.get("DARKROOM_CACHE", "").strip()
+    if given:
+        return Path(given).expanduser().absolute()
+    usual = Path("~").expanduser() / ("Library/Caches" if sys.platform == "darwin" else ".cache")
+    return Path(os.environ.get("XDG_CACHE_HOME") or usual) / "darkroom"
 
 
 def chosen(names: Iterable[str], patterns: Iterable[str], *, but: Iterable[str] = ()) -> list[str]:

@@ -8,8 +8,9 @@ import pytest
 from darkroom.cli import data as command
 from darkroom.cli.main import main
 from darkroom.config import load_params
+from darkroom.models.backbones import weights
 from tests.helpers.checkouts import PROJECT
-from tests.helpers.own_images import colours, write_files
+from tests.helpers.own_images import colours, photo, write_files
 from tests.helpers.warm_stages import set_params
 
 
@@ -107,3 +108,37 @@ def test_the_result_as_json(root: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert found["classes"] == {"red": 3, "blue": 3}
     assert found["written"] is False
     assert found["parameters"]["data.name"] == "mine"
+
+
+def photographs(folder: Path) -> Path:
+    """Write six photographs in colour of each of two classes."""
+    return write_files(
+        folder,
+        {
+            f"{name}/{number}.jpg": photo(number + shift, size=(200, 150), kind="JPEG")
+            for name, shift in (("forest", 0), ("harbor", 100))
+            for number in range(6)
+        },
+    )
+
+
+@pytest.mark.parametrize("cached", [False, True])
+def test_a_backbone_is_proposed_for_photographs_where_its_weights_are(
+    root: Path,
+    tmp_path: Path,
+    cached: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("DARKROOM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setattr(weights, "wheel_file", lambda backbone: (None, "not installed"))
+    if cached:
+        write_files(tmp_path / "cache", {"backbones/efficientnet_lite0.safetensors": b"x"})
+    main(["data", "use", str(photographs(tmp_path / "mine"))])
+    params, printed = load_params(root / "params.yaml"), capsys.readouterr().out
+    if cached:
+        assert (params.model.backbone, params.data.size) == ("efficientnet_lite0", (160, 160))
+        assert "photographs in colour" in printed
+    else:
+        assert (params.model.backbone, params.data.size) == ("none", (48, 48))
+    assert ("make install-backbone" in printed) is not cached

@@ -304,3 +304,36 @@ def test_rare_classes_are_made_up_for_in_one_way_only(off: str | None) -> None:
     assert all(f"train.{name} is {value}" in message for name, value in several.items())
     for name, value in several.items():
         assert getattr(parse_params(merge(TREE, {"train": {name: value}})).train, name) == value
+
+
+BACKBONE = {"model": {"backbone": "efficientnet_lite0"}}
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "advice"),
+    [
+        ("train.processes", 2, "train.processes is 2, which does not go with model.backbone"),
+        ("train.use_validation", True, "set train.use_validation=false or model.backbone=none"),
+        ("data.folds", 5, "set data.folds=0 or model.backbone=none"),
+    ],
+)
+def test_what_does_not_go_with_a_backbone_is_refused(name: str, value: Any, advice: str) -> None:
+    parse_params(merge(TREE, tree_of(name, value)))
+    assert advice in refusal(merge(BACKBONE, tree_of(name, value)))
+
+
+def test_with_a_backbone_the_architecture_does_not_matter() -> None:
+    parse_params(
+        merge(TREE, {"model": {**BACKBONE["model"], "architecture": "classic"}, "tune": {"space": {}}})
+    )
+
+
+def test_an_unknown_backbone_is_refused_with_those_that_are_known() -> None:
+    message = refusal({"model": {"backbone": "resnet50"}})
+    assert "model.backbone is 'resnet50': Input should be 'none' or 'efficientnet_lite0'" in message
+
+
+@pytest.mark.parametrize("key", ["backbone", "weights"])
+def test_backbones_are_not_searched(key: str) -> None:
+    space = {"tune": {"space": {"model": {key: {"choices": ["none"]}}}}}
+    assert f"tune.space.model.{key} cannot be searched: with a backbone" in refusal(space)

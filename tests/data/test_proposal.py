@@ -7,7 +7,7 @@ import pytest
 
 from darkroom.config import load_params
 from darkroom.config.writing import write_params
-from darkroom.data.proposal import propose
+from darkroom.data.proposal import propose, suits_backbone
 from tests.helpers.checkouts import PROJECT
 
 
@@ -90,3 +90,39 @@ def test_a_gate_asks_for_no_more_than_the_test_images_can_show() -> None:
     few, some, many = (proposed(testing=testing) for testing in (4, 50, 400))
     assert [one["gate.min_accuracy"] for one in (few, some, many)] == [0.5, 0.6, 0.6]
     assert [one["gate.max_calibration_error"] for one in (few, some, many)] == [1.0, 1.0, 0.1]
+
+
+def test_a_backbone_is_for_few_photographs_in_colour() -> None:
+    photographs: dict[str, Any] = {"images": 4999, "side": 96, "colour": True, "classes": ["cat", "dog"]}
+    assert suits_backbone(**photographs)
+    others: list[dict[str, Any]] = [
+        {"images": 5000},
+        {"side": 95},
+        {"colour": False},
+        {"classes": ["a", "b"]},
+    ]
+    assert not any(suits_backbone(**photographs | change) for change in others)
+
+
+@pytest.mark.parametrize("training", [20, 1500])
+def test_what_is_proposed_with_a_backbone_is_accepted(tmp_path: Path, training: int) -> None:
+    path = tmp_path / "params.yaml"
+    path.write_bytes((PROJECT / "params.yaml").read_bytes())
+    choices = proposed(training=training, backbone="efficientnet_lite0")
+    write_params(path, {"data.name": "mine", "data.source": "~/mine", **choices})
+    params = load_params(path)
+    assert (params.model.backbone, params.model.views, params.data.size) == (
+        "efficientnet_lite0",
+        2,
+        (160, 160),
+    )
+    assert (params.tune.trials, params.data.folds) == (0, 0)
+    # and back, where the weights are gone
+    write_params(path, proposed(training=training))
+    assert load_params(path).model.backbone == "none"
+
+
+def test_without_a_backbone_the_proposal_is_the_one_from_scratch() -> None:
+    without = proposed()
+    assert without.pop("model.backbone") == "none"
+    assert "model.weights" not in without

@@ -17,6 +17,7 @@ def test_settings_are_read_from_the_environment() -> None:
         "DARKROOM_PROXIES": "127.0.0.1, 10.0.0.0/8,fd00::/8, unix:",
         "DARKROOM_ROOT_PATH": "/vision/",
         "DARKROOM_MIRROR": "of the download stage",
+        "DARKROOM_CACHE": "of the train stage",
         "OTHER": "x",
     }
     assert read_settings(environment, cores=8) == Settings(

@@ -14,10 +14,14 @@ from darkroom.cli.output import print_result
 from darkroom.text import columns, counted
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from darkroom.config.data import Data
     from darkroom.data.storage import Storage
 
 SHOWN = 12  # classes, and reasons for leaving files out, that are listed
+COLOURED = 4  # of 255: the mean difference of an image's channels from which on it is in colour
 SAMPLE = 48  # images whose sizes are looked at, and that are drawn
 
 
@@ -116,24 +120,29 @@ def _look(source: str, settings: "Data", options: Options) -> tuple[dict[str, ob
         _say(options, note)
     step = max(1, len(images) // SAMPLE)
     sample = images[::step][:SAMPLE]
-    sizes, sheet = _sample(storage, [image.file.path for image in sample])
+    sizes, sheet, colour = _sample(storage, [image.file.path for image in sample])
     _say(options, f"a sample of them: {sheet}\n")
     held_out = 0 if parts["test"] else settings.test_fraction
     training = round(len(images) * (1 - held_out) * (1 - settings.validation_fraction))
     kept = [count for count in counts.values() if count >= settings.smallest_class] or [len(images)]
+    side = int(median(min(size) for size in sizes))
+    backbone, note = _backbone(images=len(images), side=side, colour=colour, classes=sorted(counts))
     choices = propose(
         training=training,
         classes=sorted(counts),
         largest_share=max(kept) / len(images),
         smallest_share=min(kept) / len(images),
-        side=int(median(min(size) for size in sizes)),
+        side=side,
         testing=parts["test"] or round(len(images) * held_out),
         sizes=sizes,
+        backbone=backbone,
     )
     # what someone took out of the search stays out
     params = ROOT / "params.yaml"
     choices = [one for one in choices if "tune.space" not in one.name or is_written(params, one.name)]
     _say(options, columns([(one.name, str(one.value), one.reason) for one in choices]))
+    if note:
+        _say(options, f"\n{note}")
     facts: dict[str, object] = {
         "place": storage.place,
         "images": len(images),
@@ -146,6 +155,25 @@ def _look(source: str, settings: "Data", options: Options) -> tuple[dict[str, ob
     return facts, {one.name: one.value for one in choices}
 
 
+def _backbone(*, images: int, side: int, colour: bool, classes: Sequence[str]) -> tuple[str, str]:
+    """Return the backbone to propose, or none; and what would make one possible, where it is missing."""
+    from darkroom.data.proposal import suits_backbone
+
+    if not suits_backbone(images=images, side=side, colour=colour, classes=classes):
+        return "none", ""
+    from darkroom.environment import user_cache
+    from darkroom.models.backbones import BACKBONES  # torch, which it needs, takes seconds to import
+    from darkroom.models.backbones.weights import can_be_had
+
+    name = next(iter(BACKBONES))
+    if can_be_had(BACKBONES[name], cache=user_cache()):
+        return name, ""
+    return "none", (
+        "So few photographs may be learned better on a pretrained backbone, whose weights are not here: "
+        "`make install-backbone`, then the same command again (docs/transfer.md)"
+    )
+
+
 def _shortened(counts: Counter[str]) -> list[tuple[str, int]]:
     """Return the most frequent names with their counts, and one row for the rest."""
     first = counts.most_common(SHOWN)
@@ -153,8 +181,11 @@ def _shortened(counts: Counter[str]) -> list[tuple[str, int]]:
     return [*first, (f"{len(counts) - SHOWN} more", rest)] if rest else first
 
 
-def _sample(storage: "Storage", paths: Sequence[str]) -> tuple[list[tuple[int, int]], Path]:
-    """Return width and height of some images in pixels, upright, and where they are drawn."""
+def _sample(storage: "Storage", paths: Sequence[str]) -> tuple[list[tuple[int, int]], Path, bool]:
+    """Return width and height of some images in pixels, upright, where they are drawn, and if in colour.
+
+    They are in colour if most of them are.
+    """
     import numpy as np
     from PIL import Image
 
@@ -175,6 +206,7 @@ def _sample(storage: "Storage", paths: Sequence[str]) -> tuple[list[tuple[int, i
         drawn.append(to_model_input(image, height=96, width=96, channels=3))
     if not sizes:
         raise SourceError(f"{storage.place}: none of {len(paths)} images that were tried can be read")
+    colour = median(_colourful(image) for image in drawn) >= COLOURED
     across = min(8, len(drawn))
     drawn += [np.full((96, 96, 3), 255, np.uint8)] * (-len(drawn) % across)
     rows = [np.concatenate(drawn[start : start + across], axis=1) for start in range(0, len(drawn), across)]
@@ -182,4 +214,9 @@ def _sample(storage: "Storage", paths: Sequence[str]) -> tuple[list[tuple[int, i
     sheet.parent.mkdir(parents=True, exist_ok=True)
     with atomic_write(sheet) as file:
         Image.fromarray(np.concatenate(rows)).save(file, "PNG")
-    return sizes, sheet
+    return sizes, sheet, colour
+
+
+def _colourful(image: "NDArray[np.uint8]") -> float:
+    """Return by how much the channels of an image [H,W,3] differ on average: 0 for a grey one."""
+    return float((image.max(axis=2).astype(int) - image.min(axis=2)).mean())

@@ -5,6 +5,7 @@ from typing import Any
 
 # The parameters that `contradiction` compares, by dotted name.
 INTERDEPENDENT = (
+    "model.backbone",
     "model.architecture",
     "train.optimizer",
     "model.views",
@@ -12,7 +13,16 @@ INTERDEPENDENT = (
     "train.class_weights",
     "train.logit_adjustment",
     "train.sampling",
+    "train.processes",
+    "train.use_validation",
+    "data.folds",
 )
+# What does not go with a backbone: the value that does, and why.
+BESIDE_BACKBONE = {
+    "train.processes": (1, "whose features one process computes"),
+    "train.use_validation": (False, "whose linear layer needs the validation images for its strength"),
+    "data.folds": (0, "whose linear layer is not cross-validated yet"),
+}
 # What each is where it does nothing about classes that are not equally frequent.
 BALANCING = {"train.class_weights": "none", "train.logit_adjustment": 0, "train.sampling": "all"}
 
@@ -22,6 +32,7 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
 
     >>> contradiction(
     ...     {
+    ...         "model.backbone": "none",
     ...         "model.architecture": "fast",
     ...         "train.optimizer": "muon",
     ...         "model.views": 6,
@@ -29,10 +40,16 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.class_weights": "none",
     ...         "train.logit_adjustment": 0,
     ...         "train.sampling": "all",
+    ...         "train.processes": 1,
+    ...         "train.use_validation": False,
+    ...         "data.folds": 0,
     ...     }
     ... )
     """
-    if values["model.architecture"] == "classic" and values["train.optimizer"] == "muon":
+    if values["model.backbone"] != "none":
+        if wrong := _beside_backbone(values):
+            return wrong
+    elif values["model.architecture"] == "classic" and values["train.optimizer"] == "muon":
         return (
             "train.optimizer is muon, which model.architecture classic does not train with: "
             "set train.optimizer=adam and train.learning_rate=0.001"
@@ -52,3 +69,19 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
             + " and ".join(f"{name}={BALANCING[name]}" for name in others)
         )
     return None
+
+
+def _beside_backbone(values: Mapping[str, Any]) -> str | None:
+    """Return what does not work together with the backbone, and what to set; None if all does."""
+    for name, (right, why) in BESIDE_BACKBONE.items():
+        if values[name] != right:
+            return (
+                f"{name} is {_written(values[name])}, which does not go with model.backbone "
+                f"{values['model.backbone']}, {why}: set {name}={_written(right)} or model.backbone=none"
+            )
+    return None
+
+
+def _written(value: Any) -> str:
+    """Return a value as params.yaml has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

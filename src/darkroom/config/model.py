@@ -11,6 +11,9 @@ class Model(Section):
     """The architecture and how it predicts.
 
     Attributes:
+        backbone: none trains from scratch; otherwise a pretrained net, a key of
+            `darkroom.models.backbones.BACKBONES`, which stays as it is and gets a linear layer.
+        weights: of the backbone: `pretrained`, or a .safetensors or .pth file.
         architecture: a key of `darkroom.models.networks.NETWORKS`.
         widths: channels of each block of convolutions, first to last (fast, classic); two neighbours of 8,192
             are 2.4 GB of weights.
@@ -23,6 +26,8 @@ class Model(Section):
         views: of each image at prediction: 1 as it is, 2 mirrored too, 6 shifted by a pixel too.
     """
 
+    backbone: Literal["none", "efficientnet_lite0"]
+    weights: Annotated[str, Field(min_length=1)]
     architecture: Literal["fast", "classic", "resnet18"]
     widths: Annotated[tuple[Annotated[int, Field(ge=1, le=8192)], ...], Field(min_length=1, max_length=64)]
     convolutions: Literal[2, 3]

@@ -27,6 +27,8 @@ TRIAL_BUDGET = {
     "train.use_validation",
     "train.processes",
 }
+# Of these, what no trial trains with: with a backbone there are none.
+OF_BACKBONES = {"model.backbone", "model.weights"}
 # Of a range of fewer whole numbers than this every one is checked, of a longer one both ends.
 SHORT_RANGE = 20
 
@@ -59,6 +61,10 @@ def _check_names(space: Space) -> None:
                 raise ValueError(unknown_key(f"tune.space.{section}.{key}", key, known.model_fields))
             if f"{section}.{key}" in TRIAL_BUDGET:
                 raise ValueError(f"tune.space.{section}.{key} cannot be searched: trials take it from tune")
+            if f"{section}.{key}" in OF_BACKBONES:
+                raise ValueError(
+                    f"tune.space.{section}.{key} cannot be searched: with a backbone there are no trials"
+                )
             if f"{section}.{key}" == "train.best_by":
                 raise ValueError(f"tune.space.{section}.{key} cannot be searched: trials are compared by it")
 

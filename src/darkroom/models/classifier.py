@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from darkroom.files import read_json
+from darkroom.models.backbones import net as backbone_net
 from darkroom.models.networks import build_net
 from darkroom.models.networks.net import Net
 
@@ -73,9 +74,11 @@ class Classifier(nn.Module):
 def build_classifier(config: Mapping[str, Any]) -> Classifier:
     """Build the classifier that `config` (models/model_config.json) describes, with fresh weights.
 
-    They depend on torch's global seed. Raises ValueError for an unknown architecture.
+    They depend on torch's global seed. With a `backbone` the net is a `BackboneNet`, whose trunk has fresh
+    weights too. Raises ValueError for an unknown architecture or backbone.
     """
-    return Classifier(build_net(config), mean=config["mean"], std=config["std"], views=config["views"])
+    net = backbone_net.build(config) if "backbone" in config else build_net(config)
+    return Classifier(net, mean=config["mean"], std=config["std"], views=config["views"])
 
 
 def load_classifier(weights: Path, config: Path, calibration: Path | None = None) -> Classifier:

@@ -20,7 +20,7 @@ NAMES = (
     *("WORKERS", "QUEUE_SECONDS", "RATE", "ORIGINS", "HOSTS", "ACCESS_LOG"),
     *("PROXIES", "ROOT_PATH"),
     *("FEEDBACK", "FEEDBACK_MB", "LOG", "LOG_MB", "LOG_IMAGES"),
-    "MIRROR",  # read by the download stage
+    *("MIRROR", "CACHE"),  # read by the stages download and train
 )
 KNOWN = frozenset(PREFIX + name for name in NAMES)
 

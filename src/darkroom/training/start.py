@@ -8,33 +8,58 @@ import torch
 from darkroom.config import Params
 from darkroom.data.splits import Meta, Split, join_splits, open_split
 from darkroom.models import processes
+from darkroom.models.backbones import BACKBONES
+from darkroom.models.backbones.net import BackboneNet
+from darkroom.models.backbones.weights import Weights, find_weights
 from darkroom.models.classifier import Classifier, build_classifier
 from darkroom.models.inference import at_once, pixels_of, to_device
 
 
-def model_config(params: Params, meta: Meta) -> dict[str, Any]:
-    """Return what `build_classifier` needs: the model's parameters, and classes and shape of the data."""
-    return {
+def backbone_weights(params: Params, *, root: Path, cache: Path) -> Weights | None:
+    """Return the weights of `model.backbone`, found as `find_weights` does; None where it is none."""
+    if params.model.backbone == "none":
+        return None
+    backbone = BACKBONES[params.model.backbone]
+    return find_weights(backbone, params.model.weights, root=root, cache=cache)
+
+
+def model_config(params: Params, meta: Meta, weights: Weights | None = None) -> dict[str, Any]:
+    """Return what `build_classifier` needs: the model's parameters, and classes and shape of the data.
+
+    With the `weights` of a backbone that is: its name, licence, source and hash, and its own mean and
+    deviation. Raises ValueError where params.yaml has a backbone and there are no weights.
+    """
+    config: dict[str, Any] = {
         "name": meta.name,
         "classes": list(meta.classes),
         "height": meta.height,
         "width": meta.width,
         "channels": meta.channels,
         "fit": meta.fit,
-        "mean": list(meta.mean),
-        "std": list(meta.std),
-        **params.model.model_dump(mode="json"),
     }
+    if weights is None:
+        if params.model.backbone != "none":
+            raise ValueError(f"model.backbone is {params.model.backbone}, which is not trained in this way")
+        model = params.model.model_dump(mode="json", exclude={"backbone", "weights"})
+        return {**config, "mean": list(meta.mean), "std": list(meta.std), **model}
+    mean, std = weights.backbone.standardisation(meta.channels)
+    described = {"architecture": weights.backbone.name, "backbone": weights.description()}
+    return {**config, "mean": mean, "std": std, **described, "views": params.model.views}
 
 
-def new_classifier(config: dict[str, Any], train: Split, *, seed: int) -> Classifier:
-    """Build a classifier with fresh weights drawn by `seed`.
+def new_classifier(
+    config: dict[str, Any], train: Split, *, seed: int, weights: Weights | None = None
+) -> Classifier:
+    """Build a classifier with fresh weights drawn by `seed`, except the `weights` of a backbone.
 
     Weights that a net computes from images (a whitening stem) come from the first of `train`. Sets torch's
     global seed.
     """
     torch.manual_seed(seed)
     classifier = build_classifier(config)
+    if weights is not None:
+        assert isinstance(classifier.net, BackboneNet)
+        classifier.net.trunk.load_state_dict(dict(weights.tensors))
     if count := classifier.net.prepared_from:
         few = at_once(count, pixels=pixels_of(train))
         images = to_device(train.images[:few], torch.device("cpu"))

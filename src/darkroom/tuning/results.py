@@ -56,15 +56,15 @@ def search_result(study: optuna.Study, experiment: str, *, best_by: BestBy = "ac
     )
 
 
-def nothing_searched(experiment: str) -> SearchResult:
-    """Return the result for tune.trials=0: training takes params.yaml unchanged."""
+def nothing_searched(experiment: str, why: str = "tune.trials is 0") -> SearchResult:
+    """Return the result where there are no trials, and `why`: training takes params.yaml as it is."""
     head = {"study": None, "experiment": experiment, "run_id": None}
     return SearchResult(
         best_values={},
         summary={"trials": 0},
         trials=as_table([]),
         record={**head, "trials": [], "curves": [], "leaves": {}, "importances": {}},
-        text="tune.trials is 0: training takes params.yaml as it is",
+        text=f"{why}: training takes params.yaml as it is",
     )
 
 
