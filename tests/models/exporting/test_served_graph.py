@@ -47,3 +47,21 @@ def test_importing_the_runtime_sends_no_telemetry() -> None:
         [sys.executable, "-c", script], capture_output=True, text=True, env=os.environ | {"PYTHONPATH": "src"}
     )
     assert done.stdout.strip() == "[]", done.stdout + done.stderr
+
+
+def test_a_signal_is_handled_after_graphs_have_gone_in_the_order_they_came(exported: Exported) -> None:
+    script = """
+import os, signal, sys
+from pathlib import Path
+from darkroom.serving.prediction.runtime import Graph
+content = Path(sys.argv[1]).read_bytes()
+one = Graph(content, threads=1)
+other = Graph(content, threads=1)
+del one
+del other
+signal.signal(signal.SIGTERM, lambda *_: print("handled"))
+os.kill(os.getpid(), signal.SIGTERM)
+"""
+    command = [sys.executable, "-c", script, str(exported.graph)]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"PYTHONPATH": "src"})
+    assert (done.returncode, done.stdout) == (0, "handled\n"), done.stderr

@@ -6,6 +6,7 @@ It was the fastest of the runtimes measured; docs/serving.md has the figures.
 import sys
 import threading
 from collections.abc import Iterator, Sequence
+from functools import cache
 from typing import NamedTuple
 
 import numpy as np
@@ -52,9 +53,19 @@ class Prediction(NamedTuple):
         return Prediction(*(None if arrays[0] is None else np.concatenate(arrays) for arrays in columns))  # type: ignore[arg-type]
 
 
+@cache
+def _core() -> openvino.Core:
+    """Return the one core of this process, which is never destroyed.
+
+    Each core sets a stack for signal handlers (openvinotoolkit/openvino#11894) and, when it is destroyed,
+    sets the one from before. If the core of that one is gone, the next signal ends the process by SIGSEGV.
+    """
+    return openvino.Core()
+
+
 def computes_in_bf16() -> bool:
     """Return whether this machine's CPU has instructions for bf16."""
-    return "BF16" in openvino.Core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class Graph:
@@ -78,7 +89,7 @@ class Graph:
             ValueError: the graph has other inputs or outputs.
             RuntimeError: OpenVINO cannot read the graph.
         """
-        core = openvino.Core()
+        core = _core()
         native = precision == "bf16" and computes_in_bf16()
         self.precision = "bf16" if native else "fp32"
         settings = {
