@@ -63,6 +63,7 @@ def read_origin_of_stages(params: Params) -> dict[str, Any]:
         run_id=read_json(MODELS / "run.json")["run_id"],
         device=read_json(REPORTS / "train_timing.json")["device"],
         weights=MODELS / "model.safetensors",
+        backbone=read_json(MODELS / "model_config.json").get("backbone"),
     )
 
 

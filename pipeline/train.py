@@ -9,9 +9,9 @@ import torch
 from darkroom import stopping
 from darkroom.config import Params
 from darkroom.data.splits import open_split, read_meta, split_sha256
-from darkroom.environment import user_cache
 from darkroom.files import write_json
 from darkroom.models import processes
+from darkroom.models.backbones.licences import licence_warning
 from darkroom.models.hardware import choose_device, choose_precision, set_threads
 from darkroom.models.inference import accuracy
 from darkroom.tracking import runs
@@ -44,7 +44,7 @@ def train(params: Params) -> None:
         stopping.leave_end_to_parent()
     threads = set_threads(params.train.threads, processes=processes.on_this_machine())
     device, device_reason = choose_device(params.train.device)
-    weights = backbone_weights(params, root=ROOT, cache=user_cache())
+    weights = backbone_weights(params, folder=MODELS / "backbone")
     precision, precision_reason = choose_precision(params.train.precision, device)
     if weights and params.train.precision == "auto":
         precision, precision_reason = torch.float32, "fp32: auto computes a backbone's features in it"
@@ -53,11 +53,14 @@ def train(params: Params) -> None:
         print(f"device {device_reason}; precision {precision_reason}")
         print(f"{processes.count()} process(es), each with {threads}")
     if weights:
-        print(f"backbone {weights.backbone.name}, licence {weights.licence}, of {weights.place}", flush=True)
+        print(f"backbone {weights.backbone.name}, licence {weights.licence}", flush=True)
+        if warning := licence_warning(weights.licence):
+            print(warning, flush=True)
     settings = params.model_dump(mode="json", include=TRAINING)
     data = [split_sha256(DATA / part) for part in ("train", "validation")]
     # outside DVC's outs, which it deletes before the stage runs
-    folder = CHECKPOINTS / f"train-{fingerprint(settings, data)}"
+    of_weights = [weights.sha256] if weights else []
+    folder = CHECKPOINTS / f"train-{fingerprint(settings, data + of_weights)}"
     images = open_split(DATA / "train").first(params.train.images)
     validation = open_split(DATA / "validation")
     final = params.train.use_validation

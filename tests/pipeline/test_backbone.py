@@ -4,11 +4,14 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.numpy import load_file
+from safetensors.numpy import load_file, save_file
 
+from darkroom.config import read_yaml
 from darkroom.files import read_json
 from darkroom.images.decoding import decode
 from darkroom.images.resizing import to_model_input
+from darkroom.registry import reproduction
+from darkroom.registry.store import RegistryError
 from darkroom.serving.prediction.runtime import Graph
 from tests.helpers.backbones import weights_file
 from tests.helpers.checkouts import Checkout, new_checkout
@@ -16,7 +19,10 @@ from tests.helpers.own_images import colours, photo
 from tests.helpers.warm_stages import run_stages, set_params
 
 pytestmark = pytest.mark.ci
-STAGES = ["source", "download", "preprocess", "tune", "train", "calibrate", "evaluate", "export", "register"]
+STAGES = [
+    *("source", "download", "preprocess", "backbone", "tune", "train", "calibrate", "evaluate", "export"),
+    "register",
+]
 SMALL = (
     "data.side=64",
     "model.backbone=efficientnet_lite0",
@@ -70,6 +76,10 @@ def test_licence_source_and_hash_are_stated(run: tuple[Checkout, Path, str]) -> 
         "print(mlflow.get_run(json.loads(pathlib.Path('models/run.json').read_text())['run_id']).data.tags)",
     )
     assert f"'backbone.weights_sha256': '{backbone['weights_sha256']}'" in tags.stdout
+    lineage = run[0].run("darkroom", "lineage", "champion").stdout
+    assert backbone["weights_sha256"] in lineage
+    assert "The licence of the backbone's weights is not known" in run[2]
+    assert "The licence of the backbone's weights is not known" in card
 
 
 def test_there_are_no_trials_and_the_stage_says_why(run: tuple[Checkout, Path, str]) -> None:
@@ -84,3 +94,61 @@ def test_the_same_again_takes_the_features_that_are_kept(run: tuple[Checkout, Pa
     run_stages(run[0], ["train"])
     assert (root / "models/model.safetensors").read_bytes() == before
     assert {path: path.stat().st_mtime_ns for path in (root / ".checkpoints/features").rglob("*.npy")} == kept
+
+
+def test_changed_weights_are_noticed_and_a_version_is_reproduced_without_their_file(
+    run: tuple[Checkout, Path, str], tmp_path: Path
+) -> None:
+    checkout, weights, _ = run
+    root, original = checkout.root, weights.read_bytes()
+    sha256 = read_json(root / "models/model_config.json")["backbone"]["weights_sha256"]
+
+    def kept() -> str:
+        """Run the stage as `dvc repro` does; return DVC's hash of the weights, on which others depend."""
+        checkout.run("dvc", "repro", "-s", "backbone")
+        (out,) = read_yaml(root / "dvc.lock")["stages"]["backbone"]["outs"]
+        return str(out["md5"])
+
+    first = kept()
+    changed = {name: np.asarray(value + 1) for name, value in load_file(weights).items()}
+    try:
+        save_file(changed, weights)
+        assert kept() != first, "the next `dvc repro` trains again"
+        weights.write_bytes(original)
+        assert kept() == first
+        weights.unlink()
+        into = new_checkout(tmp_path / "again").root
+        hashes = read_json(root / "reports/data.json")["sha256"]
+        (into / "params.yaml").write_bytes((root / "params.yaml").read_bytes())
+        checkout.run("dvc", "commit", "-f", "download", "preprocess")
+        reproduction.fetch_data(root, root / "dvc.lock", hashes, into)
+        reproduction.fetch_backbone(sha256, into)
+        assert read_json(into / "models/backbone/about.json")["sha256"] == sha256
+        with pytest.raises(RegistryError, match=r"dvc checkout: other weights.*model\.weights: its message"):
+            reproduction.fetch_backbone("0" * 64, into)
+        weights.write_bytes(original)
+        with pytest.raises(RegistryError, match=f"model\\.weights: the SHA-256 of those weights is {sha256}"):
+            reproduction.fetch_backbone("0" * 64, into)
+    finally:
+        weights.write_bytes(original)
+
+
+def test_a_version_is_reproduced_to_the_bit(run: tuple[Checkout, Path, str], tmp_path: Path) -> None:
+    printed = run[0].run("darkroom", "reproduce", "champion", "--into", str(tmp_path / "again")).stdout
+    assert "weights: the same to the bit" in printed
+    assert "the same" in printed.split("metrics:")[1]
+
+
+def test_without_a_backbone_the_stage_ends_at_once(tmp_path: Path) -> None:
+    checkout = new_checkout(tmp_path / "checkout")
+    assert checkout.stage("backbone") == "model.backbone is none: no pretrained weights\n"
+    assert read_json(checkout.root / "models/backbone/about.json") == {"name": "none"}
+
+
+def test_missing_weights_end_the_stage_with_what_helps(tmp_path: Path) -> None:
+    checkout = new_checkout(tmp_path / "checkout")
+    set_params(checkout.root / "params.yaml", (*SMALL, "model.weights=mine.safetensors", "tune.space={}"))
+    done = checkout.run("python", "-m", "pipeline.backbone", check=False)
+    assert done.returncode == 1
+    assert "model.weights is mine.safetensors, but there is no file" in done.stderr
+    assert "Traceback" not in done.stderr

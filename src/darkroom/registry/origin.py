@@ -28,6 +28,7 @@ def collect_origin(
     run_id: str,
     device: str,
     weights: Path,
+    backbone: Mapping[str, Any] | None,
 ) -> dict[str, Any]:
     """Return everything that identifies what a model was made from, as kept in lineage.json.
 
@@ -42,6 +43,7 @@ def collect_origin(
         run_id: the run that trained the model.
         device: on which it was trained.
         weights: their file.
+        backbone: what models/model_config.json states of a pretrained backbone; None without one.
     """
     return {
         "commit": lineage.commit(root),
@@ -60,6 +62,7 @@ def collect_origin(
         "run": run_id,
         "device": device,
         "weights_sha256": sha256_file(weights),
+        "backbone": backbone,
         "environment": lineage.environment(),
     }
 
@@ -135,9 +138,21 @@ def _summary(version: ModelVersion, origin: Mapping[str, Any], *, has_changes: b
         + ("" if source.get("official", True) else " (not the official release)"),
         **{f"data sha256, {part}": value for part, value in hashes.items()},
         "corrections": _corrections(origin["data"].get("corrections")),
+        **_backbone(origin.get("backbone")),
         "study": origin["study"],
         "run": run_id + ("" if run_id == origin["run"] else f", which stands in for {origin['run']}"),
         "Bento": version.tags.get("bento", "none was built from this version yet"),
+    }
+
+
+def _backbone(backbone: Mapping[str, Any] | None) -> dict[str, str]:
+    """Return whose pretrained weights a version was made from, their hash and licence; empty for none."""
+    if not backbone:
+        return {}
+    return {
+        "backbone": f"{backbone['name']}, {backbone['source']}",
+        "backbone licence": backbone["licence"],
+        "backbone sha256": backbone["weights_sha256"],
     }
 
 

@@ -23,6 +23,7 @@ from darkroom.tracking.lineage import environment
 from darkroom.tracking.sources import code_sha256, source_files
 
 STAGES = ("train", "calibrate", "evaluate")
+BACKBONE_OUT = "models/backbone"
 DATA_OUTS = ("data/train", "data/validation", "data/test", "data/meta.json", "data/source.json")
 
 
@@ -48,7 +49,8 @@ def reproduce(uri: str, version: ModelVersion, *, root: Path, into: Path) -> Rep
 
     The code is the commit with the uncommitted changes; without git it is the code in `root`, if it has the
     version's hash. The tuned values are those that the tuner found, and the data has the same hashes: it
-    comes from DVC's cache or remote, or is downloaded again. Training, calibration and evaluation run;
+    comes from DVC's cache or remote, or is downloaded again; so do the weights of a pretrained backbone, or
+    they are found again as at first. Training, calibration and evaluation run;
     their runs are logged to a database in `into`.
 
     Raises:
@@ -66,6 +68,8 @@ def reproduce(uri: str, version: ModelVersion, *, root: Path, into: Path) -> Rep
             else:
                 copy_code(root, origin.get("code_sha256"), evidence / "params.yaml", into)
             fetch_data(root, evidence / "dvc.lock", origin["data"]["sha256"], into)
+            if origin.get("backbone"):
+                fetch_backbone(origin["backbone"]["weights_sha256"], into)
         except BaseException:
             shutil.rmtree(into, ignore_errors=True)
             raise
@@ -166,6 +170,32 @@ def fetch_data(root: Path, lock: Path, hashes: Mapping[str, str], into: Path) ->
     if not _matches(into, hashes):
         tried.append("download and preprocess: other data than the version's")
         raise RegistryError(f"the version's data cannot be restored ({'; '.join(tried)})")
+
+
+def fetch_backbone(sha256: str, into: Path) -> None:
+    """Bring the weights of the pretrained backbone, whose hash is `sha256`, into the checkout at `into`.
+
+    They come from DVC's cache or remote, which `fetch_data` set up, or from where params.yaml says. Raises
+    RegistryError when none of these gives the same weights.
+    """
+    about, tried = into / BACKBONE_OUT / "about.json", []
+    for command in ("checkout", "pull"):
+        done = _command([sys.executable, "-m", "dvc", command, BACKBONE_OUT], cwd=into)
+        if not done.returncode and about.is_file() and read_json(about).get("sha256") == sha256:
+            return
+        tried.append(f"dvc {command}: {(done.stderr.strip().splitlines() or ['other weights'])[-1]}")
+    try:
+        run_stage(into, "backbone")
+    except RegistryError:
+        tried.append("model.weights: its message is above")
+    else:
+        if read_json(about)["sha256"] == sha256:
+            return
+        tried.append(f"model.weights: the SHA-256 of those weights is {read_json(about)['sha256']}")
+    raise RegistryError(
+        f"the weights of the version's backbone, SHA-256 {sha256}, cannot be restored ({'; '.join(tried)}): "
+        "`dvc pull models/backbone` where they were pushed, or put back the file in model.weights"
+    )
 
 
 def run_stage(folder: Path, stage: str) -> None:

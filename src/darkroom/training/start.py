@@ -9,18 +9,18 @@ from darkroom.config import Params
 from darkroom.data.splits import Meta, Split, join_splits, open_split
 from darkroom.models import processes
 from darkroom.models.backbones import BACKBONES
+from darkroom.models.backbones.folder import read_weights
 from darkroom.models.backbones.net import BackboneNet
-from darkroom.models.backbones.weights import Weights, find_weights
+from darkroom.models.backbones.weights import Weights
 from darkroom.models.classifier import Classifier, build_classifier
 from darkroom.models.inference import at_once, pixels_of, to_device
 
 
-def backbone_weights(params: Params, *, root: Path, cache: Path) -> Weights | None:
-    """Return the weights of `model.backbone`, found as `find_weights` does; None where it is none."""
+def backbone_weights(params: Params, *, folder: Path) -> Weights | None:
+    """Return the weights of `model.backbone`, as the stage `backbone` wrote them; None where it is none."""
     if params.model.backbone == "none":
         return None
-    backbone = BACKBONES[params.model.backbone]
-    return find_weights(backbone, params.model.weights, root=root, cache=cache)
+    return read_weights(folder, BACKBONES[params.model.backbone])
 
 
 def model_config(params: Params, meta: Meta, weights: Weights | None = None) -> dict[str, Any]:

@@ -18,6 +18,7 @@ from torch import Tensor
 from darkroom import UserError
 from darkroom.files import atomic_write, sha256_file
 from darkroom.models.backbones.backbone import Backbone
+from darkroom.models.backbones.licences import UNKNOWN
 
 PRETRAINED = "pretrained"  # what model.weights says for those that the backbone's authors published
 SHOWN = 3  # names of weights in a message
@@ -32,7 +33,7 @@ class Weights:
         backbone: whose weights they are.
         tensors: by the names of its trunk.
         sha256: as `weights_sha256` returns.
-        licence: under which they may be used; `not known` of a file of one's own.
+        licence: under which they may be used; `licences.UNKNOWN` of a file that does not state it.
         source: where they come from.
         place: the file that they were found in.
     """
@@ -187,7 +188,7 @@ def _from_path(backbone: Backbone, path: Path, setting: str) -> Weights:
     sha256 = weights_sha256(tensors)
     if sha256 == backbone.sha256:
         return Weights(backbone, tensors, sha256, backbone.licence, backbone.source, path)
-    return Weights(backbone, tensors, sha256, "not known", f"the file {setting} (model.weights)", path)
+    return Weights(backbone, tensors, sha256, UNKNOWN, f"the file {setting} (model.weights)", path)
 
 
 def _published(backbone: Backbone, path: Path) -> Weights:

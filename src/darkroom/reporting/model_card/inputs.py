@@ -9,6 +9,7 @@ import pandas as pd
 
 from darkroom.config.model import Model
 from darkroom.files import read_json
+from darkroom.models.backbones.licences import licence_warning
 from darkroom.reporting.evaluation_report.outputs import CHARTS
 
 
@@ -84,4 +85,11 @@ def read_card_inputs(*, data: Path, models: Path, reports: Path, training: Mappi
         tuned=read_json(models / "tuned.json"),
         images=CHARTS,
         command="dvc repro",
+        limits=_limits(config),
     )
+
+
+def _limits(config: Mapping[str, Any]) -> list[str]:
+    """Return what the licence of a pretrained backbone's weights forbids, if it does."""
+    warning = licence_warning(config["backbone"]["licence"]) if "backbone" in config else None
+    return [warning] if warning else []
