@@ -4,11 +4,14 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
 from darkroom.data.splits import Split
+from darkroom.models.backbones.compiled import PAYS_FROM, compiled_features, image_views
+from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.classifier import Classifier
 from darkroom.models.memory import keep_freed_memory
 
@@ -24,17 +27,30 @@ def to_device(images: NDArray[np.uint8], device: torch.device) -> Tensor:
 
 
 def predict(
-    classifier: Classifier, split: Split, *, device: torch.device, progress: bool = True
+    classifier: Classifier,
+    split: Split,
+    *,
+    device: torch.device,
+    progress: bool = True,
+    by_torch: bool = False,
 ) -> NDArray[np.float32]:
-    """Return the probabilities float32 [N,classes] of a split, computed in fp32, with all views."""
+    """Return the probabilities float32 [N,classes] of a split, computed in fp32, with all views.
+
+    On a CPU OpenVINO computes those of many images by a frozen backbone, unless `by_torch` is set.
+    """
+    if not by_torch and _is_quick(classifier, split, device):
+        logits = torch.from_numpy(_run_compiled(classifier, split, progress=progress))
+        return F.softmax(logits / classifier.temperature, dim=1).numpy()
     return _run(classifier, classifier, split, device=device, progress=progress)
 
 
 def predict_logits(classifier: Classifier, split: Split, *, device: torch.device) -> NDArray[np.float32]:
     """Return the logits float32 [N,classes] of a split, computed in fp32, averaged over all views.
 
-    They are not divided by the temperature.
+    They are not divided by the temperature. What is computed by OpenVINO is as in `predict`.
     """
+    if _is_quick(classifier, split, device):
+        return _run_compiled(classifier, split, progress=True)
     return _run(classifier, classifier.logits, split, device=device, progress=True)
 
 
@@ -87,5 +103,31 @@ def _run(
         for start in range(0, len(split), batch):
             images = to_device(split.images[start : start + batch], device)
             parts.append(compute(images).float().cpu().numpy())
+            bar.update(len(images))
+    return np.concatenate(parts)
+
+
+def _is_quick(classifier: Classifier, split: Split, device: torch.device) -> bool:
+    many = len(split) * classifier.views >= PAYS_FROM
+    return many and device.type == "cpu" and isinstance(classifier.net, BackboneNet)
+
+
+@torch.inference_mode()
+def _run_compiled(classifier: Classifier, split: Split, *, progress: bool) -> NDArray[np.float32]:
+    """Return the logits float32 [N,classes] of a split: those of an image's mean features over its views.
+
+    These are the mean of the views' logits, since the last layer is linear.
+    """
+    net = classifier.to("cpu").eval().net
+    assert isinstance(net, BackboneNet)
+    shape, threads = split.images.shape[1:], torch.get_num_threads()
+    compute = compiled_features(net, mean=classifier.mean, std=classifier.std, shape=shape, threads=threads)
+    parts = []
+    batch = prediction_batch(torch.device("cpu"), pixels=pixels_of(split), views=classifier.views)
+    with tqdm(total=len(split), desc="predict", unit="images", disable=None if progress else True) as bar:
+        for start in range(0, len(split), batch):
+            images = np.asarray(split.images[start : start + batch])
+            features = sum(weight * compute(view) for weight, view in image_views(images, classifier.views))
+            parts.append(net.head(torch.as_tensor(features, dtype=torch.float32)).numpy())
             bar.update(len(images))
     return np.concatenate(parts)

@@ -5,6 +5,7 @@ import inspect
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from darkroom import stopping
 from darkroom.data.splits import Split
 from darkroom.files import sha256_file, write_array, write_json
 from darkroom.models.backbones import BACKBONES
+from darkroom.models.backbones.compiled import PAYS_FROM, Compute, Features, compiled_features
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.classifier import Classifier
 from darkroom.models.inference import pixels_of, prediction_batch, to_device
@@ -44,6 +46,27 @@ class Part:
     mirrored: bool = False
 
 
+@dataclass(frozen=True)
+class How:
+    """How features are computed.
+
+    Attributes:
+        device: on which.
+        precision: the dtype of convolutions and matrix products.
+        images: how many there are to compute.
+    """
+
+    device: torch.device
+    precision: torch.dtype
+    images: int
+
+    @property
+    def quick(self) -> bool:
+        """Whether OpenVINO computes them: in fp32 on a CPU, where there are many."""
+        exact = self.device.type == "cpu" and self.precision is torch.float32
+        return exact and self.images >= PAYS_FROM
+
+
 def features_of(
     part: Part,
     classifier: Classifier,
@@ -55,8 +78,8 @@ def features_of(
 ) -> NDArray[np.float32]:
     """Return the features float32 [N,F] of the images of `part`, from `folder` or computed and kept there.
 
-    They are kept in files of `CHUNK` images, so that a run that was stopped goes on. Raises Stopped on a
-    signal, with how far it came.
+    They are kept in files of `CHUNK` images, so that a run that was stopped goes on. On a CPU, in fp32,
+    OpenVINO computes those of many images. Raises Stopped on a signal, with how far it came.
 
     Args:
         part: the images.
@@ -66,7 +89,8 @@ def features_of(
         device: to compute them on.
         precision: the dtype of convolutions and matrix products.
     """
-    depends = dependencies(part, config, device=device, precision=precision)
+    how = How(device, precision, len(part.split))
+    depends = dependencies(part, config, how)
     key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
     place, count, done = folder / key, len(part.split), 0
     write_json(place / "of.json", depends)
@@ -83,7 +107,7 @@ def features_of(
                     bar.update(end - start)
                 else:
                     images = Split(part.split.images[start:end], part.split.labels[start:end])
-                    write_array(kept, _compute(images, classifier, part.mirrored, device, precision, bar))
+                    write_array(kept, _compute(images, classifier, part.mirrored, how, bar))
                 chunks.append(np.load(kept, allow_pickle=False))
                 done = end
     except stopping.Stopped as stopped:
@@ -91,15 +115,14 @@ def features_of(
     return np.concatenate(chunks)
 
 
-def dependencies(
-    part: Part, config: Mapping[str, Any], *, device: torch.device, precision: torch.dtype
-) -> dict[str, Any]:
+def dependencies(part: Part, config: Mapping[str, Any], how: How) -> dict[str, Any]:
     """Return everything that the features of `part` depend on: with any other value they are others."""
     backbone = config["backbone"]["name"]
     kinds: dict[str, Callable[..., Any]] = {
         "classifier": Classifier,
         "net": BackboneNet,
         "trunk": BACKBONES[backbone].build,
+        "compiled": Features,
     }
     return {
         "images": part.sha256,
@@ -110,30 +133,43 @@ def dependencies(
         "weights": config["backbone"]["weights_sha256"],
         "mean": config["mean"],
         "std": config["std"],
-        "device": device.type,
-        "precision": str(precision),
+        "device": how.device.type,
+        "precision": str(how.precision),
         "code": {name: sha256_file(Path(inspect.getfile(kind))) for name, kind in kinds.items()},
-        "torch": str(torch.__version__),
+        "engine": f"openvino {version('openvino')}" if how.quick else f"torch {torch.__version__}",
     }
 
 
-@torch.inference_mode()
 def _compute(
-    split: Split,
-    classifier: Classifier,
-    mirrored: bool,
-    device: torch.device,
-    precision: torch.dtype,
-    bar: "tqdm[Any]",
+    split: Split, classifier: Classifier, mirrored: bool, how: How, bar: "tqdm[Any]"
 ) -> NDArray[np.float32]:
+    batch = prediction_batch(how.device, pixels=pixels_of(split))
+    compute = _by_openvino(classifier, split) if how.quick else _by_torch(classifier, how)
+    computed: list[NDArray[np.float32]] = []
+    for start in range(0, len(split), batch):
+        images = split.images[start : start + batch]
+        computed.append(compute(images[:, :, ::-1] if mirrored else images))
+        bar.update(len(images))
+    return np.concatenate(computed)
+
+
+def _by_openvino(classifier: Classifier, split: Split) -> Compute:
+    net, shape = classifier.net, split.images.shape[1:]
+    assert isinstance(net, BackboneNet)
+    standardisation = {"mean": classifier.mean, "std": classifier.std}
+    return compiled_features(net, **standardisation, shape=shape, threads=torch.get_num_threads())
+
+
+def _by_torch(classifier: Classifier, how: How) -> Compute:
     net = classifier.net
     assert isinstance(net, BackboneNet)
-    batch = prediction_batch(device, pixels=pixels_of(split))
-    computed: list[Tensor] = []
-    for start in range(0, len(split), batch):
-        x = classifier.standardise(to_device(split.images[start : start + batch], device))
-        with autocast(device, precision):
-            features = net.features(x.flip(3) if mirrored else x)
-        computed.append(features.float().cpu())
-        bar.update(len(x))
-    return torch.cat(computed).numpy()
+
+    @torch.inference_mode()
+    def compute(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        x = classifier.standardise(to_device(images, how.device))
+        with autocast(how.device, how.precision):
+            features: Tensor = net.features(x)
+        computed: NDArray[np.float32] = features.float().cpu().numpy()
+        return computed
+
+    return compute

@@ -25,9 +25,7 @@ def test_what_is_written_is_read_and_equal_weights_are_equal_bytes(tmp_path: Pat
 
 def test_another_backbone_s_and_changed_weights_are_refused(tmp_path: Path) -> None:
     write_weights(tmp_path / "kept", random_weights(tmp_path))
-    with pytest.raises(
-        UserError, match="efficientnet_lite0, not of other: run `dvc repro"
-    ):
+    with pytest.raises(UserError, match="efficientnet_lite0, not of other: run `dvc repro"):
         read_weights(tmp_path / "kept", replace(LITE0, name="other"))
     save_file(random_tensors(1), tmp_path / "kept" / "weights.safetensors")
     with pytest.raises(UserError, match="has changed: its SHA-256"):

@@ -33,7 +33,7 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
     Raises ValueError when a probability differs by more than `tolerance`, or a heat map on average by
     more than that over `NEAR`.
     """
-    expected = predict(classifier, split, device=torch.device("cpu"))
+    expected = predict(classifier, split, device=torch.device("cpu"), by_torch=True)
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = (
         threads_for_libraries()

@@ -1,0 +1,102 @@
+"""The features of images by a frozen trunk on OpenVINO, which is quicker than torch on a CPU.
+
+docs/transfer.md states the ratio that was measured. Only fp32 is computed so. The features differ from
+torch's by rounding errors, which a test bounds.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from darkroom.models.backbones.net import BackboneNet
+from darkroom.models.backbones.weights import weights_sha256
+from darkroom.serving.prediction.runtime import core
+
+PAYS_FROM = 200  # images whose features cost torch more than compiling the trunk, which takes seconds
+BATCH = 16  # images at a time
+
+# Images uint8 [B,H,W,C] to features float32 [B,F].
+Compute = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
+_LAST: dict[str, Compute] = {}  # the trunk that was compiled last, by all that it depends on
+
+
+class Features(nn.Module):
+    """Images uint8 [B,H,W,C] to features float32 [B,F]: standardisation and trunk."""
+
+    def __init__(self, net: BackboneNet, *, mean: Tensor, std: Tensor) -> None:
+        super().__init__()
+        self.net = net
+        self.register_buffer("mean", mean)
+        self.register_buffer("std", std)
+
+    def forward(self, images: Tensor) -> Tensor:
+        """Images uint8 [B,H,W,C] to features float32 [B,F]."""
+        return self.net.features((images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std)
+
+
+def compiled_features(
+    net: BackboneNet, *, mean: Tensor, std: Tensor, shape: Sequence[int], threads: int
+) -> Compute:
+    """Return a function from images to their features by the trunk of `net`, compiled for this CPU.
+
+    The one that was returned last is returned again where the trunk and everything else are the same.
+
+    Args:
+        net: on the CPU, in evaluation mode.
+        mean: of each channel, on a scale of 0 to 1, [1,C,1,1].
+        std: by which images are divided, of the same shape.
+        shape: height, width and channels of the images.
+        threads: of the CPU.
+    """
+    weights = weights_sha256({**net.trunk.state_dict(), "mean": mean, "std": std})
+    key = f"{weights} {tuple(shape)} {threads}"
+    if key not in _LAST:
+        compute = _compiled(Features(net, mean=mean, std=std).eval(), shape, threads)
+        _LAST.clear()
+        _LAST[key] = compute
+    return _LAST[key]
+
+
+def image_views(images: NDArray[np.uint8], views: int) -> list[tuple[float, NDArray[np.uint8]]]:
+    """Return the views of images [B,H,W,C] over which `Classifier` averages logits, each with its weight.
+
+    >>> [weight for weight, _ in image_views(np.zeros((1, 4, 4, 3), np.uint8), 6)]
+    [0.25, 0.25, 0.125, 0.125, 0.125, 0.125]
+    """
+    if views == 1:
+        return [(1.0, images)]
+    if views == 2:
+        return [(0.5, images), (0.5, images[:, :, ::-1])]
+    height, width = images.shape[1:3]
+    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
+    shifted = (padded[:, :height, :width], padded[:, 2:, 2:])
+    both = [(weight, each) for weight, each in ((0.25, images), *((0.125, one) for one in shifted))]
+    return [(weight, view) for weight, each in both for view in (each, each[:, :, ::-1])]
+
+
+def _compiled(module: Features, shape: Sequence[int], threads: int) -> Compute:
+    import openvino  # after the module of `core`, which keeps its tools from sending telemetry
+
+    example = torch.zeros(2, *shape, dtype=torch.uint8)  # 2: an example of 1 fixes the batch
+    with torch.no_grad():
+        exported = torch.export.export(module, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
+    graph = openvino.convert_model(exported)
+    graph.reshape([-1, *shape])
+    settings: dict[str, Any] = {
+        "INFERENCE_PRECISION_HINT": "f32",
+        "INFERENCE_NUM_THREADS": threads,
+        "PERFORMANCE_HINT": "LATENCY",
+        "NUM_STREAMS": 1,
+        "ENABLE_CPU_PINNING": False,  # another process may pin itself to the same cores
+    }
+    request = core().compile_model(graph, "CPU", settings).create_infer_request()
+
+    def compute(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        parts = (np.ascontiguousarray(images[at : at + BATCH]) for at in range(0, len(images), BATCH))
+        return np.concatenate([np.array(request.infer([part], share_inputs=True)[0]) for part in parts])
+
+    return compute
