@@ -32,13 +32,19 @@ def cross_validate(params: Params) -> None:
     from darkroom.tracking import runs
     from darkroom.training.fingerprint import fingerprint
     from darkroom.training.folds import out_of_fold
-    from darkroom.training.start import model_config
+    from darkroom.training.head_folds import head_out_of_fold
+    from darkroom.training.start import backbone_weights, model_config
 
     meta, settings = read_meta(DATA / "meta.json"), params.model_dump(mode="json", include=TRAINING)
     how = {"first": params.train.images, "folds": params.data.folds, "seed": params.seed}
     divided = read_divided(DATA, classes=meta.classes, **how)
+    weights = backbone_weights(params, folder=MODELS / "backbone")
+    config = model_config(params, meta, weights)
     folder = CHECKPOINTS / f"folds-{fingerprint(settings, divided.sha256)}"
-    found = out_of_fold(divided, params, model_config(params, meta), folder=folder)
+    if weights:
+        found = head_out_of_fold(divided, params, config, weights, folder=CHECKPOINTS / "features")
+    else:
+        found = out_of_fold(divided, params, config, folder=folder)
     table = prediction_table(divided.rows, divided.folds, found, meta.classes)
     report = figures(table, meta.classes)
     write_outputs(table, report)
@@ -46,7 +52,7 @@ def cross_validate(params: Params) -> None:
         runs.log_params(settings)
         runs.log_metrics(report, prefix="folds.")
         runs.log_files(TABLE, REPORT)
-    shutil.rmtree(folder)
+    shutil.rmtree(folder, ignore_errors=bool(weights))  # of a backbone only the features are kept
     print(summary(report))
 
 

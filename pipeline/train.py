@@ -4,8 +4,6 @@ import shutil
 from contextlib import nullcontext
 from typing import Any
 
-import torch
-
 from darkroom import stopping
 from darkroom.config import Params
 from darkroom.data.splits import open_split, read_meta, split_sha256
@@ -20,7 +18,13 @@ from darkroom.training import head, outputs
 from darkroom.training.fingerprint import fingerprint
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
-from darkroom.training.start import backbone_weights, join_for_final_fit, model_config, new_classifier
+from darkroom.training.start import (
+    backbone_weights,
+    feature_precision,
+    join_for_final_fit,
+    model_config,
+    new_classifier,
+)
 from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
 from pipeline.stage import stage
 
@@ -46,8 +50,8 @@ def train(params: Params) -> None:
     device, device_reason = choose_device(params.train.device)
     weights = backbone_weights(params, folder=MODELS / "backbone")
     precision, precision_reason = choose_precision(params.train.precision, device)
-    if weights and params.train.precision == "auto":
-        precision, precision_reason = torch.float32, "fp32: auto computes a backbone's features in it"
+    if weights:
+        precision, precision_reason = feature_precision(params, device)
     first = processes.rank() == 0
     if first:
         print(f"device {device_reason}; precision {precision_reason}")
@@ -64,7 +68,7 @@ def train(params: Params) -> None:
     images = open_split(DATA / "train").first(params.train.images)
     validation = open_split(DATA / "validation")
     final = params.train.use_validation
-    if final:
+    if final and not weights:
         images = join_for_final_fit(images, validation, folder / "joined")
     config = model_config(params, read_meta(DATA / "meta.json"), weights)
     classifier = new_classifier(config, images, seed=params.seed, weights=weights)

@@ -306,19 +306,19 @@ def test_rare_classes_are_made_up_for_in_one_way_only(off: str | None) -> None:
         assert getattr(parse_params(merge(TREE, {"train": {name: value}})).train, name) == value
 
 
-BACKBONE = {"model": {"backbone": "efficientnet_lite0"}}
+BACKBONE = {"model": {"backbone": "efficientnet_lite0", "views": 2}}
 
 
 @pytest.mark.parametrize(
     ("name", "value", "advice"),
     [
         ("train.processes", 2, "train.processes is 2, which does not go with model.backbone"),
-        ("train.use_validation", True, "set train.use_validation=false or model.backbone=none"),
-        ("data.folds", 5, "set data.folds=0 or model.backbone=none"),
+        ("model.views", 6, "whose images are mirrored at most: set model.views=2"),
     ],
 )
 def test_what_does_not_go_with_a_backbone_is_refused(name: str, value: Any, advice: str) -> None:
     parse_params(merge(TREE, tree_of(name, value)))
+    parse_params(merge(TREE, BACKBONE))
     assert advice in refusal(merge(BACKBONE, tree_of(name, value)))
 
 
@@ -329,7 +329,7 @@ def test_with_a_backbone_the_architecture_does_not_matter() -> None:
 
 
 def test_an_unknown_backbone_is_refused_with_those_that_are_known() -> None:
-    message = refusal({"model": {"backbone": "resnet50"}})
+    message = refusal({"model": {"backbone": "resnet50", "views": 2}})
     assert "model.backbone is 'resnet50': Input should be 'none' or 'efficientnet_lite0'" in message
 
 

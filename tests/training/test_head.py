@@ -9,11 +9,12 @@ import pytest
 import torch
 from sklearn.linear_model import LogisticRegression
 
+from darkroom.data.splits import Split
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.classifier import load_classifier
 from darkroom.models.inference import predict
 from darkroom.training import head, outputs
-from darkroom.training.head import STRENGTHS, Labelled, fit_head, minimise, train_head
+from darkroom.training.head import STRENGTHS, HeadFit, Labelled, fit_head, fit_once, minimise, train_head
 from darkroom.training.history import TrainingError
 from darkroom.training.start import model_config
 from tests.helpers.backbones import backbone_classifier, backbone_params, coloured, random_weights
@@ -139,3 +140,45 @@ def test_the_configuration_without_a_backbone_is_as_before() -> None:
     assert not {"backbone", "weights"} & config.keys()
     with pytest.raises(ValueError, match="which is not trained in this way"):
         model_config(backbone_params(), meta)
+
+
+def test_a_final_fit_is_to_training_and_validation_images_at_the_chosen_strength(tmp_path: Path) -> None:
+    weights = random_weights(tmp_path)
+    train, validation = coloured(45), coloured(21, seed=1)
+
+    def fitted(**changes: Any) -> tuple[HeadFit, torch.Tensor, torch.Tensor]:
+        classifier, config = backbone_classifier(weights, train)
+        found = train_head(
+            classifier,
+            train,
+            validation,
+            sha256=["a" * 64, "b" * 64],
+            config=config,
+            params=backbone_params(**changes),
+            folder=tmp_path / "features",
+            device=CPU,
+            precision=torch.float32,
+        )
+        with torch.no_grad():
+            both = Split(
+                np.concatenate([train.images, validation.images]),
+                np.concatenate([train.labels, validation.labels]),
+            )
+            features = classifier.net.features(classifier.standardise(torch.from_numpy(both.images)))  # type: ignore[operator]
+        layer = classifier.net.last_layer()
+        expected, _ = fit_once(
+            Labelled(features, torch.from_numpy(both.labels)),
+            strength=found.strength,
+            classes=3,
+            settings=backbone_params().train,
+        )
+        return found, layer.weight.detach().double(), expected
+
+    usual, weight, _ = fitted()
+    final, refitted, expected = fitted(use_validation=True)
+    assert final.strength == usual.strength
+    assert final.best.validation_loss == usual.best.validation_loss
+    assert not torch.allclose(refitted, weight, atol=1e-3)
+    torch.testing.assert_close(refitted, expected, atol=1e-3, rtol=1e-2)
+    line = head.result_line(final, views=1, accuracy_with_views=None)
+    assert line.endswith("then fitted to the validation images too")

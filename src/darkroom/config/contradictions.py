@@ -14,15 +14,7 @@ INTERDEPENDENT = (
     "train.logit_adjustment",
     "train.sampling",
     "train.processes",
-    "train.use_validation",
-    "data.folds",
 )
-# What does not go with a backbone: the value that does, and why.
-BESIDE_BACKBONE = {
-    "train.processes": (1, "whose features one process computes"),
-    "train.use_validation": (False, "whose linear layer needs the validation images for its strength"),
-    "data.folds": (0, "whose linear layer is not cross-validated yet"),
-}
 # What each is where it does nothing about classes that are not equally frequent.
 BALANCING = {"train.class_weights": "none", "train.logit_adjustment": 0, "train.sampling": "all"}
 
@@ -41,8 +33,6 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.logit_adjustment": 0,
     ...         "train.sampling": "all",
     ...         "train.processes": 1,
-    ...         "train.use_validation": False,
-    ...         "data.folds": 0,
     ...     }
     ... )
     """
@@ -73,15 +63,15 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
 
 def _beside_backbone(values: Mapping[str, Any]) -> str | None:
     """Return what does not work together with the backbone, and what to set; None if all does."""
-    for name, (right, why) in BESIDE_BACKBONE.items():
-        if values[name] != right:
-            return (
-                f"{name} is {_written(values[name])}, which does not go with model.backbone "
-                f"{values['model.backbone']}, {why}: set {name}={_written(right)} or model.backbone=none"
-            )
+    backbone = values["model.backbone"]
+    if values["train.processes"] > 1:
+        return (
+            f"train.processes is {values['train.processes']}, which does not go with model.backbone "
+            f"{backbone}, whose features one process computes: set train.processes=1 or model.backbone=none"
+        )
+    if values["model.views"] > 2:
+        return (
+            f"model.views is {values['model.views']}, which does not go with model.backbone {backbone}, "
+            "whose images are mirrored at most: set model.views=2"
+        )
     return None
-
-
-def _written(value: Any) -> str:
-    """Return a value as params.yaml has it."""
-    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -108,7 +108,7 @@ def _run(
 
 
 def _is_quick(classifier: Classifier, split: Split, device: torch.device) -> bool:
-    many = len(split) * classifier.views >= PAYS_FROM
+    many = len(split) * classifier.views >= PAYS_FROM and classifier.views <= 2
     return many and device.type == "cpu" and isinstance(classifier.net, BackboneNet)
 
 
@@ -127,7 +127,7 @@ def _run_compiled(classifier: Classifier, split: Split, *, progress: bool) -> ND
     with tqdm(total=len(split), desc="predict", unit="images", disable=None if progress else True) as bar:
         for start in range(0, len(split), batch):
             images = np.asarray(split.images[start : start + batch])
-            features = sum(weight * compute(view) for weight, view in image_views(images, classifier.views))
-            parts.append(net.head(torch.as_tensor(features, dtype=torch.float32)).numpy())
+            features = np.mean([compute(view) for view in image_views(images, classifier.views)], axis=0)
+            parts.append(net.head(torch.from_numpy(features)).numpy())
             bar.update(len(images))
     return np.concatenate(parts)

@@ -7,7 +7,7 @@ L2 penalty is the one of `STRENGTHS` with the smallest log-loss on the validatio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -81,9 +81,12 @@ def train_head(
 ) -> HeadFit:
     """Fit the linear layer of `classifier`, whose net is a `BackboneNet`, in place; its trunk stays.
 
-    Where training images are mirrored (augment.flip), each counts as it is and mirrored. Of `params.train`
-    the loss, its weights and logit adjustment, sampling, best_by, device and precision have a part; the other
-    keys, such as epochs and learning_rate, have none. The classifier is left in evaluation mode on the CPU.
+    Where training images are mirrored (augment.flip), each counts as it is and mirrored. With
+    `train.use_validation` the layer is then fitted to training and validation images together, at the
+    strength that the validation images chose; the figures of the fits are still those of the training images
+    alone. Of `params.train` the loss, its weights and logit adjustment, sampling, best_by, device and
+    precision have a part too; the other keys, such as epochs and learning_rate, have none. The classifier is
+    left in evaluation mode on the CPU.
 
     Args:
         classifier: with the backbone's weights.
@@ -100,28 +103,74 @@ def train_head(
     Raises TrainingError when the loss is not finite, and Stopped on a signal.
     """
     began = time.perf_counter()
-    views = [False] if params.augment.flip == "none" else [False, True]
-    parts = [Part("training", train, sha256[0], mirrored) for mirrored in views]
-    parts.append(Part("validation", validation, sha256[1]))
-    how: dict[str, Any] = {"folder": folder, "device": device, "precision": precision}
-    *seen, held_out = (torch.from_numpy(features_of(part, classifier, config, **how)) for part in parts)
-    seconds = time.perf_counter() - began
-    fitted, weight, bias = fit_head(
-        Labelled(torch.cat(seen), torch.from_numpy(np.array(train.labels)).repeat(len(views))),
-        Labelled(held_out, torch.from_numpy(np.array(validation.labels))),
-        classes=len(config["classes"]),
-        settings=params.train,
-        on_epoch=on_epoch,
+    how: dict[str, Any] = {"config": config, "folder": folder, "device": device, "precision": precision}
+    flipped, final = params.augment.flip != "none", params.train.use_validation
+    seen = labelled_views(Part("training", train, sha256[0]), classifier, mirrored=flipped, **how)
+    held_out = labelled_views(
+        Part("validation", validation, sha256[1]), classifier, mirrored=flipped and final, **how
     )
+    seconds = time.perf_counter() - began
+    fit: dict[str, Any] = {"classes": len(config["classes"]), "settings": params.train}
+    fitted, weight, bias = fit_head(joined(seen), held_out[0], on_epoch=on_epoch, **fit)
+    best = fitted.best
+    assert isinstance(best, Head)
+    if final:
+        weight, bias = fit_once(joined([*seen, *held_out]), strength=best.strength, **fit)
     classifier.to("cpu").eval()
     net = classifier.net
     assert isinstance(net, BackboneNet)
     with torch.no_grad():
         net.head.weight.copy_(weight)
         net.head.bias.copy_(bias)
-    best = fitted.best
-    assert isinstance(best, Head)
     return HeadFit(fitted.history, best, fitted.stopped_early, best.strength, seconds)
+
+
+def labelled_views(
+    part: Part,
+    classifier: Classifier,
+    *,
+    mirrored: bool,
+    config: Mapping[str, Any],
+    folder: Path,
+    device: torch.device,
+    precision: torch.dtype,
+) -> list[Labelled]:
+    """Return the features of the images of `part` as they are and, if `mirrored`, of their mirror images.
+
+    The other arguments are those of `features_of`.
+    """
+    how: dict[str, Any] = {"folder": folder, "device": device, "precision": precision}
+    labels = torch.from_numpy(np.array(part.split.labels))
+    parts = [part, replace(part, mirrored=True)] if mirrored else [part]
+    return [Labelled(torch.from_numpy(features_of(one, classifier, config, **how)), labels) for one in parts]
+
+
+def joined(parts: Sequence[Labelled]) -> Labelled:
+    """Return several sets of features as one, in their order."""
+    return Labelled(torch.cat([one.features for one in parts]), torch.cat([one.labels for one in parts]))
+
+
+def fit_once(train: Labelled, *, strength: float, classes: int, settings: Train) -> tuple[Tensor, Tensor]:
+    """Return weight [classes,F] and bias [classes], float64, of the fit at one strength.
+
+    Raises TrainingError when the loss is not finite.
+    """
+    mean, scale = standardisation(train.features)
+    seen = Labelled((train.features.double() - mean) / scale, train.labels)
+    loss = head_loss(settings, seen.labels, classes=classes)
+    layer = torch.zeros(classes, seen.features.shape[1] + 1, dtype=torch.float64)
+    layer = minimise(layer, seen, loss, strength=strength)
+    if not bool(torch.isfinite(layer).all()):
+        raise TrainingError(_not_finite(math.nan, strength))
+    weight = layer[:, :-1] / scale
+    return weight, layer[:, -1] - weight @ mean
+
+
+def standardisation(features: Tensor) -> tuple[Tensor, Tensor]:
+    """Return mean and deviation of features [N,F], float64 [F]; that of a constant feature is infinite."""
+    wide = features.double()
+    deviation = wide.std(0, correction=0)
+    return wide.mean(0), torch.where(deviation > CONSTANT, deviation, math.inf)
 
 
 def fit_head(
@@ -136,13 +185,11 @@ def fit_head(
 
     Raises TrainingError when the loss is not finite.
     """
-    wide = train.features.double()
-    mean, deviation = wide.mean(0), wide.std(0, correction=0)
-    scale = torch.where(deviation > CONSTANT, deviation, math.inf)  # divides a constant feature to 0
-    seen = Labelled((wide - mean) / scale, train.labels)
+    mean, scale = standardisation(train.features)
+    seen = Labelled((train.features.double() - mean) / scale, train.labels)
     held_out = Labelled((validation.features.double() - mean) / scale, validation.labels)
     loss = head_loss(settings, seen.labels, classes=classes)
-    layer = torch.zeros(classes, wide.shape[1] + 1, dtype=torch.float64)
+    layer = torch.zeros(classes, seen.features.shape[1] + 1, dtype=torch.float64)
     history: list[Head] = []
     best, best_layer = math.inf, layer
     for number, strength in enumerate(STRENGTHS, start=1):
@@ -163,10 +210,7 @@ def fit_head(
             strength=strength,
         )
         if not math.isfinite(head.train_loss + found["chosen_by"]):
-            raise TrainingError(
-                f"the loss of the linear layer is {head.train_loss} at a strength of {strength:g}: the "
-                "features are not finite; set train.precision=fp32"
-            )
+            raise TrainingError(_not_finite(head.train_loss, strength))
         history.append(head)
         on_epoch(head)
         if found["chosen_by"] < best:
@@ -250,10 +294,18 @@ def progress_line(head: Head) -> str:
 
 def result_line(fitted: HeadFit, *, views: int, accuracy_with_views: float | None) -> str:
     """Return a line on a fitted linear layer."""
+    with_views = f"{accuracy_with_views or 0:.2%} with {views} view{'s' if views > 1 else ''}"
     return (
         f"features in {fitted.feature_seconds:.0f} s; strength {fitted.strength:g}, the best of "
         f"{len(fitted.history)}: {fitted.best.validation_accuracy:.2%} validation accuracy, "
-        f"{accuracy_with_views:.2%} with {views} view{'s' if views > 1 else ''}"
+        + ("then fitted to the validation images too" if accuracy_with_views is None else with_views)
+    )
+
+
+def _not_finite(loss: float, strength: float) -> str:
+    return (
+        f"the loss of the linear layer is {loss} at a strength of {strength:g}: the features are not finite; "
+        "set train.precision=fp32"
     )
 
 

@@ -13,6 +13,7 @@ from darkroom.models.backbones.folder import read_weights
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.backbones.weights import Weights
 from darkroom.models.classifier import Classifier, build_classifier
+from darkroom.models.hardware import choose_precision
 from darkroom.models.inference import at_once, pixels_of, to_device
 
 
@@ -21,6 +22,13 @@ def backbone_weights(params: Params, *, folder: Path) -> Weights | None:
     if params.model.backbone == "none":
         return None
     return read_weights(folder, BACKBONES[params.model.backbone])
+
+
+def feature_precision(params: Params, device: torch.device) -> tuple[torch.dtype, str]:
+    """Return the dtype in which a backbone's features are computed, and why: `auto` is fp32."""
+    if params.train.precision == "auto":
+        return torch.float32, "fp32: auto computes a backbone's features in it"
+    return choose_precision(params.train.precision, device)
 
 
 def model_config(params: Params, meta: Meta, weights: Weights | None = None) -> dict[str, Any]:

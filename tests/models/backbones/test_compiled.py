@@ -9,7 +9,7 @@ import torch
 from darkroom.data.splits import Split
 from darkroom.models import inference
 from darkroom.models.backbones import compiled
-from darkroom.models.backbones.compiled import compiled_features, image_views
+from darkroom.models.backbones.compiled import compiled_features
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.classifier import Classifier
 from tests.helpers.backbones import LITE0, coloured, random_tensors
@@ -39,7 +39,7 @@ def test_features_and_probabilities_are_those_of_torch(
 ) -> None:
     monkeypatch.setattr(inference, "PAYS_FROM", 1)
     split = coloured(19, channels=channels)
-    for views in (1, 2, 6):
+    for views in (1, 2):
         model = classifier(channels=channels, views=views)
         by_torch = inference.predict(model, split, device=CPU, progress=False, by_torch=True)
         assert not compiled._LAST or views > 1
@@ -73,19 +73,6 @@ def test_other_weights_are_never_computed_with_the_old_ones() -> None:
 def test_few_images_are_predicted_by_torch() -> None:
     inference.predict(classifier(), coloured(4), device=CPU, progress=False)
     assert not compiled._LAST
-
-
-@pytest.mark.parametrize("views", [1, 2, 6])
-def test_views_are_those_of_the_classifier(views: int) -> None:
-    split = coloured(2, side=33)
-    seen: list[torch.Tensor] = []
-    model = classifier(views=views)
-    hook = model.net.register_forward_pre_hook(lambda _, given: seen.append(given[0]))
-    model.logits(torch.from_numpy(split.images))
-    hook.remove()
-    found = [model.standardise(torch.from_numpy(view.copy())) for _, view in image_views(split.images, views)]
-    torch.testing.assert_close(torch.cat(found), seen[0], atol=1e-6, rtol=0)
-    assert sum(weight for weight, _ in image_views(split.images, views)) == 1
 
 
 def test_a_split_of_one_image_is_not_many() -> None:

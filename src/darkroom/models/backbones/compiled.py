@@ -61,21 +61,12 @@ def compiled_features(
     return _LAST[key]
 
 
-def image_views(images: NDArray[np.uint8], views: int) -> list[tuple[float, NDArray[np.uint8]]]:
-    """Return the views of images [B,H,W,C] over which `Classifier` averages logits, each with its weight.
+def image_views(images: NDArray[np.uint8], views: int) -> list[NDArray[np.uint8]]:
+    """Return the views of images [B,H,W,C] over which a classifier with a backbone averages logits.
 
-    >>> [weight for weight, _ in image_views(np.zeros((1, 4, 4, 3), np.uint8), 6)]
-    [0.25, 0.25, 0.125, 0.125, 0.125, 0.125]
+    That is each image as it is and, of 2 views, mirrored too.
     """
-    if views == 1:
-        return [(1.0, images)]
-    if views == 2:
-        return [(0.5, images), (0.5, images[:, :, ::-1])]
-    height, width = images.shape[1:3]
-    padded = np.pad(images, ((0, 0), (1, 1), (1, 1), (0, 0)), mode="reflect")
-    shifted = (padded[:, :height, :width], padded[:, 2:, 2:])
-    both = [(weight, each) for weight, each in ((0.25, images), *((0.125, one) for one in shifted))]
-    return [(weight, view) for weight, each in both for view in (each, each[:, :, ::-1])]
+    return [images, images[:, :, ::-1]][:views]
 
 
 def _compiled(module: Features, shape: Sequence[int], threads: int) -> Compute:
