@@ -137,7 +137,7 @@ def test_a_backbone_is_proposed_for_photographs_where_its_weights_are(
     main(["data", "use", str(photographs(tmp_path / "mine"))])
     params, printed = load_params(root / "params.yaml"), capsys.readouterr().out
     if cached:
-        assert (params.model.backbone, params.data.size) == ("efficientnet_lite0", (160, 160))
+        assert (params.model.backbone, params.data.size) == ("efficientnet_lite0", (224, 224))
         assert "photographs in colour" in printed
     else:
         assert (params.model.backbone, params.data.size) == ("none", (48, 48))

@@ -114,12 +114,14 @@ def test_what_is_proposed_with_a_backbone_is_accepted(tmp_path: Path, training: 
     assert (params.model.backbone, params.model.views, params.data.size) == (
         "efficientnet_lite0",
         2,
-        (160, 160),
+        (224, 224),
     )
-    assert (params.tune.trials, params.data.folds) == (0, 0)
+    assert (params.tune.trials, params.data.folds) == (0, 5 if training < 300 else 0)
+    assert params.evaluate.corruption_images == 100
     # and back, where the weights are gone
     write_params(path, proposed(training=training))
-    assert load_params(path).model.backbone == "none"
+    back = load_params(path)
+    assert (back.model.backbone, back.evaluate.corruption_images) == ("none", 500)
 
 
 def test_without_a_backbone_the_proposal_is_the_one_from_scratch() -> None:

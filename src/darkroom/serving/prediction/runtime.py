@@ -54,7 +54,7 @@ class Prediction(NamedTuple):
 
 
 @cache
-def core() -> openvino.Core:
+def _core() -> openvino.Core:
     """Return the one core of this process, which is never destroyed.
 
     Each core sets a stack for signal handlers (openvinotoolkit/openvino#11894) and, when it is destroyed,
@@ -65,7 +65,7 @@ def core() -> openvino.Core:
 
 def computes_in_bf16() -> bool:
     """Return whether this machine's CPU has instructions for bf16."""
-    return "BF16" in core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
+    return "BF16" in _core().get_property("CPU", "OPTIMIZATION_CAPABILITIES")
 
 
 class Graph:
@@ -89,7 +89,7 @@ class Graph:
             ValueError: the graph has other inputs or outputs.
             RuntimeError: OpenVINO cannot read the graph.
         """
-        engine = core()
+        core = _core()
         native = precision == "bf16" and computes_in_bf16()
         self.precision = "bf16" if native else "fp32"
         settings = {
@@ -100,7 +100,7 @@ class Graph:
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # several processes would all pin themselves to the same cores
         }
-        compiled = engine.compile_model(engine.read_model(content, b""), "CPU", settings)
+        compiled = core.compile_model(core.read_model(content, b""), "CPU", settings)
         self._places = {
             name: place
             for place, output in enumerate(compiled.outputs)
