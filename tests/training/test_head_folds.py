@@ -11,7 +11,7 @@ import torch
 from darkroom.config import Params
 from darkroom.data.folds import Divided
 from darkroom.data.splits import Split
-from darkroom.training import head_folds
+from darkroom.training import head, head_folds
 from darkroom.training.head import Labelled, fit_head, fit_once
 from darkroom.training.start import model_config
 from tests.helpers.backbones import coloured, meta_of, random_weights
@@ -80,6 +80,8 @@ def test_mirror_images_are_trained_on_and_averaged_over(
         return fit_once(train, **how)
 
     monkeypatch.setattr(head_folds, "fit_once", noted)
+    # a single one, since the images as they are choose it
+    monkeypatch.setattr(head, "STRENGTHS", (0.1,))
     given = divided(coloured(18), coloured(9, seed=1))
     both = predicted(tmp_path, given, params(flip="random", views=2))
     assert counts == [36, 36, 36], "18 of 27 images are outside each fold, each of them mirrored too"

@@ -7,7 +7,8 @@ torch's by rounding errors, which a test bounds.
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
-from typing import Any
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -17,10 +18,8 @@ from torch import Tensor, nn
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.backbones.weights import weights_sha256
 
-# OpenVINO's tools, of which `convert_model` is one, send telemetry over the network if they find this package.
-sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
-
-import openvino  # noqa: E402  after the line above
+if TYPE_CHECKING:
+    import openvino
 
 PAYS_FROM = 200  # images whose features cost torch more than compiling the trunk, which takes seconds
 BATCH = 16  # images at a time
@@ -76,19 +75,28 @@ def image_views(images: NDArray[np.uint8], views: int) -> list[NDArray[np.uint8]
 
 
 @cache
-def _core() -> openvino.Core:
+def _core() -> "openvino.Core":
     """Return a core that is never destroyed, as in `darkroom.serving.prediction.runtime`, which says why.
 
     That room is not imported: a change of the service must not train again.
     """
-    return openvino.Core()
+    return _openvino().Core()
+
+
+def _openvino() -> ModuleType:
+    """Import OpenVINO, which takes a second that few stages need to spend."""
+    # its tools, of which `convert_model` is one, send telemetry over the network if they find this package
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
 
 
 def _compiled(module: Features, shape: Sequence[int], threads: int) -> Compute:
     example = torch.zeros(2, *shape, dtype=torch.uint8)  # 2: an example of 1 fixes the batch
     with torch.no_grad():
         exported = torch.export.export(module, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))
-    graph = openvino.convert_model(exported)
+    graph = _openvino().convert_model(exported)
     graph.reshape([-1, *shape])
     settings: dict[str, Any] = {
         "INFERENCE_PRECISION_HINT": "f32",
