@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from darkroom import stopping
 from darkroom.data.splits import Split, split_sha256
 from darkroom.files import write_array
+from darkroom.models.backbones import compiled
 from darkroom.training import features
 from darkroom.training.features import Part, features_of
 from tests.helpers.backbones import backbone_classifier, coloured, random_weights
@@ -111,3 +112,32 @@ def test_a_stopped_run_goes_on(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) 
         computed(tmp_path, split)
     assert np.array_equal(computed(tmp_path, split), whole)
     assert counted == [4, 4, 4, 2]
+
+
+@pytest.mark.parametrize(
+    ("device", "precision", "images", "quick"),
+    [
+        ("cpu", torch.float32, 80, True),
+        ("cpu", torch.float32, 79, False),
+        ("cpu", torch.bfloat16, 80, False),
+        ("cuda", torch.float32, 80, False),
+    ],
+)
+def test_openvino_computes_many_in_fp32_on_a_cpu(
+    device: str, precision: torch.dtype, images: int, quick: bool
+) -> None:
+    assert features.How(torch.device(device), precision, images, (224, 224, 3)).quick is quick
+
+
+@pytest.mark.ci  # compiling takes seconds
+def test_features_by_openvino_are_those_of_torch_and_kept_apart(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, runs: list[int]
+) -> None:
+    split = coloured(5)
+    by_torch = [computed(tmp_path, split, mirrored=mirrored) for mirrored in (False, True)]
+    monkeypatch.setattr(compiled, "PAYS_FROM", 1)
+    quick = [computed(tmp_path, split, mirrored=mirrored) for mirrored in (False, True)]
+    for one, other in zip(quick, by_torch, strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-4 * np.abs(other).max())
+    assert runs == [5, 5, 5, 5]
+    compiled._LAST.clear()

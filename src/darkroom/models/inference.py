@@ -10,7 +10,7 @@ from torch import Tensor
 from tqdm import tqdm
 
 from darkroom.data.splits import Split
-from darkroom.models.backbones.compiled import PAYS_FROM, compiled_features, image_views
+from darkroom.models.backbones.compiled import compiled_features, image_views, pays
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.classifier import Classifier
 from darkroom.models.memory import keep_freed_memory
@@ -108,8 +108,9 @@ def _run(
 
 
 def _is_quick(classifier: Classifier, split: Split, device: torch.device) -> bool:
-    many = len(split) * classifier.views >= PAYS_FROM and classifier.views <= 2
-    return many and device.type == "cpu" and isinstance(classifier.net, BackboneNet)
+    if device.type != "cpu" or not isinstance(classifier.net, BackboneNet) or classifier.views > 2:
+        return False
+    return pays(len(split) * classifier.views, split.images.shape[1:])
 
 
 @torch.inference_mode()

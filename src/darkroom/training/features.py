@@ -19,7 +19,7 @@ from darkroom import stopping
 from darkroom.data.splits import Split
 from darkroom.files import sha256_file, write_array, write_json
 from darkroom.models.backbones import BACKBONES
-from darkroom.models.backbones.compiled import PAYS_FROM, Compute, Features, compiled_features
+from darkroom.models.backbones.compiled import Compute, Features, compiled_features, pays
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.classifier import Classifier
 from darkroom.models.inference import pixels_of, prediction_batch, to_device
@@ -54,17 +54,19 @@ class How:
         device: on which.
         precision: the dtype of convolutions and matrix products.
         images: how many there are to compute.
+        shape: their height, width and channels.
     """
 
     device: torch.device
     precision: torch.dtype
     images: int
+    shape: tuple[int, ...]
 
     @property
     def quick(self) -> bool:
         """Whether OpenVINO computes them: in fp32 on a CPU, where there are many."""
         exact = self.device.type == "cpu" and self.precision is torch.float32
-        return exact and self.images >= PAYS_FROM
+        return exact and pays(self.images, self.shape)
 
 
 def features_of(
@@ -89,7 +91,7 @@ def features_of(
         device: to compute them on.
         precision: the dtype of convolutions and matrix products.
     """
-    how = How(device, precision, len(part.split))
+    how = How(device, precision, len(part.split), part.split.images.shape[1:])
     depends = dependencies(part, config, how)
     key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
     place, count, done = folder / key, len(part.split), 0

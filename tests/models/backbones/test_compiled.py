@@ -38,7 +38,7 @@ def classifier(*, channels: int = 3, views: int = 1, seed: int = 0) -> Classifie
 def test_features_and_probabilities_are_those_of_torch(
     channels: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(inference, "PAYS_FROM", 1)
+    monkeypatch.setattr(compiled, "PAYS_FROM", 1)
     split = coloured(19, channels=channels)
     for views in (1, 2):
         model = classifier(channels=channels, views=views)

@@ -21,7 +21,7 @@ from darkroom.models.backbones.weights import weights_sha256
 if TYPE_CHECKING:
     import openvino
 
-PAYS_FROM = 200  # images whose features cost torch more than compiling the trunk, which takes seconds
+PAYS_FROM = 4_000_000  # pixels of all images together: for fewer, compiling the trunk takes longer than torch
 BATCH = 16  # images at a time
 
 # Images uint8 [B,H,W,C] to features float32 [B,F].
@@ -64,6 +64,15 @@ def compiled_features(
         _LAST.clear()
         _LAST[key] = compute
     return _LAST[key]
+
+
+def pays(images: int, shape: Sequence[int]) -> bool:
+    """Return whether so many images of height, width and channels are worth compiling the trunk for.
+
+    >>> pays(1000, (224, 224, 3)), pays(10, (224, 224, 3))
+    (True, False)
+    """
+    return images * shape[0] * shape[1] >= PAYS_FROM
 
 
 def image_views(images: NDArray[np.uint8], views: int) -> list[NDArray[np.uint8]]:
