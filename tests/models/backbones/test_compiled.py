@@ -2,6 +2,7 @@
 
 import sys
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -62,7 +63,7 @@ def test_other_weights_are_never_computed_with_the_old_ones() -> None:
     one = classifier()
     net = one.net
     assert isinstance(net, BackboneNet)
-    how = {"mean": one.mean, "std": one.std, "shape": images.shape[1:], "threads": 1}
+    how: dict[str, Any] = {"mean": one.mean, "std": one.std, "shape": images.shape[1:], "threads": 1}
     first = compiled_features(net, **how)
     assert sys.modules["openvino_telemetry"] is None, "the tool that converts a net would send telemetry"
     assert compiled_features(net, **how) is first

@@ -7,8 +7,7 @@ torch's by rounding errors, which a test bounds.
 import sys
 from collections.abc import Callable, Sequence
 from functools import cache
-from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import torch
@@ -17,9 +16,6 @@ from torch import Tensor, nn
 
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.backbones.weights import weights_sha256
-
-if TYPE_CHECKING:
-    import openvino
 
 PAYS_FROM = 4_000_000  # pixels of all images together: for fewer, compiling the trunk takes longer than torch
 BATCH = 16  # images at a time
@@ -31,6 +27,9 @@ _LAST: dict[str, Compute] = {}  # the trunk that was compiled last, by all that 
 
 class Features(nn.Module):
     """Images uint8 [B,H,W,C] to features float32 [B,F]: standardisation and trunk."""
+
+    mean: Tensor
+    std: Tensor
 
     def __init__(self, net: BackboneNet, *, mean: Tensor, std: Tensor) -> None:
         super().__init__()
@@ -84,7 +83,7 @@ def image_views(images: NDArray[np.uint8], views: int) -> list[NDArray[np.uint8]
 
 
 @cache
-def _core() -> "openvino.Core":
+def _core() -> Any:
     """Return a core that is never destroyed, as in `darkroom.serving.prediction.runtime`, which says why.
 
     That room is not imported: a change of the service must not train again.
@@ -92,7 +91,7 @@ def _core() -> "openvino.Core":
     return _openvino().Core()
 
 
-def _openvino() -> ModuleType:
+def _openvino() -> Any:
     """Import OpenVINO, which takes a second that few stages need to spend."""
     # its tools, of which `convert_model` is one, send telemetry over the network if they find this package
     sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
