@@ -14,6 +14,7 @@ from ruamel.yaml import YAML
 
 from tests.helpers.checkouts import Checkout
 
+ALWAYS = {"source", "backbone"}  # stages that look, with every `dvc repro`, at what DVC does not watch
 RUNNER = """
 import os, runpy, sys
 

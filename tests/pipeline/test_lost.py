@@ -13,6 +13,7 @@ import pytest
 from darkroom.files import read_json, sha256_file
 from tests.helpers.checkouts import PROJECT, Checkout
 from tests.helpers.losses import adopt_artifacts
+from tests.helpers.warm_stages import ALWAYS
 
 # in one process: what a stage imports takes longer than what it does here
 SCRIPT = """
@@ -131,4 +132,4 @@ def test_dvc_repro_brings_back_what_was_deleted(
     assert "Traceback" not in done.stdout + done.stderr
     assert sha256_file(copy.root / "models/champion/model.onnx") == graph
     assert {path.name for path in (copy.root / "reports").iterdir()} == reported
-    assert re.findall("Running stage '(.*)'", copy.run("dvc", "repro").stdout) == ["source"]
+    assert set(re.findall("Running stage '(.*)'", copy.run("dvc", "repro").stdout)) == ALWAYS
