@@ -21,6 +21,7 @@ from darkroom.config.train import BestBy, Train
 from darkroom.data.splits import Split
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.classifier import Classifier
+from darkroom.models.hardware import Hardware
 from darkroom.training.features import Part, features_of
 from darkroom.training.history import Epoch, Fit, TrainingError
 from darkroom.training.losses import Loss, build_loss
@@ -64,6 +65,12 @@ class Labelled:
 
     features: Tensor
     labels: Tensor
+
+
+def in_fp32(hardware: Hardware) -> Hardware:
+    """Return the hardware with fp32, in which `train.precision: auto` computes the features of a backbone."""
+    reason = "fp32: auto computes a backbone's features in it"
+    return replace(hardware, precision=torch.float32, reasons={**hardware.reasons, "precision": reason})
 
 
 def train_head(

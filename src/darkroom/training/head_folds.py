@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from darkroom.config import Params
 from darkroom.data.folds import Divided
 from darkroom.models.backbones.weights import Weights
-from darkroom.models.hardware import choose_device, set_threads
+from darkroom.models.hardware import choose_hardware
 from darkroom.training.features import Part
-from darkroom.training.head import Head, Labelled, fit_head, fit_once, joined, labelled_views
-from darkroom.training.start import feature_precision, new_classifier
+from darkroom.training.head import Head, Labelled, fit_head, fit_once, in_fp32, joined, labelled_views
+from darkroom.training.start import new_classifier
 
 
 def head_out_of_fold(
@@ -35,13 +35,15 @@ def head_out_of_fold(
 
     Raises TrainingError as `fit_head`, and Stopped on a signal.
     """
-    print(set_threads(params.train.threads), flush=True)
-    device, device_reason = choose_device(params.train.device)
-    precision, precision_reason = feature_precision(params, device)
-    print(f"device {device_reason}; precision {precision_reason}", flush=True)
+    hardware = choose_hardware(params.train.device, params.train.precision, params.train.threads)
+    if params.train.precision == "auto":
+        hardware = in_fp32(hardware)
+    print(hardware.reasons["threads"], flush=True)
+    print(f"device {hardware.reasons['device']}; precision {hardware.reasons['precision']}", flush=True)
     classifier = new_classifier(dict(config), divided.train, seed=params.seed, weights=weights)
     flipped, two = params.augment.flip != "none", params.model.views > 1
-    how: dict[str, Any] = {"config": config, "folder": folder, "device": device, "precision": precision}
+    how: dict[str, Any] = {"device": hardware.device, "precision": hardware.precision}
+    how |= {"config": config, "folder": folder}
     train, validation = (
         labelled_views(Part(name, split, sha256), classifier, mirrored=flipped or two, **how)
         for name, split, sha256 in zip(

@@ -11,6 +11,7 @@ from safetensors.torch import save
 
 from darkroom.files import atomic_write, write_json, write_table
 from darkroom.models.classifier import Classifier
+from darkroom.training import head
 from darkroom.training.history import Epoch, Fit
 
 TIMED = ("seconds", "images_per_second")  # columns in which equal trainings differ
@@ -43,16 +44,19 @@ def learning_curve(fitted: Fit) -> pd.DataFrame:
 def timing(fitted: Fit, *, device: torch.device, precision: torch.dtype) -> dict[str, Any]:
     """Return what reports/train_timing.json states: times in seconds, and the machine's part in them."""
     curve = learning_curve(fitted)
+    of_head = {"feature_seconds": fitted.feature_seconds} if isinstance(fitted, head.HeadFit) else {}
     return {
         "device": device.type,
         "precision": str(precision).removeprefix("torch."),
         "seconds": float(curve["seconds"].sum()),
         "epochs": curve[["epoch", *TIMED]].to_dict("records"),
+        **of_head,
     }
 
 
 def summary(fitted: Fit, classifier: Classifier, *, accuracy_with_views: float | None) -> dict[str, Any]:
     """Return what reports/train.json states; `accuracy_with_views` (0 to 1) is of the validation images."""
+    of_head = head.summary(fitted) if isinstance(fitted, head.HeadFit) else {}
     return {
         "best_epoch": fitted.best.epoch,
         "epochs": len(fitted.history),
@@ -64,6 +68,7 @@ def summary(fitted: Fit, classifier: Classifier, *, accuracy_with_views: float |
             "accuracy_with_views": accuracy_with_views,
         },
         "parameters": sum(weight.numel() for weight in classifier.parameters()),
+        **of_head,
     }
 
 
@@ -79,7 +84,8 @@ def epoch_metrics(epoch: Epoch) -> dict[str, Any]:
 def progress_line(epoch: Epoch, epochs: int, *, more: int = 0) -> str:
     """Return a line on an epoch of `epochs`, and the time that is left for them and `more` epochs after them.
 
-    The balanced accuracy is beside the accuracy where they differ by 0.1 % or more.
+    The balanced accuracy is beside the accuracy where they differ by 0.1 % or more. Of a linear layer on a
+    backbone it is the line of `head.progress_line`.
 
     >>> epoch = Epoch(3, 1.25, 0.5, 1.1, 0.625, 0.1, seconds=20.0, images_per_second=1234.0)
     >>> print(progress_line(epoch, 16))
@@ -90,6 +96,8 @@ def progress_line(epoch: Epoch, epochs: int, *, more: int = 0) -> str:
     ... )
     True
     """
+    if isinstance(epoch, head.Head):
+        return head.progress_line(epoch)
     validation = ""
     if epoch.validation_accuracy is not None:
         validation = f"validation {_accuracies(epoch.validation_accuracy, epoch)}  "
@@ -102,6 +110,8 @@ def progress_line(epoch: Epoch, epochs: int, *, more: int = 0) -> str:
 
 def result_line(fitted: Fit, *, views: int, accuracy_with_views: float | None) -> str:
     """Return a line on a finished training; `accuracy_with_views` is None after a final fit."""
+    if isinstance(fitted, head.HeadFit):
+        return head.result_line(fitted, views=views, accuracy_with_views=accuracy_with_views)
     if fitted.best.validation_accuracy is None or accuracy_with_views is None:
         return f"trained on validation images too: the last of {len(fitted.history)} epochs is kept"
     return (
