@@ -15,6 +15,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from darkroom import disk
 from darkroom.disk import disk_errors_told, explain
 from darkroom.files import copy_file, folder_aside, write_array, write_text
 from tests.helpers.small_disk import on_small_disk
@@ -141,6 +142,17 @@ def test_a_file_that_is_written_aside_has_its_name(tmp_path: Path) -> None:
     message = explain(OSError(errno.EROFS, "Read-only file system", str(aside)), [tmp_path], again=AGAIN)
     assert message is not None
     assert message.startswith(f"the file system of {tmp_path / 'logits.npy'} is read-only")
+
+
+@pytest.mark.parametrize(("free", "told"), [(0, True), (1 << 30, False)])
+def test_an_io_error_of_sqlite_is_a_full_disk_where_one_is_full(
+    free: int, told: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(disk, "free_bytes", lambda path: free)
+    error = SystemExit("the study's storage cannot be opened")
+    error.__cause__ = sqlite3.OperationalError("disk I/O error")
+    message = explain(error, [tmp_path], again=AGAIN)
+    assert (message is not None and message.startswith(f"no space left on the disk of {tmp_path}")) == told
 
 
 def test_an_error_during_the_clean_up_does_not_hide_the_first(tmp_path: Path) -> None:

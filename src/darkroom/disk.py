@@ -12,6 +12,8 @@ NEARLY_NONE = 1 << 20  # bytes: with less, whatever failed is likely to have fai
 PLENTY = 1 << 26  # bytes: a disk with so many is not the one that is full
 # how libraries that do not raise OSError say it: sqlite, safetensors, BentoML's output, git's
 FULL = re.compile(r"no space left on (the )?d|database or disk is full|os error 28\b", re.IGNORECASE)
+# of SQLite, where a file beside the database does not fit; or the disk is broken
+IO_FAILED = re.compile("disk I/O error", re.IGNORECASE)
 QUOTA = re.compile(r"disk quota exceeded|os error 122\b", re.IGNORECASE)
 TOO_LARGE = re.compile(r"file too large|os error 27\b", re.IGNORECASE)
 READ_ONLY = re.compile(r"read-only file system|os error 30\b", re.IGNORECASE)
@@ -61,6 +63,8 @@ def explain(error: BaseException, places: Sequence[Path], *, again: str) -> str 
         path = _named(cause)
         if code == errno.ENOSPC or FULL.search(text):
             return _full(_full_place(path, places), again)
+        if IO_FAILED.search(text) and free_bytes(_fullest(places)) < NEARLY_NONE:
+            return _full(_fullest(places), again)
         if code == errno.EDQUOT or QUOTA.search(text):
             return f"your disk quota is used up ({path or _fullest(places)}): delete something, then {again}"
         if code == errno.EFBIG or TOO_LARGE.search(text):

@@ -17,7 +17,7 @@ from darkroom.data.folds import Divided
 from darkroom.data.report import channel_statistics
 from darkroom.data.splits import Split
 from darkroom.files import write_array
-from darkroom.models.hardware import choose_device, choose_precision, set_threads
+from darkroom.models.hardware import choose_hardware
 from darkroom.models.inference import predict
 from darkroom.training.history import Epoch
 from darkroom.training.loop import fit
@@ -60,10 +60,8 @@ def out_of_fold(
 
     Raises TrainingError as `fit`, and Stopped on a signal.
     """
-    threads = set_threads(params.train.threads)
-    device, device_reason = choose_device(params.train.device)
-    precision, precision_reason = choose_precision(params.train.precision, device)
-    print(f"device {device_reason}; precision {precision_reason}; {threads}", flush=True)
+    hardware = choose_hardware(params.train.device, params.train.precision, params.train.threads)
+    print("device {device}; precision {precision}; {threads}".format(**hardware.reasons), flush=True)
     images = join_for_final_fit(divided.train, divided.validation, folder / "joined")
     count = int(divided.folds.max()) + 1
     probabilities = np.empty((len(images), len(config["classes"])), dtype=np.float32)
@@ -75,7 +73,12 @@ def out_of_fold(
             fold = Fold(number, count, _part(images, ~held_out), _part(images, held_out))
             with fold_named(fold):
                 trained = train_and_predict(
-                    fold, params, config, device=device, precision=precision, checkpoints=checkpoints
+                    fold,
+                    params,
+                    config,
+                    device=hardware.device,
+                    precision=hardware.precision,
+                    checkpoints=checkpoints,
                 )
                 write_array(kept, trained)
                 shutil.rmtree(checkpoints)

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Any
 
 from darkroom.config import Params
-from darkroom.models.hardware import choose_device, choose_precision, set_threads
+from darkroom.models.hardware import choose_hardware, set_threads
 from darkroom.training.history import Epoch
 from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.budget import is_over
@@ -55,11 +55,10 @@ def run_worker(
 
 def choose_compute(params: Params) -> Compute:
     """Set the threads of a worker, choose its device and precision, and print all three."""
-    threads = set_worker_threads(params)
-    device, device_reason = choose_device(params.train.device)
-    precision, precision_reason = choose_precision(params.train.precision, device)
-    print(f"device {device_reason}; precision {precision_reason}; {threads}")
-    return Compute(device, precision)
+    asked = params.train
+    chosen = choose_hardware(asked.device, asked.precision, asked.threads, processes=params.tune.workers)
+    print("device {device}; precision {precision}; {threads}".format(**chosen.reasons))
+    return Compute(chosen.device, chosen.precision)
 
 
 def set_worker_threads(params: Params) -> str:
