@@ -5,6 +5,10 @@ from typing import Any
 
 # The parameters that `contradiction` compares, by dotted name.
 INTERDEPENDENT = (
+    "data.labels",
+    "train.loss",
+    "train.best_by",
+    "tune.trials",
     "model.backbone",
     "model.architecture",
     "train.optimizer",
@@ -23,6 +27,28 @@ BESIDE_BACKBONE = {
     "train.use_validation": (False, "whose linear layer needs the validation images for its strength"),
     "data.folds": (0, "whose linear layer is not cross-validated yet"),
 }
+# The losses of images with several labels: keys of `darkroom.training.losses.multilabel.LOSSES`.
+LABEL_LOSSES = (
+    "binary_cross_entropy",
+    "focal",
+    "asymmetric",
+    "pairwise_hinge",
+    "lsep",
+    "warp",
+    "softmax_set",
+)
+# What does not go with several labels: the value that does, and why.
+BESIDE_LABELS = {
+    "train.best_by": ("average_precision", "whose epochs are compared by it"),
+    "train.logit_adjustment": (0, "which are not classes that exclude each other"),
+    "train.sampling": (
+        "all",
+        "of which an image has more than one: train.class_weights makes up for rare ones",
+    ),
+    "train.processes": (1, "which train in one process yet"),
+    "train.use_validation": (False, "whose thresholds need validation images that were not trained on"),
+    "data.folds": (0, "which are not cross-validated yet"),
+}
 # What each is where it does nothing about classes that are not equally frequent.
 BALANCING = {"train.class_weights": "none", "train.logit_adjustment": 0, "train.sampling": "all"}
 
@@ -32,6 +58,10 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
 
     >>> contradiction(
     ...     {
+    ...         "data.labels": "one",
+    ...         "train.loss": "cross_entropy",
+    ...         "train.best_by": "accuracy",
+    ...         "tune.trials": 12,
     ...         "model.backbone": "none",
     ...         "model.architecture": "fast",
     ...         "train.optimizer": "muon",
@@ -46,6 +76,8 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...     }
     ... )
     """
+    if wrong := _labels(values):
+        return wrong
     if values["model.backbone"] != "none":
         if wrong := _beside_backbone(values):
             return wrong
@@ -67,6 +99,39 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
             + ", each of which makes up for rare classes, so that together they would do it twice: keep "
             + f"{first} and set "
             + " and ".join(f"{name}={BALANCING[name]}" for name in others)
+        )
+    return None
+
+
+def _labels(values: Mapping[str, Any]) -> str | None:
+    """Return what does not work together with data.labels, and what to set; None if all does."""
+    if values["data.labels"] == "one":
+        if values["train.loss"] in LABEL_LOSSES:
+            return (
+                f"train.loss is {values['train.loss']}, a loss of several labels, but data.labels is one: set "
+                "train.loss=cross_entropy"
+            )
+        if values["train.best_by"] == "average_precision":
+            return (
+                "train.best_by is average_precision, a figure of several labels, but data.labels is one: set "
+                "train.best_by=accuracy"
+            )
+        return None
+    if values["train.loss"] not in LABEL_LOSSES:
+        return (
+            f"train.loss is {values['train.loss']}, a loss of one label, but data.labels is several: set "
+            f"train.loss to one of {', '.join(LABEL_LOSSES)}"
+        )
+    for name, (right, why) in BESIDE_LABELS.items():
+        if values[name] != right:
+            return (
+                f"{name} is {_written(values[name])}, which does not go with several labels, {why}: set "
+                f"{name}={_written(right)}"
+            )
+    if values["tune.trials"] and values["model.backbone"] == "none":
+        return (
+            f"tune.trials is {values['tune.trials']}, but the search does not compare nets of several labels "
+            "yet: set tune.trials=0"
         )
     return None
 
