@@ -8,15 +8,17 @@ import torch
 
 from darkroom import stopping
 from darkroom.config import Params
-from darkroom.data.splits import open_split, read_meta, split_sha256
+from darkroom.data.splits import Split, open_split, read_meta, split_sha256
 from darkroom.environment import user_cache
 from darkroom.files import write_json
+from darkroom.evaluation.multilabel.average_precision import mean_average_precision
 from darkroom.models import processes
+from darkroom.models.classifier import Classifier
 from darkroom.models.hardware import choose_device, choose_precision, set_threads
-from darkroom.models.inference import accuracy
+from darkroom.models.inference import accuracy, predict_logits
 from darkroom.tracking import runs
 from darkroom.tracking.training_run import TrainingRun, open_training_run
-from darkroom.training import head, outputs
+from darkroom.training import head, label_head, outputs
 from darkroom.training.fingerprint import fingerprint
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
@@ -73,23 +75,28 @@ def train(params: Params) -> None:
     def show(epoch: Epoch) -> None:
         if first:
             runs.log_metrics(outputs.epoch_metrics(epoch), step=epoch.epoch)
-            of_head = head.progress_line(epoch) if isinstance(epoch, head.Head) else None
-            print(of_head or outputs.progress_line(epoch, params.train.epochs), flush=True)
+            print(line_on(epoch, params.train.epochs), flush=True)
 
     how: dict[str, Any] = {"params": params, "device": device, "precision": precision, "on_epoch": show}
     with open_training_run(run) if first else nullcontext("") as run_id:
         if weights:
             kept: dict[str, Any] = {"sha256": data, "config": config, "folder": CHECKPOINTS / "features"}
-            fitted: Fit = head.train_head(classifier, images, validation, **kept, **how)
+            fit_head = label_head.train_label_head if images.several else head.train_head
+            fitted: Fit = fit_head(classifier, images, validation, **kept, **how)
         else:
             fitted = fit(classifier, images, None if final else validation, checkpoints=folder, **how)
         if not first:
             return
-        with_views = None if final else accuracy(classifier, validation, device=device)
+        with_views = None if final else measured(classifier, validation, device=device)
         summary = outputs.summary(fitted, classifier, accuracy_with_views=with_views)
         timing = outputs.timing(fitted, device=device, precision=precision)
         line = outputs.result_line(fitted, views=params.model.views, accuracy_with_views=with_views)
-        if isinstance(fitted, head.HeadFit):
+        if isinstance(fitted, label_head.LabelHeadFit):
+            assert with_views is not None
+            summary |= label_head.summary(fitted, config["classes"])
+            timing |= {"feature_seconds": fitted.feature_seconds}
+            line = label_head.result_line(fitted, views=params.model.views, precision_with_views=with_views)
+        elif isinstance(fitted, head.HeadFit):
             summary |= head.summary(fitted)
             timing |= {"feature_seconds": fitted.feature_seconds}
             line = head.result_line(fitted, views=params.model.views, accuracy_with_views=with_views)
@@ -102,6 +109,20 @@ def train(params: Params) -> None:
         runs.log_files(MODELS / "model.safetensors", MODELS / "model_config.json", folder="weights")
     shutil.rmtree(folder)
     print(line)
+
+
+def line_on(epoch: Epoch, epochs: int) -> str:
+    """Return a line on an epoch, or on the fit of one strength of a linear layer."""
+    if isinstance(epoch, label_head.LabelHead):
+        return label_head.progress_line(epoch)
+    return head.progress_line(epoch) if isinstance(epoch, head.Head) else outputs.progress_line(epoch, epochs)
+
+
+def measured(classifier: Classifier, split: Split, *, device: torch.device) -> float:
+    """Return the accuracy of a split with all views; of several labels their mAP."""
+    if split.several:
+        return mean_average_precision(predict_logits(classifier, split, device=device), split.labels)
+    return accuracy(classifier, split, device=device)
 
 
 if __name__ == "__main__":
