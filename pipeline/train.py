@@ -10,8 +10,8 @@ from darkroom import stopping
 from darkroom.config import Params
 from darkroom.data.splits import Split, open_split, read_meta, split_sha256
 from darkroom.environment import user_cache
-from darkroom.files import write_json
 from darkroom.evaluation.multilabel.average_precision import mean_average_precision
+from darkroom.files import write_json
 from darkroom.models import processes
 from darkroom.models.classifier import Classifier
 from darkroom.models.hardware import choose_device, choose_precision, set_threads

@@ -1,6 +1,5 @@
 """Pairs of a label that an image has and one that it has not, which ranking losses compare."""
 
-import torch
 from torch import Tensor
 
 
