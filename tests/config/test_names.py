@@ -6,13 +6,14 @@ from typing import get_args
 import pytest
 
 from darkroom.config.base import Section
+from darkroom.config.contradictions import LABEL_LOSSES
 from darkroom.config.data import PUBLISHED
 from darkroom.config.model import Model
 from darkroom.config.train import Train
 from darkroom.data.sources import SOURCES
 from darkroom.models.networks import NETWORKS
 from darkroom.models.networks.fast import ACTIVATIONS
-from darkroom.training.losses import LOSSES
+from darkroom.training.losses import LOSSES, multilabel
 from darkroom.training.optimizers import OPTIMIZERS
 
 
@@ -21,7 +22,7 @@ from darkroom.training.optimizers import OPTIMIZERS
     [
         (Model, "architecture", NETWORKS),
         (Model, "activation", ACTIVATIONS),
-        (Train, "loss", LOSSES),
+        (Train, "loss", {**LOSSES, **multilabel.LOSSES}),
         (Train, "optimizer", OPTIMIZERS),
     ],
     ids=["model.architecture", "model.activation", "train.loss", "train.optimizer"],
@@ -34,3 +35,8 @@ def test_the_names_in_config_are_the_names_of_the_implementations(
 
 def test_the_published_data_sets_are_the_sources() -> None:
     assert set(PUBLISHED) == set(SOURCES)
+
+
+def test_the_losses_of_several_labels_are_known_to_the_parameters() -> None:
+    assert tuple(multilabel.LOSSES) == LABEL_LOSSES
+    assert not set(multilabel.LOSSES) & set(LOSSES)

@@ -108,8 +108,8 @@ def _labels(values: Mapping[str, Any]) -> str | None:
     if values["data.labels"] == "one":
         if values["train.loss"] in LABEL_LOSSES:
             return (
-                f"train.loss is {values['train.loss']}, a loss of several labels, but data.labels is one: set "
-                "train.loss=cross_entropy"
+                f"train.loss is {values['train.loss']}, a loss of several labels, but data.labels is one: "
+                "set train.loss=cross_entropy"
             )
         if values["train.best_by"] == "average_precision":
             return (

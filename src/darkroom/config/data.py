@@ -101,7 +101,8 @@ class Data(Section):
             )
         if self.labels == "several" and not self.source:
             raise ValueError(
-                f"data.labels is several, but the images of {self.name} have one label each: set data.labels=one"
+                f"data.labels is several, but the images of {self.name} have one label each: set "
+                "data.labels=one"
             )
         if not re.fullmatch(NAME, self.name):
             raise ValueError(

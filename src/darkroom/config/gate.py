@@ -11,7 +11,8 @@ class Gate(Section):
     """What a challenger must reach on the test images to become the champion.
 
     Attributes:
-        significance: largest p-value (McNemar's exact test; of several labels a paired bootstrap) at which it counts as better than the champion.
+        significance: largest p-value (McNemar's exact test; of several labels a paired bootstrap) at which it
+            counts as better than the champion.
         min_accuracy: smallest accuracy; of several labels, of the share of images whose labels are all right.
         min_average_precision: smallest mean of the labels' average precisions, of several labels; 0 is none.
         min_class_recall: smallest recall of the weakest class.

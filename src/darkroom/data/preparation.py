@@ -69,8 +69,8 @@ def prepare(
     found = read_corrections(corrections, raw.classes, height=height, width=width, channels=channels, fit=fit)
     if found and raw.train.several:
         raise CorrectionError(
-            f"{corrections} has {len(found):,} corrections, each of one class, but images of {name} have several "
-            "labels, to which corrections are not added yet: take them out of that folder"
+            f"{corrections} has {len(found):,} corrections, each of one class, but images of {name} have "
+            "several labels, to which corrections are not added yet: take them out of that folder"
         )
     merged = merge_corrections(found, splits, raw.classes, similarity=similarity, mirror=mirror)
     splits["train"] = merged.train

@@ -20,8 +20,8 @@ class Split:
 
     Attributes:
         images: uint8 [N,H,W,C].
-        labels: int64 [N], the class of each image; of several labels int8 [N,classes]: 1 it has the label, 0 it
-            has not, -1 unknown.
+        labels: int64 [N], the class of each image; of several labels int8 [N,classes]: 1 it has the label, 0
+            it has not, -1 unknown.
     """
 
     images: NDArray[np.uint8]

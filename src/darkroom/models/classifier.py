@@ -24,8 +24,8 @@ class Classifier(nn.Module):
         mean: of each channel of the training images on a scale of 0 to 1, [1,C,1,1].
         std: their standard deviation, of the same shape.
         temperature: divides the logits before the softmax (Guo et al. 2017, arXiv:1706.04599); 1 in training.
-        several: whether an image may have several of the classes: then there is a sigmoid for each in place of
-            the softmax.
+        several: whether an image may have several of the classes: then there is a sigmoid for each in place
+            of the softmax.
         slope: of several labels, multiplies the logit of each before the sigmoid, [classes]; 1 in training.
         offset: of several labels, is added then, [classes]; 0 in training.
 
@@ -116,7 +116,8 @@ def build_classifier(config: Mapping[str, Any]) -> Classifier:
 def load_classifier(weights: Path, config: Path, calibration: Path | None = None) -> Classifier:
     """Load a trained classifier in evaluation mode, on the CPU, with what `calibration` states.
 
-    Without `calibration` the temperature is 1 (of several labels each slope 1 and each offset 0). Raises FileNotFoundError that names the stage to run.
+    Without `calibration` the temperature is 1 (of several labels each slope 1 and each offset 0). Raises
+    FileNotFoundError that names the stage to run.
     """
     for path, stage in ((weights, "train"), (config, "train"), (calibration, "calibrate")):
         if path is not None and not path.is_file():

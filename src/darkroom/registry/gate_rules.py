@@ -19,7 +19,7 @@ def min_accuracy(candidate: Candidate, minimum: float) -> str | None:
 
 
 def min_average_precision(candidate: Candidate, minimum: float) -> str | None:
-    """Require a mean average precision of several labels of `minimum`, 0 to 1; a model of one label passes."""
+    """Require a mean average precision of `minimum`, 0 to 1, of several labels; one label passes."""
     precision = candidate.average_precision
     if precision is None or precision >= minimum:
         return None

@@ -65,8 +65,8 @@ def paired_precision(first: Candidate, second: Candidate, *, seed: int = 0) -> P
     one, other = first.probabilities, second.probabilities
     if one is None or other is None or not np.array_equal(first.labels, second.labels):
         raise ValueError(
-            f"the predictions of versions {first.version} and {second.version} are not of the same images with "
-            "several labels"
+            f"the predictions of versions {first.version} and {second.version} are not of the same images "
+            "with several labels"
         )
     differences = paired_differences(one, other, first.labels, resamples=PRECISION_RESAMPLES, seed=seed)
     low, high = np.nanquantile(differences, [0.025, 0.975])
@@ -139,7 +139,8 @@ def describe(paired: Paired, other: str) -> str:
     if isinstance(paired, PairedPrecision):
         return (
             f"{100 * paired.difference:+.2f} points of test mAP against version {other} (95 % interval "
-            f"{100 * paired.low:+.2f} to {100 * paired.high:+.2f}, paired bootstrap): of {paired.images:,} images "
+            f"{100 * paired.low:+.2f} to {100 * paired.high:+.2f}, paired bootstrap): of {paired.images:,} "
+            "images "
             f"only this version has all labels right on {paired.only_first:,} and only version {other} on "
             f"{paired.only_second:,}, p {p_text(paired.p_value)}"
         )

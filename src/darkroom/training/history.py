@@ -48,8 +48,8 @@ class BestByPrecision(Epoch):
     """The figures of one epoch with several labels, where accuracy is the share of sets that are all right.
 
     Attributes:
-        validation_average_precision: the mean of the labels' average precisions (mAP) on the validation images;
-            None without any.
+        validation_average_precision: the mean of the labels' average precisions (mAP) on the validation
+            images; None without any.
     """
 
     validation_average_precision: float | None = None

@@ -1,7 +1,8 @@
 """The linear layer on a frozen backbone for several labels: one logistic regression a label, or another loss.
 
-As in `head.py`, on standardised features, with the strength of the L2 penalty chosen on the validation images.
-Losses that are a sum over the labels get a strength for each label; those that compare labels get one.
+As in `head.py`, on standardised features, with the strength of the L2 penalty chosen on the validation
+images. Losses that are a sum over the labels get a strength for each label; those that compare labels get
+one.
 """
 
 import math
@@ -159,7 +160,7 @@ def minimise_by_steps(layer: Tensor, train: Labelled, loss: Loss, *, strength: f
     steps = PASSES * math.ceil(count / BATCH)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 1e-3, total_iters=steps)
     for _ in range(PASSES):
-        for rows in torch.randperm(count).split(BATCH):
+        for rows in torch.split(torch.randperm(count), BATCH):
             optimizer.zero_grad()
             mean = loss(logits_of(layer, train.features[rows]), train.labels[rows]) / len(rows)
             penalised = mean + strength / 2 * layer[:, :-1].square().sum()
@@ -218,8 +219,8 @@ def _figures(
     train_loss = loss(logits[0], seen.labels).item() / len(seen.labels)
     if not math.isfinite(train_loss):
         raise TrainingError(
-            f"the loss of the linear layer is {train_loss} at a strength of {strength:g}: the features are not "
-            "finite; set train.precision=fp32"
+            f"the loss of the linear layer is {train_loss} at a strength of {strength:g}: the features are "
+            "not finite; set train.precision=fp32"
         )
     seconds = time.perf_counter() - began
     return LabelHead(

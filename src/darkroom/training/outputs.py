@@ -52,8 +52,9 @@ def timing(fitted: Fit, *, device: torch.device, precision: torch.dtype) -> dict
 
 
 def summary(fitted: Fit, classifier: Classifier, *, accuracy_with_views: float | None) -> dict[str, Any]:
-    """Return what reports/train.json states; `accuracy_with_views` is the accuracy, of several labels the mAP, 0 to 1,
-    of the validation images with all views.
+    """Return what reports/train.json states.
+
+    `accuracy_with_views` is of the validation images, 0 to 1; of several labels it is their mAP.
     """
     best = fitted.best
     if isinstance(best, BestByPrecision):
@@ -120,11 +121,12 @@ def progress_line(epoch: Epoch, epochs: int, *, more: int = 0) -> str:
 
 
 def result_line(fitted: Fit, *, views: int, accuracy_with_views: float | None) -> str:
-    """Return a line on a finished training; `accuracy_with_views`, as in `summary`, is None after a final fit."""
+    """Return a line on a finished training; `accuracy_with_views` is None after a final fit."""
     if isinstance(fitted.best, BestByPrecision) and accuracy_with_views is not None:
         return (
             f"best epoch {fitted.best.epoch} of {len(fitted.history)}: "
-            f"{fitted.best.validation_average_precision:.2%} validation mAP, {accuracy_with_views:.2%} with {views} views"
+            f"{fitted.best.validation_average_precision:.2%} validation mAP, {accuracy_with_views:.2%} with "
+            f"{views} views"
         )
     if fitted.best.validation_accuracy is None or accuracy_with_views is None:
         return f"trained on validation images too: the last of {len(fitted.history)} epochs is kept"

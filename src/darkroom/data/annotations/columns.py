@@ -179,7 +179,7 @@ def answer_of(cell: Any) -> float | None:
 
 
 def _one_hot(grid: Grid, taken: set[str], answers: Sequence[float]) -> tuple[str, ...]:
-    """Return the columns that have nothing but `answers`, and not unknown alone, if there are at least two."""
+    """Return the columns with nothing but `answers`, and not unknown alone, if there are at least two."""
     read = _number if len(answers) == 2 else answer_of
     found = []
     for name in grid.names:

@@ -94,7 +94,8 @@ def assign_sets(
     if free and test + validation:
         matrix = with_pairs(counts.loc[free].to_numpy(dtype=np.int64))
         wanted = [*shares.values(), 1 - sum(shares.values())]
-        split = stratify(matrix, sizes.loc[free].to_numpy(dtype=np.int64), wanted, seed=seed)
+        of_units = np.asarray(sizes.loc[free], dtype=np.int64)
+        split = stratify(matrix, of_units, wanted, seed=seed)
         drawn.loc[free] = np.array(["test", "validation", "train"])[split]
     notes: list[str] = []
     if len(given):
@@ -112,7 +113,7 @@ def assign_sets(
 
 
 def _wanted(published: pd.Series, test: float, validation: float) -> tuple[float, float, pd.Series]:
-    """Return the shares that are to be drawn, 0 for a split that the source gives, and what stays as given."""
+    """Return the shares to be drawn, 0 for a split that the source gives, and what stays as given."""
     test = 0.0 if (published == "test").any() else test
     validation = 0.0 if (published == "validation").any() else validation
     # where a split is missing, it is drawn from the training images that are given

@@ -56,7 +56,7 @@ class Scan:
         """Return how many images of each class are used."""
         if "unknown" in self.manifest:
             return dict(sorted(counts_of(sets_of(self.used)).items()))
-        return dict(self.used["label"].value_counts().sort_index().items())
+        return {str(name): n for name, n in self.used["label"].value_counts().sort_index().items()}
 
     def summary(self) -> dict[str, Any]:
         """Return counts and notes for a report."""

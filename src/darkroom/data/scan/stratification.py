@@ -14,9 +14,9 @@ def stratify(
 ) -> NDArray[np.int64]:
     """Return the split of each unit of images, int64 [U], 0 to S-1.
 
-    By iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011, ECML PKDD, algorithm 1): the label with
-    the fewest units left is given out first, each unit to the split that still lacks most of that label; of
-    equal ones to that which lacks most images, and by chance. Units of many images go first. It takes
+    By iterative stratification (Sechidis, Tsoumakas and Vlahavas 2011, ECML PKDD, algorithm 1): the label
+    with the fewest units left is given out first, each unit to the split that still lacks most of that label;
+    of equal ones to that which lacks most images, and by chance. Units of many images go first. It takes
     O(U times labels) for each label that is left.
 
     Args:
@@ -34,8 +34,8 @@ def stratify(
     """
     if len(counts) != len(sizes) or abs(sum(shares) - 1) > 1e-9:
         raise ValueError(
-            f"counts of {len(counts)} units, sizes of {len(sizes)}, shares that sum to {sum(shares)}: expected "
-            "the same units and a sum of 1"
+            f"counts of {len(counts)} units, sizes of {len(sizes)}, shares that sum to {sum(shares)}: "
+            "expected the same units and a sum of 1"
         )
     random = np.random.default_rng(seed)
     order = random.permutation(len(sizes))
@@ -62,7 +62,7 @@ def stratify(
 
 
 def with_pairs(counts: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Return counts int64 [U,L] with a column for each pair of labels that occurs in `RARE_PAIR` units or more.
+    """Return counts int64 [U,L] with a column for each pair in `RARE_PAIR` units or more.
 
     With them pairs are stratified too (Szymański and Kajdanowicz 2017, arXiv:1704.08756).
 

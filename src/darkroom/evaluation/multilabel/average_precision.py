@@ -16,7 +16,7 @@ def average_precisions(scores: NDArray[np.floating], labels: NDArray[np.int8]) -
     >>> average_precisions(scores, np.array([[1, 0], [0, 0], [1, 1]], dtype=np.int8)).round(3).tolist()
     [0.833, 1.0]
     """
-    return resampled_average_precisions(scores, labels, np.ones((1, len(labels))))[0]
+    return np.asarray(resampled_average_precisions(scores, labels, np.ones((1, len(labels))))[0])
 
 
 def mean_average_precision(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> float:
@@ -31,7 +31,7 @@ def micro_average_precision(scores: NDArray[np.floating], labels: NDArray[np.int
 
 
 def resampled_average_precisions(
-    scores: NDArray[np.floating], labels: NDArray[np.int8], times: NDArray[np.floating]
+    scores: NDArray[np.floating], labels: NDArray[np.int8], times: NDArray[np.floating] | NDArray[np.int64]
 ) -> Array:
     """Return the average precision of each label in resamples of the images, float64 [R,L].
 

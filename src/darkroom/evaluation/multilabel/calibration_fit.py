@@ -79,7 +79,8 @@ def set_confidence(probabilities: NDArray[np.floating], decisions: NDArray[np.bo
     >>> set_confidence(np.array([[0.9, 0.2]]), np.array([[True, False]])).round(2).tolist()
     [0.7200000286102295]
     """
-    return np.where(decisions, probabilities, 1 - probabilities).prod(axis=1).astype(np.float32)
+    each = np.where(decisions, probabilities, 1 - probabilities)
+    return np.asarray(each.prod(axis=1), dtype=np.float32)
 
 
 def summary(calibration: CalibrationFit) -> str:
@@ -92,7 +93,10 @@ def summary(calibration: CalibrationFit) -> str:
         )
     low, high = min(fitted["thresholds"]), max(fitted["thresholds"])
     return (
-        f"calibration error {report['calibration_error_before']:.2%} before, {report['calibration_error']:.2%} "
-        f"after; thresholds {low:.2f} to {high:.2f} ({fitted['rule']}): macro F1 {report['macro_f1']:.2%}, micro "
-        f"F1 {report['of1']:.2%}, exact match {report['accuracy']:.2%} on {report['images']:,} validation images"
+        f"calibration error {report['calibration_error_before']:.2%} before, "
+        f"{report['calibration_error']:.2%} "
+        f"after; thresholds {low:.2f} to {high:.2f} ({fitted['rule']}): macro F1 {report['macro_f1']:.2%}, "
+        "micro "
+        f"F1 {report['of1']:.2%}, exact match {report['accuracy']:.2%} on {report['images']:,} validation "
+        "images"
     )

@@ -1,4 +1,4 @@
-"""Labels of images that are probably wrong: missing ones that the model sees, and given ones that it does not.
+"""Probably wrong labels: missing ones that the model sees, and given ones that it does not.
 
 Each label is a problem of two classes, to which the thresholds of confident learning apply (Northcutt, Jiang
 and Chuang 2021, arXiv:1911.00068): the mean probability of a yes where it is given, and of a no where not.
@@ -16,12 +16,13 @@ def issues_of_sets(
 ) -> pd.DataFrame:
     """Return the answers that are probably wrong, the most probable first.
 
-    Columns: `index` of the image, `class`, `given` (yes or no), `probability` (of the label) and `margin`, the
-    probability of the given answer less that of the other one, by which the table is sorted.
+    Columns: `index` of the image, `class`, `given` (yes or no), `probability` (of the label) and `margin`,
+    the probability of the given answer less that of the other one, by which the table is sorted.
 
     >>> probabilities = np.array([[0.9], [0.8], [0.1], [0.2], [0.95]])
     >>> labels = np.array([[1], [1], [0], [0], [0]], dtype=np.int8)
-    >>> issues_of_sets(probabilities, labels, classes=["cat"])[["index", "class", "given"]].to_numpy().tolist()
+    >>> found = issues_of_sets(probabilities, labels, classes=["cat"])
+    >>> found[["index", "class", "given"]].to_numpy().tolist()
     [[4, 'cat', 'no']]
     """
     p = np.asarray(probabilities, dtype=np.float64)
@@ -36,7 +37,7 @@ def issues_of_sets(
     table = pd.DataFrame(
         {
             "index": image,
-            "class": pd.Series([classes[number] for number in label], dtype="str"),
+            "class": pd.Series([classes[int(number)] for number in label], dtype="str"),
             "given": pd.Series(np.where(yes[image, label], "yes", "no"), dtype="str"),
             "probability": p[image, label],
             "margin": 2 * own - 1,

@@ -16,7 +16,7 @@ def paired_differences(
     resamples: int,
     seed: int = 0,
 ) -> NDArray[np.float64]:
-    """Return the difference in mAP of two models in each of `resamples` draws of the same images, float64 [R].
+    """Return the difference in mAP of two models in each of `resamples` draws of images, float64 [R].
 
     Both models are measured on the same draw (Efron and Tibshirani 1993, "An introduction to the bootstrap"),
     so what is hard for both cancels out. `first` and `second` are scores [N,L].

@@ -40,8 +40,8 @@ def per_label(decisions: NDArray[np.bool_], labels: NDArray[np.int8]) -> dict[st
 def mean_figures(decisions: NDArray[np.bool_], labels: NDArray[np.int8]) -> dict[str, float]:
     """Return `cp`, `cr`, `cf1`, `macro_f1`, `op`, `or`, `of1`, 0 to 1.
 
-    CP and CR are the means of the labels' precisions and recalls, CF1 is the harmonic mean of these two, as in
-    Chen et al. 2019 (arXiv:1904.03582), and macro F1 the mean of the labels' F1; OP, OR and OF1, which is
+    CP and CR are the means of the labels' precisions and recalls, CF1 is the harmonic mean of these two, as
+    in Chen et al. 2019 (arXiv:1904.03582), and macro F1 the mean of the labels' F1; OP, OR and OF1, which is
     micro F1, count all decisions together. A label that no image has is in no mean.
 
     >>> decisions = np.array([[True, False], [True, True]])

@@ -13,9 +13,9 @@ FEWEST = 5  # images with a label, and without it: with fewer its threshold woul
 def best_f1_threshold(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> float:
     """Return the threshold of the highest F1 of one label: scores [N] of at least it are a yes.
 
-    Every threshold that divides the scores otherwise is tried; it lies halfway between two scores, the highest
-    below the lowest score where all are a yes. Of equally good ones the highest is taken. NaN where no image
-    is known to have the label.
+    Every threshold that divides the scores otherwise is tried; it lies halfway between two scores, the
+    highest below the lowest score where all are a yes. Of equally good ones the highest is taken. NaN where
+    no image is known to have the label.
 
     >>> best_f1_threshold(np.array([0.1, 0.4, 0.6, 0.9]), np.array([0, 1, 0, 1], dtype=np.int8))
     0.25
@@ -38,8 +38,8 @@ def fit_thresholds(
 ) -> NDArray[np.float64]:
     """Return the threshold of each label, float64 [L], 0 to 1.
 
-    `half` is 0.5 for each; `f1` is that of the highest F1 on these images, and 0.5 for a label that fewer than
-    `FEWEST` images have, or have not. They must be images that the model was not trained on.
+    `half` is 0.5 for each; `f1` is that of the highest F1 on these images, and 0.5 for a label that fewer
+    than `FEWEST` images have, or have not. They must be images that the model was not trained on.
     """
     thresholds = np.full(labels.shape[1], HALF)
     if rule == "half":

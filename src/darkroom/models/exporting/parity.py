@@ -79,7 +79,7 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
 
 
 def predicted(probabilities: NDArray[np.float32], split: Split) -> NDArray[Any]:
-    """Return the most probable class of each image, [N]; of several labels whether each is above 0.5, [N,L]."""
+    """Return the most probable class of each image, [N]; of several labels which are above 0.5, [N,L]."""
     return np.asarray(probabilities >= 0.5 if split.several else probabilities.argmax(1))
 
 

@@ -16,8 +16,8 @@ BATCH = 64  # images; the graph takes them in batches of its own
 def reduced_parity(graph: Path, split: Split) -> dict[str, Any] | None:
     """Compare the exported graph in bf16 with itself in fp32, on the images of `split`, as served.
 
-    Returns `same_class`, the share of images that keep their most probable class (of several labels, of answers
-    that stay on their side of 0.5); `mean_difference`, the
+    Returns `same_class`, the share of images that keep their most probable class (of several labels, of
+    answers that stay on their side of 0.5); `mean_difference`, the
     change of an image's most changed probability, averaged over the images; `worst_difference`, the largest
     of those changes; and `accuracy_change`. None where this machine does not compute in bf16.
     """

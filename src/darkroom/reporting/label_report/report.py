@@ -28,7 +28,8 @@ from darkroom.reporting.figures.reliability import reliability_figure
 from darkroom.reporting.figures.study.blank import blank_figure
 from darkroom.reporting.label_report.inputs import LabelEvaluation
 
-# Files of the report of one label that have no counterpart yet: the columns of a table, the title of a figure.
+# Files of the report of one label that have no counterpart yet: the columns of a table, the title of a
+# figure.
 NO_TABLES = {
     "confusion.csv": ("actual", "predicted"),
     "slices.csv": ("slice", "value", "images", "accuracy"),
@@ -103,8 +104,10 @@ def summary(metrics: Mapping[str, Any]) -> str:
     test = metrics["test"]
     return (
         f"test mAP {test['average_precision']:.2%} (95 % interval {test['average_precision_low']:.2%} to "
-        f"{test['average_precision_high']:.2%}) on {test['images']:,} images, macro F1 {test['macro_f1']:.2%}, "
-        f"micro F1 {test['of1']:.2%}, per-image F1 {test['image_f1']:.2%}, exact match {test['accuracy']:.2%}, "
+        f"{test['average_precision_high']:.2%}) on {test['images']:,} images, macro F1 "
+        f"{test['macro_f1']:.2%}, "
+        f"micro F1 {test['of1']:.2%}, per-image F1 {test['image_f1']:.2%}, exact match "
+        f"{test['accuracy']:.2%}, "
         f"Hamming loss {test['hamming_loss']:.2%}; calibration error {metrics['calibration']['error']:.2%}; "
         f"{metrics['duplicates']['found']:,} near-duplicates of training images"
     )

@@ -30,9 +30,10 @@ def label_card(inputs: CardInputs) -> str:
     interval = percent_interval(metrics["average_precision_low"], metrics["average_precision_high"])
     parts = [
         f"# Model card: {text(meta['name'])}",
-        f"Mean average precision (mAP) **{percent(metrics['average_precision'])}** (95 % interval {interval}) "
-        f"on {metrics['images']:,} test images with {len(meta['classes'])} labels, of which an image may have "
-        "several.",
+        f"Mean average precision (mAP) **{percent(metrics['average_precision'])}** (95 % interval "
+        f"{interval}) "
+        f"on {metrics['images']:,} test images with {len(meta['classes'])} labels, of which an image may "
+        "have several.",
         "## Intended use",
         inputs.intended_use
         or f"Says of an image of {meta['width']} by {meta['height']} pixels which of {len(meta['classes'])} "
@@ -41,10 +42,10 @@ def label_card(inputs: CardInputs) -> str:
         "\n".join(
             f"- {line}"
             for line in (
-                "The numbers hold for images like those of the test set; other cameras, crops or sizes were not "
-                "measured.",
-                f"The intervals cover the chance in the choice of {metrics['images']:,} test images, not how much "
-                "another training run would differ.",
+                "The numbers hold for images like those of the test set; other cameras, crops or sizes were "
+                "not measured.",
+                f"The intervals cover the chance in the choice of {metrics['images']:,} test images, not "
+                "how much another training run would differ.",
                 "Each label is decided by itself, by its own threshold.",
                 *inputs.limits,
             )
@@ -57,8 +58,8 @@ def label_card(inputs: CardInputs) -> str:
     if inputs.calibration:
         parts += [
             "### Calibration",
-            f"Expected calibration error of all answers {percent(inputs.calibration['error'])}, before slope and "
-            f"offset of each label {percent(inputs.calibration['error_before'])}.",
+            f"Expected calibration error of all answers {percent(inputs.calibration['error'])}, before "
+            f"slope and offset of each label {percent(inputs.calibration['error_before'])}.",
         ]
     for caption, link in inputs.images.items():
         parts += [f"### {text(caption)}", image(caption, link)]

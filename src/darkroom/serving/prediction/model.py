@@ -27,8 +27,8 @@ class Classifier:
         explains: whether it has heat maps.
         confident_from: the probability from which a prediction counts as confident; None where none was
             fitted.
-        thresholds: of several labels, the probability from which an image is said to have each, float64 `[K]`;
-            None where it has one label.
+        thresholds: of several labels, the probability from which an image is said to have each, float64
+            `[K]`; None where it has one label.
         card: the page with the model card; None where the model has none.
     """
 
@@ -88,7 +88,7 @@ class Classifier:
         return None if self.confident_from is None else probability >= self.confident_from
 
     def decisions(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_] | None:
-        """Return which labels images have by probabilities `[..., K]`; None where they have one label each."""
+        """Return which labels images have by probabilities `[..., K]`; None with one label each."""
         return None if self.thresholds is None else np.asarray(probabilities >= self.thresholds)
 
     def _check_input(self, graph: Path) -> None:
@@ -157,8 +157,8 @@ def _thresholds(about: dict[str, Any], description: Path) -> NDArray[np.float64]
     values = about.get("thresholds")
     if not isinstance(values, list) or len(values) != len(about["classes"]):
         raise ValueError(
-            f"{description} has labels {about['labels']!r} and thresholds {values!r}; needed: a probability for "
-            f"each of {len(about['classes'])} labels; run `dvc repro register` again"
+            f"{description} has labels {about['labels']!r} and thresholds {values!r}; needed: a probability "
+            f"for each of {len(about['classes'])} labels; run `dvc repro register` again"
         )
     checked = [_probability(value, description, "thresholds") for value in values]
     return np.array(checked, dtype=np.float64)

@@ -22,8 +22,8 @@ def asymmetric(
 ) -> Tensor:
     """Return the asymmetric loss of each image, summed over its known labels: float [B].
 
-    A focal loss with a `gamma` of its own for yes and no, in which `margin` is taken from the probability of a
-    label that an image has not, 0 at least (Ben-Baruch et al. 2020, arXiv:2009.14119). Without a margin and
+    A focal loss with a `gamma` of its own for yes and no, in which `margin` is taken from the probability of
+    a label that an image has not, 0 at least (Ben-Baruch et al. 2020, arXiv:2009.14119). Without a margin and
     with equal gammas it is `focal`.
 
     >>> import torch

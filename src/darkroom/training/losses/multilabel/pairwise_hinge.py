@@ -14,8 +14,8 @@ MARGIN = 1.0
 def pairwise_hinge(logits: Tensor, labels: Tensor, *, weights: Tensor, margin: float = MARGIN) -> Tensor:
     """Return the hinge loss of each image, the mean over its pairs of a yes and a no: float [B].
 
-    max(0, margin + no - yes), as in Gong et al. 2014 (arXiv:1312.4894). An image with all labels or none has no
-    pair and a loss of 0. It takes O(L^2) memory an image. Each pair counts as the weight of its yes.
+    max(0, margin + no - yes), as in Gong et al. 2014 (arXiv:1312.4894). An image with all labels or none has
+    no pair and a loss of 0. It takes O(L^2) memory an image. Each pair counts as the weight of its yes.
 
     >>> import torch
     >>> labels = torch.tensor([[1, 0, 0]])

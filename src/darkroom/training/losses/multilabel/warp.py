@@ -24,8 +24,9 @@ def warp(
     For each label that an image has, labels that it has not are drawn until one is within `margin` of it; the
     hinge loss of that pair is weighted by L(rank) = 1 + 1/2 + ... + 1/rank, where the rank is estimated from
     the number of draws as floor(negatives / draws) (Weston, Bengio and Usunier 2011, "WSABIE"; Gong et al.
-    2014, arXiv:1312.4894). So mistakes at the top cost most. No negative is drawn twice: the order is a random
-    permutation, whose first violator is the one the paper's loop would find. Labels count as their weights.
+    2014, arXiv:1312.4894). So mistakes at the top cost most. No negative is drawn twice: the order is a
+    random permutation, whose first violator is the one the paper's loop would find. Labels count as their
+    weights.
 
     >>> labels = torch.tensor([[1, 0]])
     >>> warp(torch.tensor([[0.0, 0.5]]), labels, weights=torch.ones(2))  # one negative: its rank is 1
