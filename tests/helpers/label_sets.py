@@ -1,4 +1,4 @@
-"""Images with several labels for tests: random scores that say something, and labels of which some are unknown."""
+"""Images with several labels for tests: scores that say something, and labels of which some are unknown."""
 
 import numpy as np
 from numpy.typing import NDArray

@@ -91,9 +91,7 @@ def test_an_image_without_labels_is_right_where_it_is_given_none() -> None:
 def test_what_is_unknown_is_in_no_figure() -> None:
     scores, labels = scored(unknown=0.3, seed=2)
     other = np.where(labels < 0, 1 - scores, scores)
-    one, two = (
-        headline(each, each > 0.5, labels, resamples=100) for each in (scores, other)
-    )
+    one, two = (headline(each, each > 0.5, labels, resamples=100) for each in (scores, other))
     top_three = [name for name in one if "top3" in name]
     assert top_three
     assert {name: value for name, value in one.items() if name not in top_three} == {
