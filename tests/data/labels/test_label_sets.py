@@ -1,4 +1,5 @@
-"""Several labels of an image: every way that tables write them, and how statements about one image are merged."""
+# ruff: noqa: E501  rows of tables
+"""Several labels of an image: every way that tables write them, and what statements about one say together."""
 
 import json
 from pathlib import Path
@@ -96,7 +97,7 @@ def test_names_with_separators_survive_in_lists_and_columns(tmp_path: Path) -> N
 
 
 def test_rows_that_contradict_each_other_leave_unknown_what_they_disagree_on(tmp_path: Path) -> None:
-    text = "path,labels\nphotos/a.jpg,car tree\nphotos/a.jpg,car sea\nphotos/b.jpg,car tree\nphotos/c.jpg,sea car\n"
+    text = "path,labels\nphotos/a.jpg,car|tree\nphotos/a.jpg,car|sea\nphotos/b.jpg,tree\nphotos/c.jpg,sea\n"
     found = read_files(tmp_path, {**FILES, "labels.csv": text}, labels="several")
     assert yes(found)["photos/a.jpg"] == ["car"]
     assert unknown(found) == {"photos/a.jpg": ["sea", "tree"]}
