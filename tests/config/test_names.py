@@ -1,7 +1,7 @@
 """Every name that params.yaml accepts is implemented, and every implementation can be named."""
 
 from collections.abc import Iterable
-from typing import get_args
+from typing import Literal, get_args, get_origin
 
 import pytest
 
@@ -17,6 +17,13 @@ from darkroom.training.losses import LOSSES, multilabel
 from darkroom.training.optimizers import OPTIMIZERS
 
 
+def literals(annotation: object) -> list[str]:
+    """Return the texts that a Literal, or a union of several, allows."""
+    if get_origin(annotation) is Literal:
+        return list(get_args(annotation))
+    return [text for one in get_args(annotation) for text in literals(one)]
+
+
 @pytest.mark.parametrize(
     ("section", "name", "implemented"),
     [
@@ -30,7 +37,7 @@ from darkroom.training.optimizers import OPTIMIZERS
 def test_the_names_in_config_are_the_names_of_the_implementations(
     section: type[Section], name: str, implemented: Iterable[str]
 ) -> None:
-    assert set(get_args(section.model_fields[name].annotation)) == set(implemented)
+    assert set(literals(section.model_fields[name].annotation)) == set(implemented)
 
 
 def test_the_published_data_sets_are_the_sources() -> None:

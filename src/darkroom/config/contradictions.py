@@ -1,7 +1,9 @@
 """Combinations of parameters that do not work together."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
+
+from darkroom.config.train import LabelLoss
 
 # The parameters that `contradiction` compares, by dotted name.
 INTERDEPENDENT = (
@@ -27,16 +29,7 @@ BESIDE_BACKBONE = {
     "train.use_validation": (False, "whose linear layer needs the validation images for its strength"),
     "data.folds": (0, "whose linear layer is not cross-validated yet"),
 }
-# The losses of images with several labels: keys of `darkroom.training.losses.multilabel.LOSSES`.
-LABEL_LOSSES = (
-    "binary_cross_entropy",
-    "focal",
-    "asymmetric",
-    "pairwise_hinge",
-    "lsep",
-    "warp",
-    "softmax_set",
-)
+LABEL_LOSSES: tuple[str, ...] = get_args(LabelLoss)
 # What does not go with several labels: the value that does, and why.
 BESIDE_LABELS = {
     "train.best_by": ("average_precision", "whose epochs are compared by it"),

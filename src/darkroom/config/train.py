@@ -8,6 +8,16 @@ from darkroom.config.base import MOST_CORES, Count, Epochs, Positive, Section, S
 
 # the figure of the validation images by which epochs and trials are compared
 BestBy = Literal["accuracy", "balanced_accuracy", "average_precision"]
+# the losses of images with several labels: keys of `darkroom.training.losses.multilabel.LOSSES`
+LabelLoss = Literal[
+    "binary_cross_entropy",
+    "binary_focal",
+    "asymmetric",
+    "pairwise_hinge",
+    "lsep",
+    "warp",
+    "softmax_set",
+]
 
 
 class Train(Section):
@@ -56,16 +66,7 @@ class Train(Section):
     learning_rate: Annotated[float, Field(ge=1e-12, le=1000)]
     weight_decay: Share
     warmup: Share
-    loss: Literal[
-        "cross_entropy",
-        "binary_cross_entropy",
-        "focal",
-        "asymmetric",
-        "pairwise_hinge",
-        "lsep",
-        "warp",
-        "softmax_set",
-    ]
+    loss: Literal["cross_entropy"] | LabelLoss
     label_smoothing: Share
     class_weights: Literal["none", "balanced", "effective"]
     logit_adjustment: Annotated[float, Field(ge=0, le=10)]

@@ -31,7 +31,7 @@ from darkroom.training.losses import Loss
 from darkroom.training.losses.multilabel import NOISY, build_label_loss, summed
 
 # Losses that are a sum over the labels: each label is a problem of its own.
-SEPARATE = ("binary_cross_entropy", "focal", "asymmetric")
+SEPARATE = ("binary_cross_entropy", "binary_focal", "asymmetric")
 # Of Adam, for losses whose value is drawn: passes over the images, images a step, and the rate at first.
 PASSES, BATCH, RATE = 60, 128, 0.003
 

@@ -11,7 +11,7 @@ from torch import Tensor
 from darkroom.training.losses.multilabel import LOSSES, build_label_loss, summed
 from darkroom.training.losses.multilabel.asymmetric import asymmetric
 from darkroom.training.losses.multilabel.binary_cross_entropy import binary_cross_entropy
-from darkroom.training.losses.multilabel.focal import focal
+from darkroom.training.losses.multilabel.binary_focal import binary_focal
 from darkroom.training.losses.multilabel.lsep import lsep
 from darkroom.training.losses.multilabel.pairwise_hinge import pairwise_hinge
 from darkroom.training.losses.multilabel.softmax_set import softmax_set
@@ -22,7 +22,7 @@ ONES = torch.ones(4, dtype=torch.float64)
 LABELS = torch.tensor([[1, 0, 0, 1], [0, 1, -1, 0], [0, 0, 0, 0], [1, 1, 1, 1]])
 SMOOTH: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "binary_cross_entropy": partial(binary_cross_entropy, weights=ONES * 2, label_smoothing=0.1),
-    "focal": partial(focal, weights=ONES),
+    "binary_focal": partial(binary_focal, weights=ONES),
     "asymmetric": partial(asymmetric, weights=ONES),
     "lsep": partial(lsep, weights=ONES * 2),
     "softmax_set": partial(softmax_set, weights=ONES),
@@ -72,11 +72,11 @@ def test_cross_entropy_is_torchs_with_weights_and_smoothing() -> None:
 def test_focal_and_asymmetric_contain_cross_entropy() -> None:
     x = logits()
     plain = binary_cross_entropy(x, LABELS, weights=ONES)
-    torch.testing.assert_close(focal(x, LABELS, weights=ONES, gamma=0), plain)
+    torch.testing.assert_close(binary_focal(x, LABELS, weights=ONES, gamma=0), plain)
     no_change = partial(asymmetric, weights=ONES, gamma_yes=0, gamma_no=0, margin=0)
     torch.testing.assert_close(no_change(x, LABELS), plain)
     same = asymmetric(x, LABELS, weights=ONES, gamma_yes=2, gamma_no=2, margin=0)
-    torch.testing.assert_close(same, focal(x, LABELS, weights=ONES, gamma=2))
+    torch.testing.assert_close(same, binary_focal(x, LABELS, weights=ONES, gamma=2))
 
 
 def test_asymmetric_by_hand() -> None:

@@ -13,7 +13,7 @@ from darkroom.config.train import Train
 from darkroom.training.losses.multilabel import (
     asymmetric,
     binary_cross_entropy,
-    focal,
+    binary_focal,
     lsep,
     pairwise_hinge,
     softmax_set,
@@ -27,7 +27,7 @@ LabelLoss = Callable[[Tensor, Tensor], Tensor]
 # Each is built from the section `train` and the weight of a yes of each label, float32 [L].
 LOSSES: dict[str, Callable[[Train, Tensor], LabelLoss]] = {
     "binary_cross_entropy": binary_cross_entropy.build,
-    "focal": focal.build,
+    "binary_focal": binary_focal.build,
     "asymmetric": asymmetric.build,
     "pairwise_hinge": pairwise_hinge.build,
     "lsep": lsep.build,

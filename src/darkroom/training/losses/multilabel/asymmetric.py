@@ -24,7 +24,7 @@ def asymmetric(
 
     A focal loss with a `gamma` of its own for yes and no, in which `margin` is taken from the probability of
     a label that an image has not, 0 at least (Ben-Baruch et al. 2020, arXiv:2009.14119). Without a margin and
-    with equal gammas it is `focal`.
+    with equal gammas it is `binary_focal`.
 
     >>> import torch
     >>> loss = asymmetric(torch.tensor([[-4.0, 0.0]]), torch.tensor([[0, -1]]), weights=torch.ones(2))

@@ -11,14 +11,14 @@ from darkroom.config.train import Train
 GAMMA = 2.0  # the paper's
 
 
-def focal(logits: Tensor, labels: Tensor, *, weights: Tensor, gamma: float = GAMMA) -> Tensor:
+def binary_focal(logits: Tensor, labels: Tensor, *, weights: Tensor, gamma: float = GAMMA) -> Tensor:
     """Return the focal loss of each image, summed over its known labels: float [B].
 
     The cross-entropy of a label times (1 - p)^gamma, where p is the probability of the right answer (Lin et
     al. 2017, arXiv:1708.02002); `gamma` 0 is `binary_cross_entropy`.
 
     >>> import torch
-    >>> loss = focal(torch.zeros(1, 2), torch.tensor([[1, -1]]), weights=torch.ones(2))
+    >>> loss = binary_focal(torch.zeros(1, 2), torch.tensor([[1, -1]]), weights=torch.ones(2))
     >>> loss / torch.tensor(2.0).log()
     tensor([0.2500])
     """
@@ -30,4 +30,4 @@ def focal(logits: Tensor, labels: Tensor, *, weights: Tensor, gamma: float = GAM
 
 def build(settings: Train, weights: Tensor) -> Callable[[Tensor, Tensor], Tensor]:
     """Build the loss; nothing of `train` changes it but the weights."""
-    return partial(focal, weights=weights)
+    return partial(binary_focal, weights=weights)
