@@ -1,4 +1,4 @@
-"""The pipeline on images with several labels: from a table to a registered model, from scratch and by command."""
+"""The pipeline on images with several labels: from a table to a registered model, trained from scratch."""
 
 import json
 from pathlib import Path

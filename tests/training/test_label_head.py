@@ -21,7 +21,7 @@ def settings(**changes: Any) -> Any:
 
 
 def made(count: int, *, seed: int, noise: float = 1.0) -> Labelled:
-    """Return features and three labels, each of which depends on two of them; the last feature is constant."""
+    """Return features and three labels that depend on two each; the last feature is constant."""
     random = np.random.default_rng(seed)
     x = random.normal(size=(count, 4))
     truth = np.array([[2.0, 0, 1, 0], [0, -2, 0, 1], [1, 1, 0, 0]])
@@ -61,7 +61,7 @@ def test_each_label_has_the_strength_of_its_smallest_validation_loss() -> None:
 
 @pytest.mark.parametrize("name", LOSSES)
 def test_every_loss_orders_images_better_than_chance(name: str) -> None:
-    train, validation = made(150, seed=3, noise=0.3), made(150, seed=4, noise=0.3)
+    train, validation = made(60, seed=3, noise=0.3), made(60, seed=4, noise=0.3)
     fit, _, weight, bias = fit_label_head(train, validation, settings=settings(loss=name))
     labels = validation.labels.numpy()
     # those that compare labels of an image order labels, and images only as far as that follows
