@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from darkroom.data.labels.sets import UNKNOWN, YES
+from darkroom.data.label_sets import UNKNOWN, YES
 from darkroom.data.splits import Split
 
 COUNTED_VALUES = 2**19  # at once: bincount makes int64 of them, 4 MiB, which stay in the cache

@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
-from darkroom.data.labels.sets import set_of_row
+from darkroom.data.label_sets import set_of_row
 from darkroom.data.splits import Split
 
 

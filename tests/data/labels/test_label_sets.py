@@ -7,8 +7,8 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
+from darkroom.data.label_sets import LabelSet, label_array, label_set
 from darkroom.data.labels import kind_of_labels
-from darkroom.data.labels.sets import LabelSet, label_array, label_set
 from darkroom.data.storage import SourceError, open_storage
 from tests.helpers.labelled import images, read, read_files, splits
 from tests.helpers.own_images import settings, write_files

@@ -8,10 +8,10 @@ from collections import Counter
 from collections.abc import Sequence
 
 from darkroom.config.data import Data
+from darkroom.data.label_sets import LabelSet
 from darkroom.data.labels import annotated, folders, webdataset
 from darkroom.data.labels.annotated import kind_of_labels
 from darkroom.data.labels.base import Format, Labelled, LabelledImage, UnrecognisedError
-from darkroom.data.labels.sets import LabelSet
 from darkroom.data.storage import SourceError, Storage, StoredFile
 
 __all__ = [

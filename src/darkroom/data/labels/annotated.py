@@ -8,6 +8,7 @@ from dataclasses import replace
 from darkroom.config.data import Data
 from darkroom.data.annotations import PARSERS, AnnotationError, Document, may_have_labels, parser_of
 from darkroom.data.annotations.base import split_in_name
+from darkroom.data.label_sets import LabelSet, merged
 from darkroom.data.labels import folders
 from darkroom.data.labels.base import (
     Labelled,
@@ -18,7 +19,6 @@ from darkroom.data.labels.base import (
 )
 from darkroom.data.labels.found import Found, Tables, notes_of, notes_of_sets, reason_of
 from darkroom.data.labels.references import References
-from darkroom.data.labels.sets import LabelSet, merged
 from darkroom.data.labels.split_lists import split_lists
 from darkroom.data.storage import SourceError, Storage, StoredFile
 
@@ -32,7 +32,7 @@ def read(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Label
 
     An image that several rows name with different labels is left out, as one is that has several labels, or
     none; so is an image that no row names. A row whose image is not there is counted too. Where
-    `settings.labels` is several, the rows of an image are merged as `sets.merged` does, and one that has no
+    `settings.labels` is several, the rows of an image are merged as `label_sets.merged` does, and one that has no
     label is used.
 
     Raises UnrecognisedError where no file has labels for images, or the folders tell more, and SourceError

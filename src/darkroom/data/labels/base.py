@@ -7,7 +7,7 @@ from typing import Protocol
 from darkroom.config.data import Data
 from darkroom.data.annotations.base import SPLITS
 from darkroom.data.annotations.names import JUNK, SUFFIXES, is_hidden, looks_like_an_image
-from darkroom.data.labels.sets import LabelSet, label_set
+from darkroom.data.label_sets import LabelSet, label_set
 from darkroom.data.storage import Storage, StoredFile
 
 __all__ = [

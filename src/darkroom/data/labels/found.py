@@ -3,7 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
-from darkroom.data.labels.sets import LabelSet, merged
+from darkroom.data.label_sets import LabelSet, merged
 from darkroom.data.storage import StoredFile
 from darkroom.text import note
 

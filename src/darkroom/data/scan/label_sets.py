@@ -5,7 +5,7 @@ from collections.abc import Iterable
 
 import pandas as pd
 
-from darkroom.data.labels.sets import LabelSet, label_set, merged
+from darkroom.data.label_sets import LabelSet, label_set, merged
 from darkroom.text import counted, note
 
 

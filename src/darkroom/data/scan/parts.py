@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from darkroom.data.labels.sets import YES, LabelSet, label_array
+from darkroom.data.label_sets import YES, LabelSet, label_array
 from darkroom.data.scan.stratification import stratify, with_pairs
 from darkroom.data.storage.base import path_bytes
 from darkroom.text import note

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 
 from darkroom.config.data import Data
-from darkroom.data.labels.sets import label_array
+from darkroom.data.label_sets import label_array
 from darkroom.data.scan.examination import examine_all
 from darkroom.data.scan.label_sets import sets_of
 from darkroom.data.scan.listing import read_listing

@@ -51,7 +51,7 @@ def headline(
         "image_f2": float(images["f2"].mean()),
         "accuracy": float(images["exact"].mean()),
         "hamming_loss": float(images["hamming"].mean()),
-        **{name: float(value.mean()) for name, value in order.items()},
+        **{name: float(np.nanmean(value)) for name, value in order.items()},
     }
     for name, (low, high) in intervals(
         probabilities, decisions, labels, resamples=resamples, seed=seed

@@ -13,7 +13,8 @@ def ranking_figures(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> d
     `coverage`: how many labels, from the highest score on, hold all that it has; `one_error`: whether the
     label of the highest score is none of them; `label_ranking`: the average precision of the order. The
     definitions are those of Tsoumakas, Katakis and Vlahavas 2010 ("Mining multi-label data") and of
-    scikit-learn. Where an image has none of the labels, or all: 0, 0, 0 (1 without any) and 1.
+    scikit-learn. Where an image has none of the labels the four are 0, 0, NaN and 1; where it has all, 0,
+    their number, 0 and 1.
 
     >>> found = ranking_figures(np.array([[0.9, 0.2, 0.5]]), np.array([[1, 1, 0]], dtype=np.int8))
     >>> {name: value.round(3).tolist() for name, value in found.items()}
@@ -33,6 +34,6 @@ def ranking_figures(scores: NDArray[np.floating], labels: NDArray[np.int8]) -> d
     return {
         "ranking_loss": np.where(pairs > 0, wrong / np.maximum(pairs, 1), 0.0),
         "coverage": np.where(yes, ranks, 0).max(axis=1).astype(np.float64),
-        "one_error": (~yes[np.arange(len(labels)), first]).astype(np.float64),
+        "one_error": np.where(count > 0, ~yes[np.arange(len(labels)), first], np.nan),
         "label_ranking": np.where(pairs > 0, precision / np.maximum(count, 1), 1.0),
     }

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from darkroom.data.labels.sets import YES
+from darkroom.data.label_sets import YES
 from darkroom.reporting.data_report.label_sets import LabelInspection
 from darkroom.reporting.data_report.page import text, wide
 from darkroom.reporting.data_report.thumbnails import strip

@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import rankdata
 
-from darkroom.data.labels.sets import UNKNOWN, YES
+from darkroom.data.label_sets import UNKNOWN, YES
 from darkroom.evaluation.multilabel.co_occurrence import co_occurrence_table
 from darkroom.files import write_json, write_table, write_text
 from darkroom.reporting.data_report.copies import Copies, find_copies

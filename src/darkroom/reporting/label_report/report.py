@@ -9,7 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom.data.duplicates import near_duplicates
-from darkroom.data.labels.sets import set_of_row
+from darkroom.data.label_sets import set_of_row
 from darkroom.evaluation.calibration import reliability_table
 from darkroom.evaluation.coverage import coverage_curve
 from darkroom.evaluation.multilabel.calibration import label_calibration_error
