@@ -32,8 +32,8 @@ def read(storage: Storage, files: Sequence[StoredFile], settings: Data) -> Label
 
     An image that several rows name with different labels is left out, as one is that has several labels, or
     none; so is an image that no row names. A row whose image is not there is counted too. Where
-    `settings.labels` is several, the rows of an image are merged as `label_sets.merged` does, and one that has no
-    label is used.
+    `settings.labels` is several, the rows of an image are merged as `label_sets.merged` does, and one that
+    has no label is used.
 
     Raises UnrecognisedError where no file has labels for images, or the folders tell more, and SourceError
     where a file that the parameters or the source name cannot be used.
