@@ -40,7 +40,8 @@ class LabelSets:
 
     def log_weights(self, logits: Tensor) -> Tensor:
         """Return the unnormalised log-probability of each set, [B,S], for logits [B,L]."""
-        return logits.double() @ self.sets.T + self.log_ratio
+        weights: Tensor = logits.double() @ self.sets.T + self.log_ratio
+        return weights
 
     def marginals(self, logits: Tensor) -> Tensor:
         """Return the probability of each label, [B,L]."""
