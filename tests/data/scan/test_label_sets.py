@@ -1,6 +1,7 @@
 """The scan of images with several labels: copies, rare labels, and splits with a share of every label."""
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -100,7 +101,7 @@ def test_groups_stay_together_and_given_splits_are_kept() -> None:
     images = pd.DataFrame(
         {"split": "", "unit": np.arange(120) // 3, "key": [f"g{n // 3:03}" for n in range(120)]}
     )
-    how = {"test_fraction": 0.25, "validation_fraction": 0.2, "seed": 0}
+    how: dict[str, Any] = {"test_fraction": 0.25, "validation_fraction": 0.2, "seed": 0}
     split, _ = assign_sets(images, sets_of(table), **how)
     assert (split.groupby(images["unit"]).nunique() == 1).all()
     assert set(split) == {"train", "validation", "test"}
@@ -114,7 +115,7 @@ def test_groups_stay_together_and_given_splits_are_kept() -> None:
 def test_the_order_of_the_files_changes_no_split() -> None:
     table = rows(*['["car"]', '["tree", "car"]', "[]"] * 20, sha256="x" * 60)
     images = pd.DataFrame({"split": "", "unit": np.arange(60), "key": [f"k{n:02}" for n in range(60)]})
-    how = {"test_fraction": 0.25, "validation_fraction": 0.2, "seed": 0}
+    how: dict[str, Any] = {"test_fraction": 0.25, "validation_fraction": 0.2, "seed": 0}
     one, _ = assign_sets(images, sets_of(table), **how)
     order = np.random.default_rng(0).permutation(60)
     shuffled = images.iloc[order].reset_index(drop=True).assign(unit=np.arange(60))
@@ -138,7 +139,13 @@ def test_splits_are_written_and_read_back_as_sets(tmp_path: Path) -> None:
     labels = np.array([[1, 0], [0, -1], [1, 1], [0, 0]], dtype=np.int8)
     part = Split(random.integers(0, 255, (4, 8, 8, 3), dtype=np.uint8), labels)
     raw = Raw(part, part, ("car", "tree"), part)
-    how = {"name": "mine", "validation_fraction": 0.2, "seed": 0, "similarity": 0.99, "mirror": False}
+    how: dict[str, Any] = {
+        "name": "mine",
+        "validation_fraction": 0.2,
+        "seed": 0,
+        "similarity": 0.99,
+        "mirror": False,
+    }
     prepared = prepare(raw, tmp_path / "none", **how)
     hashes = write_splits(prepared, tmp_path)
     write_json(tmp_path / "meta.json", meta(prepared, hashes))
