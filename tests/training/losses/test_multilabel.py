@@ -65,7 +65,7 @@ def test_cross_entropy_is_torchs_with_weights_and_smoothing() -> None:
     z = x[[0, 2, 3]]
     theirs = F.binary_cross_entropy_with_logits(z, known.double(), pos_weight=ONES * 3, reduction="none")
     torch.testing.assert_close(binary_cross_entropy(z, known, weights=ONES * 3), theirs.sum(1))
-    smooth = F.binary_cross_entropy_with_logits(z, known * 0.8 + 0.1, reduction="none").sum(1)
+    smooth = F.binary_cross_entropy_with_logits(z, known.double() * 0.8 + 0.1, reduction="none").sum(1)
     torch.testing.assert_close(binary_cross_entropy(z, known, weights=ONES, label_smoothing=0.2), smooth)
 
 
