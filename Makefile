@@ -81,7 +81,7 @@ test: install  ## run the tests, without the slow ones and those on real servers
 test-unit: install  ## run the tests that start no server, browser or stage
 	python -m pytest $(PARALLEL) -m unit $(ARGS)
 
-test-ci: $(SERVERS) $(POSTGRES) $(DASHBOARD) $(DEPLOY)  ## run test, test-servers, test-deploy and, with DARKROOM_MIRROR, test-real in one go
+test-ci: $(SERVERS) $(POSTGRES) $(BACKBONE) $(DASHBOARD) $(DEPLOY)  ## run test, test-servers, test-deploy and, with DARKROOM_MIRROR, test-real in one go
 	python -m pytest $(PARALLEL) -m 'not slow and not ray and not life$(if $(DARKROOM_MIRROR),, and not real_data)' $(ARGS)
 
 test-slow: install  ## run the tests that repeat whole stages, many of them killed (minutes)

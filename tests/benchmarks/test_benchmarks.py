@@ -157,8 +157,15 @@ def test_training_work_is_counted_forward_and_backward(tmp_path: Path) -> None:
     from darkroom.models.classifier import build_classifier
 
     params = load_params(PARAMS, merge(read_recipe("airbench94"), {"train": {"epochs": 2}}))
-    config = {**params.model.model_dump(), "mean": [0.5] * 3, "std": [0.2] * 3, "channels": 3}
-    config |= {"classes": list("abcdefghij"), "height": 32, "width": 32}
+    config = params.model.model_dump(exclude={"backbone", "weights"})
+    config |= {
+        "mean": [0.5] * 3,
+        "std": [0.2] * 3,
+        "channels": 3,
+        "classes": list("abcdefghij"),
+        "height": 32,
+        "width": 32,
+    }
     work = training_flops(build_classifier(config), params, shape=(10, 32, 32, 3))
     # 118 million products of an image forward, each a multiplication and an addition; backward twice that
     # but for the input of the first block's first convolution (13.3 million), which needs no gradient

@@ -16,6 +16,7 @@ from darkroom.data.splitting import manifest
 CLASSES = ("cat", "dog")
 
 
+@pytest.mark.integration
 @given(st.lists(st.integers(1, 4), min_size=30, max_size=60), st.integers(2, 5), st.integers(0, 2**32 - 1))
 def test_every_image_is_in_one_fold_and_units_stay_whole(sizes: list[int], folds: int, seed: int) -> None:
     units = np.repeat(np.arange(len(sizes)), sizes)

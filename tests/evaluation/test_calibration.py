@@ -46,6 +46,7 @@ def test_where_all_images_are_correct_the_probabilities_stay_below_1() -> None:
     assert confidence == pytest.approx(np.full(200, 201 / 202), abs=0.002)
 
 
+@pytest.mark.integration
 def test_the_fitted_temperature_is_that_of_a_grid_search() -> None:
     logits, labels = calibrated_logits(4_000, sharpness=2.0)
     tried = np.linspace(1.5, 2.5, 2001)

@@ -50,5 +50,6 @@ def test_dependent_images_are_covered_where_wilson_is_not(
     assert ours > 0.87 > wilsons
 
 
+@pytest.mark.integration
 def test_the_accuracy_that_is_cross_validated_is_covered() -> None:
     assert coverage_of_folds(MODELS["ridge classifier"], 150, repeats=100) > 0.87

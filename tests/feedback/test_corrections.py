@@ -93,6 +93,7 @@ for line in sys.stdin:
 """
 
 
+@pytest.mark.integration
 @pytest.mark.timeout(120)
 def test_a_review_killed_at_any_moment_loses_no_decision_and_no_image(tmp_path: Path) -> None:
     folder, into = tmp_path / "feedback", tmp_path / "corrections"

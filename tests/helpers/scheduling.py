@@ -14,7 +14,14 @@ from xdist.scheduler import LoadScopeScheduling
 PROJECT = Path(__file__).resolve().parents[2]
 SHARED = "digits_run"  # the fixture that is expensive
 FOLDERS = ("tests/page/", "tests/serving/process/")  # whose tests share services
-FIRST = (SHARED, *FOLDERS)  # the longest groups, which would be waited for if they came last
+# the longest groups, which would be waited for if they came last
+FIRST = (
+    SHARED,
+    *FOLDERS,
+    "tests/registry/test_servers.py",
+    "tests/tuning/test_workers_elsewhere.py",
+    "tests/training/test_resume.py",
+)
 
 
 @cache

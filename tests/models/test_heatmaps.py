@@ -20,6 +20,7 @@ def heat_maps_of(architecture: str, *, views: int = 1, convolutions: int = 2) ->
     return with_heat.eval()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("architecture", "convolutions"), [("fast", 2), ("fast", 3), ("resnet18", 2)])
 @torch.inference_mode()
 def test_the_evidence_sums_to_the_logit(architecture: str, convolutions: int) -> None:

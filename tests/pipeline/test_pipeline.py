@@ -33,7 +33,7 @@ from pipeline import ROOT
 from tests.helpers.checkouts import Checkout, copy_for_training
 from tests.helpers.serving import encoded, serve_bento
 from tests.helpers.waiting import eventually
-from tests.helpers.warm_stages import set_params
+from tests.helpers.warm_stages import run_stages, set_params
 
 REPORTED = {
     *(
@@ -408,8 +408,7 @@ def test_the_real_archive_is_downloaded_preprocessed_and_trained_on(tmp_path: Pa
     changes = ["train.images=6000", "train.epochs=2", "train.low_resolutions=[22]", "tune.trials=0"]
     set_params(tmp_path / "params.yaml", changes)
     assert os.environ.get("DARKROOM_MIRROR"), "name the archive in DARKROOM_MIRROR"
-    for stage in ("download", "preprocess", "tune", "train"):
-        copy.stage(stage)
+    run_stages(copy, ["download", "preprocess", "tune", "train"])
     report = read_json(tmp_path / "reports/data.json")
     assert {name: split["images"] for name, split in report["splits"].items()} == {
         "train": 45_000,

@@ -19,6 +19,8 @@ import pytest
 from mlflow.store.artifact.artifact_repository_registry import get_artifact_repository
 from mlflow.tracking import MlflowClient
 
+from darkroom.cli.quickstart import SMALL
+from darkroom.config import read_yaml
 from darkroom.files import read_json
 from darkroom.registry import champion, versions
 from darkroom.registry.champion import Change, history, promote, rollback
@@ -31,6 +33,7 @@ from tests.helpers.registry import by_mlflow, champion_of, darkroom, direct, reg
 from tests.helpers.servers import Servers
 from tests.helpers.servers import servers as start_servers
 from tests.helpers.serving import free_port
+from tests.helpers.warm_stages import run_stages, set_params, stage_names
 
 pytestmark = pytest.mark.servers
 
@@ -323,12 +326,10 @@ def test_a_champion_whose_files_are_gone_is_not_replaced(servers: Servers, name:
 
 def test_every_stage_runs_against_the_servers(servers: Servers, tmp_path: Path) -> None:
     checkout = new_checkout(tmp_path / "checkout")
-    printed = checkout.run(
-        sys.executable, "-m", "darkroom", "quickstart", MLFLOW_TRACKING_URI=servers.uri
-    ).stdout
+    checkout.environment["MLFLOW_TRACKING_URI"] = servers.uri
+    set_params(checkout.root / "params.yaml", SMALL)
+    printed = run_stages(checkout, stage_names(read_yaml(checkout.root / "dvc.yaml")))
     assert "darkroom-digits version 1" in printed
-    experiment = next(word for word in printed.split() if word.startswith("quickstart-")).rstrip(",")
-    checkout.run("dvc", "exp", "apply", experiment)
     assert not (checkout.root / "mlflow.db").exists()
     assert champion_of(servers.uri, "darkroom-digits") == "1"
     version = versions.get_version(MlflowClient(servers.uri), "darkroom-digits", "champion")
@@ -340,8 +341,7 @@ def test_every_stage_runs_against_the_servers(servers: Servers, tmp_path: Path) 
         served = checkout.root / "models/champion" / name
         assert (tmp_path / "kept" / name).read_bytes() == served.read_bytes()
     printed = checkout.run(
-        *(sys.executable, "-m", "darkroom", "--name", "darkroom-digits", "lineage", "champion"),
-        MLFLOW_TRACKING_URI=servers.uri,
+        *(sys.executable, "-m", "darkroom", "--name", "darkroom-digits", "lineage", "champion")
     ).stdout
     assert checkout.run("git", "rev-parse", "HEAD").stdout.strip() in printed
     for digest in read_json(checkout.root / "reports/data.json")["sha256"].values():

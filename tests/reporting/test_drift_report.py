@@ -50,6 +50,7 @@ def test_the_log_holds_the_rows_that_the_service_scored(log: Path) -> None:
     assert scores == pytest.approx(model.reference.scores(expected[:WINDOW]), abs=0.1)
 
 
+@pytest.mark.integration
 def test_the_report_is_one_page_that_holds_its_figures(log: Path) -> None:
     page, verdict = drift_page(log, drift_model().reference)
     assert "have drifted" in verdict
@@ -78,6 +79,7 @@ def test_lines_of_other_versions_are_left_out_and_counted(log: Path, tmp_path: P
         read_log(tmp_path / "empty", reference)
 
 
+@pytest.mark.integration
 def test_the_command_writes_the_page(log: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     page, reference = tmp_path / "drift.html", drift_model().folder / "reference.json"
     main(["drift", "--log", str(log), "--reference", str(reference), "--html", str(page)])

@@ -10,6 +10,7 @@ from tests.helpers.chromium import CHROMIUM, FLAGS
 from tests.helpers.studies import conditional_study
 
 
+@pytest.mark.integration
 def test_the_page_is_self_contained_and_escapes_its_title() -> None:
     page = study_page(conditional_study(), title="<b>study</b> & more")
     assert "<b>" not in page

@@ -31,6 +31,7 @@ def inked(path: Path, colour: tuple[int, int, int]) -> int:
     return int((np.abs(pixels(path) - colour).max(axis=2) <= 3).sum())
 
 
+@pytest.mark.integration
 def test_importances_need_enough_trials(tmp_path: Path) -> None:
     def by_rate(params: Params, attempt: Attempt) -> float:
         accuracy = 0.9 - abs(np.log10(params.train.learning_rate / 0.1)) / 4
@@ -53,6 +54,7 @@ def test_importances_need_enough_trials(tmp_path: Path) -> None:
     assert "3 trials completed: too few to rank the parameters" in study_page(few, title="few")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     ("trials", "objective", "space"),
     [(1, learning, None), (2, failing_at(0), CATEGORIES), (3, failing_at(0, 1, 2, 3), None)],
@@ -73,6 +75,7 @@ def test_small_studies_are_shown(
     assert ("none completed" in (tmp_path / "shown/study.html").read_text()) != complete
 
 
+@pytest.mark.integration
 def test_every_file_is_written_whole(tmp_path: Path) -> None:
     write_study(tmp_path, conditional_study(), title="study")
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted(WRITTEN)

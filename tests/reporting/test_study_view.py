@@ -13,6 +13,7 @@ from tests.helpers.studies import conditional_study
 from tests.helpers.tuning import params_of
 
 
+@pytest.mark.integration
 def test_the_view_holds_the_trials_and_their_curves() -> None:
     trials = conditional_study().trials
     assert len(trials) == 15, "another one was made for the failed"

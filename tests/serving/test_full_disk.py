@@ -5,6 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.checkouts import PROJECT
 from tests.helpers.serving import CIFAR, write_champion
 from tests.helpers.small_disk import on_small_disk
@@ -57,6 +59,7 @@ print(json.dumps({
 """
 
 
+@pytest.mark.integration
 def test_a_worker_goes_on_when_its_disk_is_full(tmp_path: Path) -> None:
     disk, model = tmp_path / "disk", tmp_path / "model"
     disk.mkdir()

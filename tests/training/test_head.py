@@ -126,7 +126,7 @@ def test_a_classifier_is_fitted_written_and_read_and_its_trunk_is_as_it_was(tmp_
     )
     taken = probabilities[np.arange(len(validation)), validation.labels]
     assert -np.log(taken).mean() == pytest.approx(fitted.best.validation_loss, abs=1e-3)
-    summary = outputs.summary(fitted, classifier, accuracy_with_views=0.5) | head.summary(fitted)
+    summary = outputs.summary(fitted, classifier, accuracy_with_views=0.5)
     assert summary["strength"] in STRENGTHS
     assert list(outputs.learning_curve(fitted)["strength"]) == summary["strengths"]
     assert f"strength {fitted.strength:g}" in head.result_line(fitted, views=2, accuracy_with_views=0.5)

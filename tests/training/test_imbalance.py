@@ -47,6 +47,7 @@ def untreated() -> Fit:
     return trained()
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("method", METHODS)
 def test_rare_classes_are_recognised_better_by_each_method(method: str) -> None:
     best = trained(**METHODS[method]).best.validation_balanced_accuracy

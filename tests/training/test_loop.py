@@ -64,6 +64,7 @@ def test_every_architecture_and_optimizer_learns(changes: dict[str, Any]) -> Non
     assert correct.mean() == pytest.approx(result.best.validation_accuracy)
 
 
+@pytest.mark.integration
 def test_resnet18_learns_a_few_images() -> None:
     changes = {"model": RESNET, "train": {"optimizer": "sgd", "learning_rate": 0.005, "batch_size": 32}}
     _, result = train_digits(changes, images=64, validation=16)

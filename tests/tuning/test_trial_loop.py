@@ -1,5 +1,6 @@
 """A trial may fail; a mistake in the code ends the worker."""
 
+import errno
 from dataclasses import replace
 
 import pytest
@@ -44,6 +45,26 @@ def test_a_mistake_in_the_code_is_raised(study: Study) -> None:
 
     with pytest.raises(ZeroDivisionError):
         study.run(3, objective)
+
+
+def test_a_full_disk_stops_the_study_and_the_next_run_repeats_its_trial(study: Study) -> None:
+    tried: list[float] = []
+
+    def objective(params: Params, attempt: Attempt) -> float:
+        tried.append(params.train.learning_rate)
+        if len(tried) <= 5:
+            raise OSError(errno.ENOSPC, "No space left on device", "/there/epoch-00001.safetensors")
+        return quick(params, attempt)
+
+    for _ in range(5):
+        with pytest.raises(OSError, match="No space left"):
+            study.run(3, objective)
+    done = study.run(3, objective)
+    assert finished_trials(done) == 3
+    assert tried[:6] == [tried[0]] * 6
+    killed = trials_table(done).query("state == 'killed'")
+    assert len(killed) == 5
+    assert killed["reason"].str.contains("No space left on device").all()
 
 
 def test_a_trial_that_runs_out_of_memory_is_a_failed_trial(study: Study) -> None:

@@ -2,10 +2,37 @@
 
 import os
 from contextlib import suppress
+from dataclasses import dataclass
 
 import torch
 
 from darkroom import machine
+
+
+@dataclass(frozen=True)
+class Hardware:
+    """What a training runs on.
+
+    Attributes:
+        device: of the net.
+        precision: the dtype of convolutions and matrix products.
+        reasons: for device, precision and threads, by these names, for people.
+    """
+
+    device: torch.device
+    precision: torch.dtype
+    reasons: dict[str, str]
+
+
+def choose_hardware(device: str, precision: str, threads: int, *, processes: int = 1) -> Hardware:
+    """Choose device and precision and set the threads: each as its function here says.
+
+    Raises ValueError for a device that is not available.
+    """
+    used = set_threads(threads, processes=processes)
+    chosen, device_reason = choose_device(device)
+    dtype, precision_reason = choose_precision(precision, chosen)
+    return Hardware(chosen, dtype, {"device": device_reason, "precision": precision_reason, "threads": used})
 
 
 def choose_device(name: str) -> tuple[torch.device, str]:

@@ -7,7 +7,7 @@ L2 penalty is the one of `STRENGTHS` with the smallest log-loss on the validatio
 import math
 import time
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +21,7 @@ from darkroom.config.train import BestBy, Train
 from darkroom.data.splits import Split
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.classifier import Classifier
+from darkroom.models.hardware import Hardware
 from darkroom.training.features import Part, features_of
 from darkroom.training.history import Epoch, Fit, TrainingError
 from darkroom.training.losses import Loss, build_loss
@@ -64,6 +65,12 @@ class Labelled:
 
     features: Tensor
     labels: Tensor
+
+
+def in_fp32(hardware: Hardware) -> Hardware:
+    """Return the hardware with fp32, in which `train.precision: auto` computes the features of a backbone."""
+    reason = "fp32: auto computes a backbone's features in it"
+    return replace(hardware, precision=torch.float32, reasons={**hardware.reasons, "precision": reason})
 
 
 def train_head(
@@ -248,7 +255,7 @@ def progress_line(head: Head) -> str:
     )
 
 
-def result_line(fitted: HeadFit, *, views: int, accuracy_with_views: float | None) -> str:
+def result_line(fitted: HeadFit, *, views: int, accuracy_with_views: float) -> str:
     """Return a line on a fitted linear layer."""
     return (
         f"features in {fitted.feature_seconds:.0f} s; strength {fitted.strength:g}, the best of "

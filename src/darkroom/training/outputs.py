@@ -11,6 +11,7 @@ from safetensors.torch import save
 
 from darkroom.files import atomic_write, write_json, write_table
 from darkroom.models.classifier import Classifier
+from darkroom.training import head, label_head
 from darkroom.training.history import BestByPrecision, Epoch, Fit
 
 TIMED = ("seconds", "images_per_second")  # columns in which equal trainings differ
@@ -43,11 +44,13 @@ def learning_curve(fitted: Fit) -> pd.DataFrame:
 def timing(fitted: Fit, *, device: torch.device, precision: torch.dtype) -> dict[str, Any]:
     """Return what reports/train_timing.json states: times in seconds, and the machine's part in them."""
     curve = learning_curve(fitted)
+    of_head = {"feature_seconds": fitted.feature_seconds} if isinstance(fitted, head.HeadFit) else {}
     return {
         "device": device.type,
         "precision": str(precision).removeprefix("torch."),
         "seconds": float(curve["seconds"].sum()),
         "epochs": curve[["epoch", *TIMED]].to_dict("records"),
+        **of_head,
     }
 
 
@@ -71,12 +74,14 @@ def summary(fitted: Fit, classifier: Classifier, *, accuracy_with_views: float |
             "balanced_accuracy": best.validation_balanced_accuracy,
             "accuracy_with_views": accuracy_with_views,
         }
+    of_head = head.summary(fitted) if isinstance(fitted, head.HeadFit) else {}
     return {
         "best_epoch": fitted.best.epoch,
         "epochs": len(fitted.history),
         "stopped_early": fitted.stopped_early,
         "validation": validation,
         "parameters": sum(weight.numel() for weight in classifier.parameters()),
+        **of_head,
     }
 
 
@@ -92,7 +97,8 @@ def epoch_metrics(epoch: Epoch) -> dict[str, Any]:
 def progress_line(epoch: Epoch, epochs: int, *, more: int = 0) -> str:
     """Return a line on an epoch of `epochs`, and the time that is left for them and `more` epochs after them.
 
-    The balanced accuracy is beside the accuracy where they differ by 0.1 % or more.
+    The balanced accuracy is beside the accuracy where they differ by 0.1 % or more. Of a linear layer on a
+    backbone it is the line of `head.progress_line`.
 
     >>> epoch = Epoch(3, 1.25, 0.5, 1.1, 0.625, 0.1, seconds=20.0, images_per_second=1234.0)
     >>> print(progress_line(epoch, 16))
@@ -103,6 +109,10 @@ def progress_line(epoch: Epoch, epochs: int, *, more: int = 0) -> str:
     ... )
     True
     """
+    if isinstance(epoch, label_head.LabelHead):
+        return label_head.progress_line(epoch)
+    if isinstance(epoch, head.Head):
+        return head.progress_line(epoch)
     if isinstance(epoch, BestByPrecision):
         return (
             f"epoch {epoch.epoch:2d}/{epochs}  loss {epoch.train_loss:.3f}  validation mAP "
@@ -122,6 +132,8 @@ def progress_line(epoch: Epoch, epochs: int, *, more: int = 0) -> str:
 
 def result_line(fitted: Fit, *, views: int, accuracy_with_views: float | None) -> str:
     """Return a line on a finished training; `accuracy_with_views` is None after a final fit."""
+    if isinstance(fitted, label_head.LabelHeadFit) and accuracy_with_views is not None:
+        return label_head.result_line(fitted, views=views, precision_with_views=accuracy_with_views)
     if isinstance(fitted.best, BestByPrecision) and accuracy_with_views is not None:
         return (
             f"best epoch {fitted.best.epoch} of {len(fitted.history)}: "
@@ -130,6 +142,8 @@ def result_line(fitted: Fit, *, views: int, accuracy_with_views: float | None) -
         )
     if fitted.best.validation_accuracy is None or accuracy_with_views is None:
         return f"trained on validation images too: the last of {len(fitted.history)} epochs is kept"
+    if isinstance(fitted, head.HeadFit):
+        return head.result_line(fitted, views=views, accuracy_with_views=accuracy_with_views)
     return (
         f"best epoch {fitted.best.epoch} of {len(fitted.history)}: "
         f"{_accuracies(fitted.best.validation_accuracy, fitted.best)} validation accuracy, "

@@ -1,18 +1,47 @@
 """The start of a training: its images, the model's configuration, and a classifier with fresh weights."""
 
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import torch
 
 from darkroom.config import Params
-from darkroom.data.splits import Meta, Split, join_splits, open_split
+from darkroom.data.splits import Meta, Split, join_splits, open_split, read_meta
 from darkroom.models import processes
 from darkroom.models.backbones import BACKBONES
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.backbones.weights import Weights, find_weights
 from darkroom.models.classifier import Classifier, build_classifier
 from darkroom.models.inference import at_once, pixels_of, to_device
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a training starts from.
+
+    Attributes:
+        images: the training images, and the validation images too for a final fit.
+        validation: the validation images.
+        classifier: fresh, but for the weights of a backbone.
+        config: as `model_config` returns, of the classifier.
+    """
+
+    images: Split
+    validation: Split
+    classifier: Classifier
+    config: dict[str, Any]
+
+
+def begin(params: Params, data: Path, weights: Weights | None, *, folder: Path) -> Start:
+    """Open the splits of `data` and build the classifier; `folder` keeps the joined images of a final fit."""
+    images = open_split(data / "train").first(params.train.images)
+    validation = open_split(data / "validation")
+    if params.train.use_validation:
+        images = join_for_final_fit(images, validation, folder / "joined")
+    config = model_config(params, read_meta(data / "meta.json"), weights)
+    classifier = new_classifier(config, images, seed=params.seed, weights=weights)
+    return Start(images, validation, classifier, config)
 
 
 def backbone_weights(params: Params, *, root: Path, cache: Path) -> Weights | None:

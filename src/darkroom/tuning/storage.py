@@ -1,6 +1,8 @@
 """The database of studies: SQLite for workers on one machine, PostgreSQL for several machines."""
 
+import errno
 import fcntl
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +13,7 @@ import optuna
 import sqlalchemy
 from optuna.exceptions import ExperimentalWarning
 
+from darkroom.disk import NEARLY_NONE, free_bytes
 from darkroom.tuning.errors import StudyError
 from darkroom.tuning.requeueing import requeue
 
@@ -21,7 +24,8 @@ def open_storage(url: str, *, dead_after: int) -> optuna.storages.RDBStorage:
     """Open the database of studies at an SQLAlchemy URL; a missing SQLite file is created.
 
     A trial whose worker sent no heartbeat for `dead_after` seconds counts as stale and is queued again.
-    Raises StudyError if the database cannot be reached, with its URL but without its password.
+    Raises StudyError if the database cannot be reached, with its URL but without its password, and OSError
+    where the disk of a SQLite file is full.
     """
     optuna.logging.set_verbosity(optuna.logging.ERROR)
     for warning in (
@@ -31,7 +35,7 @@ def open_storage(url: str, *, dead_after: int) -> optuna.storages.RDBStorage:
         warnings.filterwarnings("ignore", **warning)
     sqlite = url.startswith("sqlite")
     if sqlite:
-        Path(url.removeprefix("sqlite:///")).parent.mkdir(parents=True, exist_ok=True)
+        _file(url).parent.mkdir(parents=True, exist_ok=True)
     options: dict[str, Any] = (
         {"connect_args": {"timeout": LOCK_SECONDS}} if sqlite else {"pool_pre_ping": True}
     )
@@ -52,6 +56,9 @@ def open_storage(url: str, *, dead_after: int) -> optuna.storages.RDBStorage:
         AssertionError,  # a file without Optuna's version
     ) as error:
         cause = (str(error.__cause__ or error).splitlines() or ["its version is missing"])[0]
+        if sqlite and "disk I/O error" in cause and free_bytes(_file(url).parent) < NEARLY_NONE:
+            # what SQLite says where the file beside it does not fit: nothing is wrong with the studies
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(_file(url))) from error
         shown = sqlalchemy.engine.make_url(url).render_as_string(hide_password=True)
         cure = "; move the file away, and the search begins anew" if sqlite else ""
         raise StudyError(f"the study's storage {shown} cannot be opened: {cause}{cure}") from error
@@ -60,6 +67,10 @@ def open_storage(url: str, *, dead_after: int) -> optuna.storages.RDBStorage:
         sqlalchemy.event.listen(storage.engine, "begin", _begin_immediate)
         storage.engine.dispose()  # connections opened before lack these settings
     return storage
+
+
+def _file(url: str) -> Path:
+    return Path(url.removeprefix("sqlite:///"))
 
 
 def sqlite_file(study: optuna.Study) -> str | None:

@@ -11,6 +11,7 @@ from optuna.trial import TrialState
 
 from darkroom import stopping
 from darkroom.config import Params, override
+from darkroom.disk import explain
 from darkroom.training.history import Epoch
 from darkroom.tuning.attempt import Attempt, Objective
 from darkroom.tuning.budget import counts_for_total, has_time_left, is_over, progress_text, trials_allowed
@@ -41,8 +42,9 @@ def run_trials(
     Several workers share the budget: exactly as many trials as it allows complete or are pruned. A trial
     that fails because of its values (see `failure_reason`) is kept with the reason, and another one
     replaces it; any other error is raised. A trial whose worker died is queued again with its epochs, and so
-    is the running one when a signal stops this worker (`darkroom.stopping`), which raises Stopped. In
-    `folder`, which the workers of this machine share, each holds a lock that shows the others that it lives.
+    is the running one when a signal stops this worker (`darkroom.stopping`), which raises Stopped, or when an
+    error of the disk does. In `folder`, which the workers of this machine share, each holds a lock that shows
+    the others that it lives.
     `on_trial` is called after each trial with its number, or the number of the trial that it continued.
     """
     locks = folder / "workers"
@@ -56,7 +58,7 @@ def run_trials(
                 continue
             try:
                 with heartbeat(study, trial):
-                    _run(study, trial, params, objective)
+                    _run(study, trial, params, objective, folder)
             except UpdateFinishedTrialError:
                 log.warning(
                     "trial %s was taken over by another worker: this one sent no heartbeat for %s seconds "
@@ -90,7 +92,9 @@ def _next_trial(study: optuna.Study, worker: str) -> optuna.Trial | None:
     return trial
 
 
-def _run(study: optuna.Study, trial: optuna.Trial, params: Params, objective: Objective) -> None:
+def _run(
+    study: optuna.Study, trial: optuna.Trial, params: Params, objective: Objective, folder: Path
+) -> None:
     """Run one trial and store how it ended; an error that is a mistake in the code is raised."""
     tune = params.tune
     reported = max(study.get_trials(deepcopy=False)[trial.number].intermediate_values, default=0)
@@ -123,13 +127,13 @@ def _run(study: optuna.Study, trial: optuna.Trial, params: Params, objective: Ob
     except UpdateFinishedTrialError:
         raise
     except stopping.Stopped as stopped:
-        trial.set_user_attr("ended", time.time())
-        trial.set_user_attr("stopped", stopped.signal.name)
-        study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
-        requeue(study, study.get_trials(deepcopy=False)[trial.number])
+        _queue_again(study, trial, stopped.signal.name)
         where = f"in trial {trial.number}, {stopped.done}" if stopped.done else f"in trial {trial.number}"
         raise stopping.Stopped(stopped.signal, f"{where} ({progress_text(study)})") from None
     except Exception as error:
+        if explain(error, [folder], again=""):  # a full disk, for one: nothing is wrong with the trial
+            _queue_again(study, trial, f"{type(error).__name__}: {error}")
+            raise
         reason = failure_reason(error)
         trial.set_user_attr("reason", reason or f"{type(error).__name__}: {error}")
         if reason is None:
@@ -143,3 +147,11 @@ def _run(study: optuna.Study, trial: optuna.Trial, params: Params, objective: Ob
 def _first_number(trial: optuna.Trial) -> int:
     """Return the number of the trial that this one continues, else its own."""
     return int(trial.user_attrs.get("first", trial.number))
+
+
+def _queue_again(study: optuna.Study, trial: optuna.Trial, what: str) -> None:
+    """End a trial that `what` stopped, and queue it with its epochs for the next run."""
+    trial.set_user_attr("ended", time.time())
+    trial.set_user_attr("stopped", what)
+    study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+    requeue(study, study.get_trials(deepcopy=False)[trial.number])

@@ -71,6 +71,7 @@ def test_clean_data_has_nothing_to_mend() -> None:
     assert "Nothing has to be mended" in found.verdict[1]
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(("fault", "key"), [("brighter", "shortcut_brightness"), ("png", "shortcut_type")])
 def test_a_class_of_another_brightness_or_type_is_named(fault: str, key: str) -> None:
     found = found_in(**{fault: 2})
@@ -88,6 +89,7 @@ def test_swapped_labels_are_proposed() -> None:
     assert len(proposed) >= len(swapped) / 2
 
 
+@pytest.mark.integration
 def test_the_page_is_self_contained_and_escapes_names(tmp_path: Path) -> None:
     write(tmp_path, found_in(png=0))
     page = (tmp_path / "data.html").read_text(encoding="utf-8")

@@ -12,6 +12,7 @@ pytestmark = pytest.mark.filterwarnings("error")
 
 
 # to 12, 20, 50 and 100 classes each has a look of its own; a hundred take seconds
+@pytest.mark.integration
 @pytest.mark.parametrize("size", [2, 3, 10, 20, 51, pytest.param(100, marks=pytest.mark.slow)])
 def test_the_shade_is_where_the_predictions_are(tmp_path: Path, size: int) -> None:
     labels = np.repeat(np.arange(size), 5)
@@ -28,6 +29,7 @@ def test_the_shade_is_where_the_predictions_are(tmp_path: Path, size: int) -> No
     assert count_pixels(wrong, full) > 1000
 
 
+@pytest.mark.integration
 def test_of_a_thousand_classes_the_most_confused_are_drawn(tmp_path: Path) -> None:
     classes = [f"class {place}" for place in range(1000)]
     labels = np.arange(1000).repeat(2)

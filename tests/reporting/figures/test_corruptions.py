@@ -12,6 +12,7 @@ from tests.helpers.figures import BAND, BLUE, corruption_table, count_pixels, re
 pytestmark = pytest.mark.filterwarnings("error")
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("count", [1, 3, 5, 19])
 def test_each_corruption_has_a_panel(tmp_path: Path, drawn: dict[Text, Bbox], count: int) -> None:
     names = [f"noise {place}" for place in range(count)]

@@ -22,6 +22,7 @@ def test_bars_grow_with_recall(tmp_path: Path) -> None:
     assert long[rows[2]] == pytest.approx(4.5 * long[rows[-3]], rel=0.05), "bars start at 0"
 
 
+@pytest.mark.integration
 def test_many_classes_and_classes_without_images_are_drawn(tmp_path: Path) -> None:
     per_class_figure(tmp_path / "p.png", class_table(list(np.linspace(0, 1, 100))))
     read_pixels(tmp_path / "p.png")
@@ -30,6 +31,7 @@ def test_many_classes_and_classes_without_images_are_drawn(tmp_path: Path) -> No
     read_pixels(tmp_path / "p.png")
 
 
+@pytest.mark.integration
 def test_of_a_thousand_classes_the_worst_and_the_best_are_drawn(tmp_path: Path) -> None:
     recalls = list(np.linspace(0, 1, 1000))
     per_class_figure(tmp_path / "many.png", class_table(recalls))

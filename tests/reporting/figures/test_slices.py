@@ -13,6 +13,7 @@ from tests.helpers.figures import BLUE, ORANGE, count_pixels, middle_of, read_pi
 pytestmark = pytest.mark.filterwarnings("error")
 
 
+@pytest.mark.integration
 def test_groups_whose_interval_is_below_the_accuracy_of_all_are_marked(tmp_path: Path) -> None:
     path, table = tmp_path / "s.png", slice_table(4)
     slices_figure(path, table.assign(accuracy=0.7, accuracy_low=0.6, accuracy_high=0.8))
@@ -32,6 +33,7 @@ def test_groups_whose_interval_is_below_the_accuracy_of_all_are_marked(tmp_path:
     assert columns[1] > columns[0] + 150, "the more accurate, the further to the right"
 
 
+@pytest.mark.integration
 def test_many_groups_and_groups_without_images_are_drawn(tmp_path: Path, drawn: dict[Text, Bbox]) -> None:
     table = slice_table(100)
     table["images"] = table["images"].where(table["group"] != "group 7", 0)
@@ -49,6 +51,7 @@ def test_many_groups_and_groups_without_images_are_drawn(tmp_path: Path, drawn: 
     assert all(group in texts for group in table["group"])
 
 
+@pytest.mark.integration
 def test_of_a_thousand_classes_the_worst_and_the_best_are_drawn(
     tmp_path: Path, drawn: dict[Text, Bbox]
 ) -> None:

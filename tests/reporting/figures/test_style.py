@@ -33,6 +33,7 @@ LONG = NAMES[2]
 IMAGES = np.zeros((6, 4, 4, 3), dtype=np.uint8)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize(
     "draw",
     [
