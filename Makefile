@@ -84,7 +84,7 @@ test-unit: install  ## run the tests that start no server, browser or stage
 test-ci: $(SERVERS) $(POSTGRES) $(BACKBONE) $(DASHBOARD) $(DEPLOY)  ## run test, test-servers, test-deploy and, with DARKROOM_MIRROR, test-real in one go
 	python -m pytest $(PARALLEL) -m 'not slow and not ray and not life$(if $(DARKROOM_MIRROR),, and not real_data)' $(ARGS)
 
-test-slow: install  ## run the tests that repeat whole stages, many of them killed (minutes)
+test-slow: $(SERVERS) $(POSTGRES)  ## run the tests that repeat whole stages, many of them killed (minutes)
 	python -m pytest $(PARALLEL) -m slow $(ARGS)
 
 test-real: install  ## download, preprocess and train for a few steps on the archive in DARKROOM_MIRROR

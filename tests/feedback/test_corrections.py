@@ -60,28 +60,30 @@ def test_a_confirmed_image_that_is_missing_or_damaged_is_reported(tmp_path: Path
 
 # The killed process is forked from one that has already imported what it needs, so that it starts quickly.
 REVIEW = """
-import os, signal, sys, time
+import math, os, shutil, signal, sys, time
 from pathlib import Path
-from darkroom.files import sha256_file
 from darkroom.feedback.corrections import export
 from darkroom.feedback.decisions import Review, decide
 from darkroom.feedback.store import read_items, save_decisions
 folder, into = map(Path, sys.argv[1:])
-longest = 0.5  # seconds; later those of the last run that was not killed
-for line in sys.stdin:
-    share, flip = line.split()
+
+def review(folder, into, flip):
+    asked = Review(items=read_items(folder), classes=["cat", "dog"], reviewer="me")
+    for item in asked.items:
+        label = "cat" if (int(item.sha256[:8], 16) + flip) % 2 else "dog"
+        save_decisions(folder, [decide(asked, item.sha256, "correct", label)])
+        os.write(1, f"{item.sha256} {label}\\n".encode())  # one write: complete or missing
+    export(folder, into)
+
+def attempt(share, *arguments):  # returns the exit code; an infinite share is not killed
+    global longest
+    began = time.monotonic()
     child = os.fork()
     if not child:
-        review = Review(items=read_items(folder), classes=["cat", "dog"], reviewer="me")
-        for item in review.items:
-            label = "cat" if (int(item.sha256[:8], 16) + int(flip)) % 2 else "dog"
-            save_decisions(folder, [decide(review, item.sha256, "correct", label)])
-            os.write(1, f"{item.sha256} {label}\\n".encode())  # one write: complete or missing
-        export(folder, into)
+        review(*arguments)
         os._exit(0)
-    began = time.monotonic()
     done = 0
-    while not done and time.monotonic() < began + float(share) * longest:
+    while not done and time.monotonic() < began + share * longest:
         time.sleep(0.001)
         done, status = os.waitpid(child, os.WNOHANG)
     if done:
@@ -89,7 +91,16 @@ for line in sys.stdin:
     else:
         os.kill(child, signal.SIGKILL)
         _, status = os.waitpid(child, 0)
-    print("status", os.waitstatus_to_exitcode(status), flush=True)
+    return os.waitstatus_to_exitcode(status)
+
+longest = math.inf  # seconds: those of the last run that was not killed, at first of one on a copy
+copy = folder.with_name("copy")
+shutil.copytree(folder, copy)
+assert attempt(1, copy, folder.with_name("exported copy"), 0) == 0
+print("measured", flush=True)
+for line in sys.stdin:
+    share, flip = line.split()
+    print("status", attempt(float(share), folder, into, int(flip)), flush=True)
 """
 
 
@@ -107,11 +118,13 @@ def test_a_review_killed_at_any_moment_loses_no_decision_and_no_image(tmp_path: 
     )
     assert process.stdin
     assert process.stdout
+    while process.stdout.readline() != "measured\n":
+        assert process.poll() is None, "the run on a copy failed"
     saved: dict[str, str] = {}
     killed = written = 0
     shares = random.Random(0)
     for attempt in range(KILLS):
-        process.stdin.write(f"{shares.uniform(0.05, 1)} {attempt}\n")
+        process.stdin.write(f"{shares.uniform(0.05, 1.5)} {attempt}\n")
         process.stdin.flush()
         while not (line := process.stdout.readline()).startswith("status"):
             sha256, label = line.split()

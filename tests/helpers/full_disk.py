@@ -20,8 +20,6 @@ import yaml
 DIFFERS = (
     *("run.json", "train_timing.json", "latency.json", "registered.json", "tune.json", "study.json"),
     *("study.html", "model.onnx", "model.json", "reference.json", "card.html", "bento.json"),
-    # a study's name has the modules that are imported: alone, the stage begins another than among all stages
-    "trials.csv",
 )
 
 
@@ -38,12 +36,26 @@ def main() -> None:
     elif full == "mlflow":
         shutil.copyfile(checkout / "mlflow.db", f"{disk}/mlflow.db")
         environment["MLFLOW_TRACKING_URI"] = f"sqlite:///{disk}/mlflow.db"
+    if stage == "tune":
+        root = searched_alone(checkout, environment)
     for free in [*map(int, amounts), None]:
         for name in outputs_of(checkout, stage):  # as DVC does
             path = checkout / name
             shutil.rmtree(path) if path.is_dir() else path.unlink(missing_ok=True)
         fill(Path(disk), free)
         print(json.dumps(attempt(Path(root), checkout, Path(disk), stage, environment, free)), flush=True)
+
+
+def searched_alone(checkout: Path, environment: dict[str, str]) -> str:
+    """Return a copy of a checkout in which the stage tune ran alone and without earlier studies.
+
+    The study's name has the modules that are imported, and the second trial is the best of an earlier study.
+    """
+    shutil.rmtree(checkout / ".checkpoints")
+    alone = f"{checkout}-alone"
+    shutil.copytree(checkout, alone, symlinks=True)
+    subprocess.run([sys.executable, "-m", "pipeline.tune"], cwd=alone, env=environment, check=True, stdout=2)
+    return alone
 
 
 def fill(disk: Path, free: int | None) -> None:
@@ -76,7 +88,8 @@ def attempt(
     written = {
         name for name in files(checkout) if any(name == out or name.startswith(f"{out}/") for out in outputs)
     }
-    other = [name for name in sorted(written) if not same(checkout / name, root / name)]
+    stopped = "killed," in text_of(checkout / "reports/trials.csv")  # a trial, by the full disk
+    other = [name for name in sorted(written) if not same(checkout / name, root / name, stopped=stopped)]
     return {"free": free, "status": done.returncode, "stderr": done.stderr, "litter": litter, "other": other}
 
 
@@ -97,10 +110,24 @@ def files(folder: Path) -> set[str]:
     }
 
 
-def same(one: Path, other: Path) -> bool:
-    """Return whether two files are equal, or of a kind in which equal runs differ."""
-    if one.name in DIFFERS or one.suffix == ".bento":
+def text_of(path: Path) -> str:
+    """Return what a file has; nothing if there is none."""
+    return path.read_text(encoding="utf-8") if path.is_file() else ""
+
+
+def same(one: Path, other: Path, *, stopped: bool = False) -> bool:
+    """Return whether two files are equal, or of a kind in which equal runs differ.
+
+    After a trial was `stopped`, later ones have other numbers and so other values: then as many are finished.
+    """
+    if one.name in DIFFERS or one.suffix == ".bento" or (stopped and one.name == "tuned.json"):
         return other.is_file()
+    if stopped and one.name == "trials.csv":
+        ran = [
+            sum(text_of(path).count(f",{state},") for state in ("complete", "pruned"))
+            for path in (one, other)
+        ]
+        return ran[0] == ran[1] > 0
     return other.is_file() and one.read_bytes() == other.read_bytes()
 
 

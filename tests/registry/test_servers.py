@@ -10,7 +10,7 @@ import signal
 import subprocess
 import sys
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any
@@ -27,7 +27,7 @@ from darkroom.registry.champion import Change, history, promote, rollback
 from darkroom.registry.evidence import EvidenceGoneError, evidence_of
 from darkroom.registry.store import RegistryError, registered_name
 from darkroom.registry.verdicts import read_verdict
-from tests.helpers.checkouts import PROJECT, new_checkout
+from tests.helpers.checkouts import PROJECT, Checkout, new_checkout
 from tests.helpers.gate import correct_but
 from tests.helpers.registry import by_mlflow, champion_of, darkroom, direct, register_model
 from tests.helpers.servers import Servers
@@ -324,11 +324,27 @@ def test_a_champion_whose_files_are_gone_is_not_replaced(servers: Servers, name:
     assert "version 1 are not in the artifacts of run" in better.verdict.words
 
 
-def test_every_stage_runs_against_the_servers(servers: Servers, tmp_path: Path) -> None:
+def stages_one_by_one(checkout: Checkout) -> str:
+    """Run every stage with the quickstart's parameters, in one process; return what they printed."""
+    set_params(checkout.root / "params.yaml", SMALL)
+    return run_stages(checkout, stage_names(read_yaml(checkout.root / "dvc.yaml")))
+
+
+def quickstart(checkout: Checkout) -> str:
+    """Run the quickstart, and lay its experiment over the checkout; return what it printed."""
+    printed = checkout.run(sys.executable, "-m", "darkroom", "quickstart").stdout
+    experiment = next(word for word in printed.split() if word.startswith("quickstart-")).rstrip(",")
+    checkout.run("dvc", "exp", "apply", experiment)
+    return printed
+
+
+@pytest.mark.parametrize("run", [stages_one_by_one, pytest.param(quickstart, marks=pytest.mark.slow)])
+def test_every_stage_runs_against_the_servers(
+    servers: Servers, tmp_path: Path, run: Callable[[Checkout], str]
+) -> None:
     checkout = new_checkout(tmp_path / "checkout")
     checkout.environment["MLFLOW_TRACKING_URI"] = servers.uri
-    set_params(checkout.root / "params.yaml", SMALL)
-    printed = run_stages(checkout, stage_names(read_yaml(checkout.root / "dvc.yaml")))
+    printed = run(checkout)
     assert "darkroom-digits version 1" in printed
     assert not (checkout.root / "mlflow.db").exists()
     assert champion_of(servers.uri, "darkroom-digits") == "1"

@@ -128,6 +128,17 @@ def test_a_request_sent_drop_by_drop_is_closed_at_the_deadline(port: int) -> Non
         assert until_closed(connection).startswith(b"HTTP/1.1 408"), "it was closed for its slowness"
 
 
+def test_a_body_may_take_longer_than_headers(port: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(connections, "BODY_SECONDS", 60)
+    with closing(connect(port)) as connection:
+        connection.sendall(POST + b"Content-Length: 2\r\nConnection: close\r\n\r\n1")
+        time.sleep(connections.HEAD_SECONDS + 2 * connections.SWEEP_SECONDS)
+        connection.sendall(b"2")
+        response = until_closed(connection)
+        assert response.startswith(b"HTTP/1.1 200")
+        assert response.endswith(b"\r\n\r\n2")
+
+
 def test_a_connection_whose_body_does_not_arrive_is_closed(port: int) -> None:
     with closing(connect(port)) as connection:
         connection.sendall(POST + b"Content-Length: 100\r\n\r\nhalf")

@@ -14,6 +14,7 @@ from tests.serving.http.hostile.images import bombs, originals
 pytestmark = pytest.mark.timeout(300)
 
 
+@pytest.mark.ci
 def test_no_hostile_request_breaks_the_service() -> None:
     with serve_bento(*bento_of("cifar10")[:2]) as url:
         counts = attack(url, 300, seed=1)
