@@ -2,6 +2,7 @@
 
 from darkroom.data.splits import open_split
 from darkroom.evaluation.calibration_fit import fit_calibration, summary
+from darkroom.evaluation.multilabel import calibration_fit as label_sets
 from darkroom.files import read_json, write_array, write_json, write_table
 from darkroom.models.classifier import load_classifier
 from darkroom.models.hardware import choose_device
@@ -19,12 +20,20 @@ def main() -> None:
     validation = open_split(DATA / "validation")
     classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json")
     logits = predict_logits(classifier, validation, device=device)
-    calibration = fit_calibration(
-        logits,
-        validation.labels,
-        confident_accuracy=params.calibrate.confident_accuracy,
-        held_out=not params.train.use_validation,
-    )
+    if validation.several:
+        calibration = label_sets.fit_label_sets(
+            logits,
+            validation.labels,
+            rule=params.calibrate.thresholds,
+            confident_accuracy=params.calibrate.confident_accuracy,
+        )
+    else:
+        calibration = fit_calibration(
+            logits,
+            validation.labels,
+            confident_accuracy=params.calibrate.confident_accuracy,
+            held_out=not params.train.use_validation,
+        )
     write_array(MODELS / "validation_logits.npy", logits)
     write_json(CALIBRATION, calibration.fitted)
     write_json(REPORTS / "calibration.json", calibration.report)
@@ -32,7 +41,7 @@ def main() -> None:
     with trained_run(tracking_uri(), params.data.name, read_json(MODELS / "run.json")["run_id"]):
         runs.log_metrics(calibration.report, prefix="calibration.")
         runs.log_files(CALIBRATION, REPORTS / "coverage.csv", folder="calibration")
-    print(summary(calibration))
+    print(label_sets.summary(calibration) if validation.several else summary(calibration))
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@ import pandas as pd
 from darkroom.config import Params
 from darkroom.data.splits import Meta, open_split, read_meta
 from darkroom.evaluation.calibration import scale
+from darkroom.evaluation.multilabel.calibration_fit import calibrated
+from darkroom.evaluation.multilabel.thresholds import decide
 from darkroom.files import read_json
 from darkroom.models.classifier import load_classifier
 from darkroom.models.hardware import choose_device
@@ -15,6 +17,9 @@ from darkroom.models.inference import predict, predict_logits
 from darkroom.reporting.evaluation_report.inputs import Evaluation, Predictions
 from darkroom.reporting.evaluation_report.outputs import FIGURES, TABLES
 from darkroom.reporting.evaluation_report.report import summary, write_report
+from darkroom.reporting.label_report.inputs import LabelEvaluation
+from darkroom.reporting.label_report.report import summary as label_summary
+from darkroom.reporting.label_report.report import write_label_report
 from darkroom.reporting.model_card.card import write_card
 from darkroom.reporting.model_card.inputs import read_card_inputs
 from darkroom.tracking import runs
@@ -26,7 +31,13 @@ from pipeline.stage import stage
 def main() -> None:
     """Run the stage."""
     params = read_params(tuned=True)
-    metrics = write_report(REPORTS, evaluate(params, read_meta(DATA / "meta.json")))
+    meta = read_meta(DATA / "meta.json")
+    if meta.several:
+        metrics = write_label_report(REPORTS, evaluate_sets(params, meta))
+        line = label_summary(metrics)
+    else:
+        metrics = write_report(REPORTS, evaluate(params, meta))
+        line = summary(metrics)
     training = params.model_dump(mode="json", include={"seed", "data", "augment", "train"})
     write_card(REPORTS, read_card_inputs(data=DATA, models=MODELS, reports=REPORTS, training=training))
     with trained_run(tracking_uri(), params.data.name, read_json(MODELS / "run.json")["run_id"]):
@@ -34,7 +45,7 @@ def main() -> None:
         runs.log_files(REPORTS / "metrics.json", REPORTS / "model_card.md", REPORTS / "model_card.html")
         runs.log_files(*[REPORTS / name for name in TABLES], folder="tables")
         runs.log_files(*[REPORTS / name for name in FIGURES], folder="figures")
-    print(summary(metrics))
+    print(line)
 
 
 def evaluate(params: Params, meta: Meta) -> Evaluation:
@@ -54,6 +65,29 @@ def evaluate(params: Params, meta: Meta) -> Evaluation:
         compared={"train": train, "validation": validation},
         calibration=calibration,
         predict=partial(predict, classifier, device=device, progress=False),
+        curve=pd.read_csv(REPORTS / "curve.csv"),
+        best_epoch=read_json(REPORTS / "train.json")["best_epoch"],
+        settings=params.evaluate,
+        mirror=params.augment.flip != "none",
+        seed=params.seed,
+    )
+
+
+def evaluate_sets(params: Params, meta: Meta) -> LabelEvaluation:
+    """Predict the test images of several labels, and collect what the report is computed from."""
+    test, calibration = open_split(DATA / "test"), read_json(CALIBRATION)
+    device, _ = choose_device(params.train.device)
+    classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json")
+    logits = predict_logits(classifier, test, device=device)
+    probabilities = calibrated(logits, calibration)
+    return LabelEvaluation(
+        classes=meta.classes,
+        test=test,
+        probabilities=probabilities,
+        before=calibrated(logits, {"slope": 1.0, "offset": 0.0}),
+        decisions=decide(probabilities, np.array(calibration["thresholds"])),
+        compared={name: open_split(DATA / name) for name in ("train", "validation")},
+        calibration=calibration,
         curve=pd.read_csv(REPORTS / "curve.csv"),
         best_epoch=read_json(REPORTS / "train.json")["best_epoch"],
         settings=params.evaluate,

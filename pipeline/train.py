@@ -4,17 +4,21 @@ import shutil
 from contextlib import nullcontext
 from typing import Any
 
+import torch
+
 from darkroom import stopping
 from darkroom.config import Params
-from darkroom.data.splits import split_sha256
+from darkroom.data.splits import Split, split_sha256
+from darkroom.evaluation.multilabel.average_precision import mean_average_precision
 from darkroom.files import write_json
 from darkroom.models import processes
 from darkroom.models.backbones.licences import licence_warning
+from darkroom.models.classifier import Classifier
 from darkroom.models.hardware import Hardware, choose_hardware
-from darkroom.models.inference import accuracy
+from darkroom.models.inference import accuracy, predict_logits
 from darkroom.tracking import runs
 from darkroom.tracking.training_run import TrainingRun, open_training_run
-from darkroom.training import head, outputs
+from darkroom.training import head, label_head, outputs
 from darkroom.training.fingerprint import fingerprint
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
@@ -72,9 +76,8 @@ def train(params: Params) -> None:
     with open_training_run(run) if first else nullcontext("") as run_id:
         if weights:
             how |= {"sha256": data, "config": start.config, "folder": CHECKPOINTS / "features"}
-            fitted: Fit = head.train_head(
-                start.classifier, start.images, start.validation, params=params, **how
-            )
+            fit_head = label_head.train_label_head if start.images.several else head.train_head
+            fitted: Fit = fit_head(start.classifier, start.images, start.validation, params=params, **how)
         else:
             held_out = None if params.train.use_validation else start.validation
             fitted = fit(start.classifier, start.images, held_out, params=params, checkpoints=folder, **how)
@@ -88,8 +91,10 @@ def write(fitted: Fit, start: Start, params: Params, hardware: Hardware, run_id:
     """Write and log the classifier and the reports, and print the result."""
     with_views = None
     if not params.train.use_validation:
-        with_views = accuracy(start.classifier, start.validation, device=hardware.device)
+        with_views = measured(start.classifier, start.validation, device=hardware.device)
     summary = outputs.summary(fitted, start.classifier, accuracy_with_views=with_views)
+    if isinstance(fitted, label_head.LabelHeadFit):
+        summary |= label_head.summary(fitted, start.config["classes"])
     timing = outputs.timing(fitted, device=hardware.device, precision=hardware.precision)
     outputs.write_model(start.classifier, start.config, MODELS)
     outputs.write_reports(fitted, summary, timing, REPORTS)
@@ -99,6 +104,13 @@ def write(fitted: Fit, start: Start, params: Params, hardware: Hardware, run_id:
     runs.log_files(*reports, TUNED, DATA / "source.json")
     runs.log_files(MODELS / "model.safetensors", MODELS / "model_config.json", folder="weights")
     print(outputs.result_line(fitted, views=params.model.views, accuracy_with_views=with_views))
+
+
+def measured(classifier: Classifier, split: Split, *, device: torch.device) -> float:
+    """Return the accuracy of a split with all views; of several labels their mAP."""
+    if split.several:
+        return mean_average_precision(predict_logits(classifier, split, device=device), split.labels)
+    return accuracy(classifier, split, device=device)
 
 
 if __name__ == "__main__":

@@ -7,7 +7,12 @@ from darkroom.config.gate import Gate
 from darkroom.registry.candidate import Candidate
 
 GATE = Gate(
-    significance=0.05, min_accuracy=0.5, min_class_recall=0.2, max_calibration_error=0.1, max_milliseconds=50
+    min_average_precision=0.0,
+    significance=0.05,
+    min_accuracy=0.5,
+    min_class_recall=0.2,
+    max_calibration_error=0.1,
+    max_milliseconds=50,
 )
 LABELS = np.arange(1000) % 2
 

@@ -15,6 +15,7 @@ SETTINGS = {
     "table": "",
     "image": "",
     "label": "",
+    "labels": "one",
     "split": "",
     "group": "",
     "validation_fraction": 0.2,

@@ -38,7 +38,7 @@ def test_each_rule_refuses_whatever_the_champion_is(
 def test_every_broken_rule_is_named() -> None:
     slow_and_wrong = replace(candidate(correct_but(0, 1000)), milliseconds=80.0, calibration_error=0.3)
     named = [sentence.split(" gate.")[1].split()[0] for sentence in failures(slow_and_wrong, GATE)]
-    assert named == list(RULES)
+    assert named == [name for name in RULES if name != "min_average_precision"]  # of several labels alone
 
 
 def test_what_was_not_measured_passes() -> None:

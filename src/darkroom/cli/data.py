@@ -38,12 +38,27 @@ def data() -> None:
 )
 @click.option("--image", default="", help="Its column that names the images.")
 @click.option("--label", default="", help="Its column with the class.")
+@click.option(
+    "--labels",
+    type=click.Choice(["one", "several"]),
+    default=None,
+    help="Whether an image has one label or any number of them; default: from the table.",
+)
 @click.option("--split", default="", help="Its column with train, validation or test.")
 @click.option("--group", default="", help="Its column that must not cross splits, such as a patient.")
 @click.option("--dry-run", is_flag=True, help="Only show what would be set.")
 @json_option
 @click.pass_context
-def use(context: click.Context, /, source: str, name: str, dry_run: bool, table: str, **columns: str) -> None:
+def use(
+    context: click.Context,
+    /,
+    source: str,
+    name: str,
+    dry_run: bool,
+    table: str,
+    labels: str | None,
+    **columns: str,
+) -> None:
     """Look at the images in SOURCE and set params.yaml for them.
 
     SOURCE is a folder with a folder for each class or with a table, a table, an archive, a URL, or cifar10 or
@@ -59,7 +74,7 @@ def use(context: click.Context, /, source: str, name: str, dry_run: bool, table:
     facts: dict[str, object] = {}
     try:
         if source in PUBLISHED:
-            changes: dict[str, object] = {"data.name": source, "data.source": ""}
+            changes: dict[str, object] = {"data.name": source, "data.source": "", "data.labels": "one"}
             _say(
                 options,
                 f"Uses {source}. Its other parameters are those of the last commit: git checkout params.yaml",
@@ -72,6 +87,8 @@ def use(context: click.Context, /, source: str, name: str, dry_run: bool, table:
             chosen = settings.model_copy(update={"source": place, **of_table})
             changes = {"data.name": name or source_name(place), "data.source": place}
             changes |= {f"data.{key}": value for key, value in of_table.items()}
+            chosen = chosen.model_copy(update={"labels": labels or _kind_of_labels(place, chosen)})
+            changes["data.labels"] = chosen.labels
             facts, proposed = _look(place, chosen, options)
             changes |= proposed
         if not dry_run:
@@ -96,22 +113,43 @@ def _absolute(source: str) -> str:
     return str(path.relative_to(ROOT)) if path.is_relative_to(ROOT) else str(path)
 
 
+def _kind_of_labels(source: str, settings: "Data") -> str:
+    """Return whether the images of a source have one label each, or several."""
+    from darkroom.data.labels import kind_of_labels
+    from darkroom.data.storage import open_storage
+
+    # a table that is the source itself is read for its columns as it is opened
+    storage = open_storage(source, ROOT, settings)
+    return kind_of_labels(storage, list(storage.files()), settings) or "one"
+
+
 def _look(source: str, settings: "Data", options: Options) -> tuple[dict[str, object], dict[str, object]]:
     """Show what is in a source; return it, and what is to be set for it."""
     from darkroom.config.writing import is_written
     from darkroom.data.labels import read_labels
     from darkroom.data.proposal import propose
+    from darkroom.data.scan.label_sets import counts_of
     from darkroom.data.storage import open_storage
 
     storage = open_storage(source, ROOT, settings)
     files = list(storage.files())
     labelled = read_labels(storage, files, settings)
     images = labelled.images
-    counts = Counter(image.label for image in images)
+    several = settings.labels == "several"
+    counts = counts_of(image.labels for image in images) if several else Counter(i.label for i in images)
     parts = Counter(image.split or "to be split" for image in images)
-    found = f"{counted(len(images), 'image')} of {len(counts)} classes in {counted(len(files), 'file')}"
+    kinds = "labels, of which an image may have several," if several else "classes"
+    found = f"{counted(len(images), 'image')} of {len(counts)} {kinds} in {counted(len(files), 'file')}"
     _say(options, f"{storage.place}: {found}\n")
-    _say(options, columns([("class", "images"), *((label, f"{n:,}") for label, n in _shortened(counts))]))
+    _say(
+        options,
+        columns(
+            [
+                ("label" if several else "class", "images"),
+                *((label, f"{n:,}") for label, n in _shortened(counts)),
+            ]
+        ),
+    )
     _say(options, "\nsplits: " + ", ".join(f"{n:,} {part}" for part, n in parts.most_common()))
     reasons = Counter(reason for _, reason in labelled.left_out)
     for reason, count in _shortened(reasons):
@@ -136,6 +174,7 @@ def _look(source: str, settings: "Data", options: Options) -> tuple[dict[str, ob
         testing=parts["test"] or round(len(images) * held_out),
         sizes=sizes,
         backbone=backbone,
+        several=several,
     )
     # what someone took out of the search stays out
     params = ROOT / "params.yaml"

@@ -1,6 +1,6 @@
 """The section `calibrate` of params.yaml."""
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field
 
@@ -13,6 +13,9 @@ class Calibrate(Section):
     Attributes:
         confident_accuracy: a prediction is "uncertain" below the confidence from which on this share of the
             validation images was predicted correctly.
+        thresholds: of several labels, from which probability on an image is said to have each: half, 0.5; f1,
+            the one of the highest F1 on the validation images.
     """
 
     confident_accuracy: Annotated[float, Field(gt=0, le=1)]
+    thresholds: Literal["half", "f1"]

@@ -1,10 +1,16 @@
 """Combinations of parameters that do not work together."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, get_args
+
+from darkroom.config.train import LabelLoss
 
 # The parameters that `contradiction` compares, by dotted name.
 INTERDEPENDENT = (
+    "data.labels",
+    "train.loss",
+    "train.best_by",
+    "tune.trials",
     "model.backbone",
     "model.architecture",
     "train.optimizer",
@@ -15,6 +21,19 @@ INTERDEPENDENT = (
     "train.sampling",
     "train.processes",
 )
+LABEL_LOSSES: tuple[str, ...] = get_args(LabelLoss)
+# What does not go with several labels: the value that does, and why.
+BESIDE_LABELS = {
+    "train.best_by": ("average_precision", "whose epochs are compared by it"),
+    "train.logit_adjustment": (0, "which are not classes that exclude each other"),
+    "train.sampling": (
+        "all",
+        "of which an image has more than one: train.class_weights makes up for rare ones",
+    ),
+    "train.processes": (1, "which train in one process yet"),
+    "train.use_validation": (False, "whose thresholds need validation images that were not trained on"),
+    "data.folds": (0, "which are not cross-validated yet"),
+}
 # What each is where it does nothing about classes that are not equally frequent.
 BALANCING = {"train.class_weights": "none", "train.logit_adjustment": 0, "train.sampling": "all"}
 
@@ -24,6 +43,10 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
 
     >>> contradiction(
     ...     {
+    ...         "data.labels": "one",
+    ...         "train.loss": "cross_entropy",
+    ...         "train.best_by": "accuracy",
+    ...         "tune.trials": 12,
     ...         "model.backbone": "none",
     ...         "model.architecture": "fast",
     ...         "train.optimizer": "muon",
@@ -36,6 +59,8 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...     }
     ... )
     """
+    if wrong := _labels(values):
+        return wrong
     if values["model.backbone"] != "none":
         if wrong := _beside_backbone(values):
             return wrong
@@ -61,6 +86,39 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     return None
 
 
+def _labels(values: Mapping[str, Any]) -> str | None:
+    """Return what does not work together with data.labels, and what to set; None if all does."""
+    if values["data.labels"] == "one":
+        if values["train.loss"] in LABEL_LOSSES:
+            return (
+                f"train.loss is {values['train.loss']}, a loss of several labels, but data.labels is one: "
+                "set train.loss=cross_entropy"
+            )
+        if values["train.best_by"] == "average_precision":
+            return (
+                "train.best_by is average_precision, a figure of several labels, but data.labels is one: set "
+                "train.best_by=accuracy"
+            )
+        return None
+    if values["train.loss"] not in LABEL_LOSSES:
+        return (
+            f"train.loss is {values['train.loss']}, a loss of one label, but data.labels is several: set "
+            f"train.loss to one of {', '.join(LABEL_LOSSES)}"
+        )
+    for name, (right, why) in BESIDE_LABELS.items():
+        if values[name] != right:
+            return (
+                f"{name} is {_written(values[name])}, which does not go with several labels, {why}: set "
+                f"{name}={_written(right)}"
+            )
+    if values["tune.trials"] and values["model.backbone"] == "none":
+        return (
+            f"tune.trials is {values['tune.trials']}, but the search does not compare nets of several labels "
+            "yet: set tune.trials=0"
+        )
+    return None
+
+
 def _beside_backbone(values: Mapping[str, Any]) -> str | None:
     """Return what does not work together with the backbone, and what to set; None if all does."""
     backbone = values["model.backbone"]
@@ -75,3 +133,8 @@ def _beside_backbone(values: Mapping[str, Any]) -> str | None:
             "whose images are mirrored at most: set model.views=2"
         )
     return None
+
+
+def _written(value: Any) -> str:
+    """Return a value as params.yaml has it."""
+    return str(value).lower() if isinstance(value, bool) else str(value)

@@ -37,6 +37,7 @@ class Data(Section):
         table: the file of one's own with the labels: a path below the source, or anywhere; empty: found.
         image: the column of the table that names the images; empty: found by its name and content.
         label: the column of the table with the class (of a SageMaker manifest, the attribute); empty: found.
+        labels: one label an image, or several: any number of them, none included.
         split: the column of the table with train, validation or test; empty: found, if there is one.
         group: the column of the table whose values must not be in two splits (a patient); empty: found.
         validation_fraction: share of the training images that validates, the same of every class.
@@ -59,6 +60,7 @@ class Data(Section):
     table: str
     image: str
     label: str
+    labels: Literal["one", "several"]
     split: str
     group: str
     validation_fraction: Annotated[float, Field(gt=0, lt=1)]
@@ -96,6 +98,11 @@ class Data(Section):
             raise ValueError(
                 f"data.source is {self.source!r}, but data.name is {self.name!r}, a published data set: set "
                 f"data.name={source_name(self.source)}"
+            )
+        if self.labels == "several" and not self.source:
+            raise ValueError(
+                f"data.labels is several, but the images of {self.name} have one label each: set "
+                "data.labels=one"
             )
         if not re.fullmatch(NAME, self.name):
             raise ValueError(

@@ -7,7 +7,17 @@ from pydantic import Field
 from darkroom.config.base import MOST_CORES, Count, Epochs, Positive, Section, Share
 
 # the figure of the validation images by which epochs and trials are compared
-BestBy = Literal["accuracy", "balanced_accuracy"]
+BestBy = Literal["accuracy", "balanced_accuracy", "average_precision"]
+# the losses of images with several labels: keys of `darkroom.training.losses.multilabel.LOSSES`
+LabelLoss = Literal[
+    "binary_cross_entropy",
+    "binary_focal",
+    "asymmetric",
+    "pairwise_hinge",
+    "lsep",
+    "warp",
+    "softmax_set",
+]
 
 
 class Train(Section):
@@ -20,8 +30,10 @@ class Train(Section):
         learning_rate: at its peak.
         weight_decay: share of a weight removed per image seen, at the peak rate.
         warmup: share of the steps in which the learning rate rises; then it falls linearly to 0.
-        loss: a key of `darkroom.training.losses.LOSSES`.
-        label_smoothing: probability taken from the true class and spread over all (cross_entropy).
+        loss: a key of `darkroom.training.losses.LOSSES`; with data.labels several, one of
+            `darkroom.training.losses.multilabel.LOSSES`.
+        label_smoothing: probability taken from the true class and spread over all (cross_entropy); from
+            either answer, and spread over both (binary_cross_entropy).
         class_weights: of the images of each class in the loss: none; balanced, inverse to how many there are;
             effective, inverse to their effective number, which is milder (Cui et al. 2019).
         logit_adjustment: times the logarithm of a class's share is added to its logit in training (Menon et
@@ -37,7 +49,8 @@ class Train(Section):
         average_memory: memory of `ema`, in epochs.
         use_validation: train on the validation images too, for a final fit: all epochs run, the last is kept.
         best_by: the figure of the validation images by which the best epoch and the best trial are found:
-            accuracy, or balanced_accuracy, which is the mean of the classes' recalls.
+            accuracy, or balanced_accuracy, which is the mean of the classes' recalls; with data.labels
+            several average_precision, the mean of the labels'.
         patience: epochs without a better one before training stops.
         images: use this many training images only; 0 is all.
         precision: of convolutions and matrix products; `auto` is bf16 where the machine computes in it.
@@ -53,7 +66,7 @@ class Train(Section):
     learning_rate: Annotated[float, Field(ge=1e-12, le=1000)]
     weight_decay: Share
     warmup: Share
-    loss: Literal["cross_entropy"]
+    loss: Literal["cross_entropy"] | LabelLoss
     label_smoothing: Share
     class_weights: Literal["none", "balanced", "effective"]
     logit_adjustment: Annotated[float, Field(ge=0, le=10)]

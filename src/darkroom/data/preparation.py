@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom.data.corrections.merging import MergedCorrections, merge_corrections
-from darkroom.data.corrections.reading import read_corrections
+from darkroom.data.corrections.reading import CorrectionError, read_corrections
 from darkroom.data.report import channel_statistics, data_report
 from darkroom.data.sources.raw import Raw
 from darkroom.data.splits import Split, split_sha256, write_split
@@ -67,6 +67,11 @@ def prepare(
     train, validation, splits = _splits(raw, validation_fraction=validation_fraction, seed=seed)
     height, width, channels = raw.train.images.shape[1:]
     found = read_corrections(corrections, raw.classes, height=height, width=width, channels=channels, fit=fit)
+    if found and raw.train.several:
+        raise CorrectionError(
+            f"{corrections} has {len(found):,} corrections, each of one class, but images of {name} have "
+            "several labels, to which corrections are not added yet: take them out of that folder"
+        )
     merged = merge_corrections(found, splits, raw.classes, similarity=similarity, mirror=mirror)
     splits["train"] = merged.train
     # corrections have no place in the published part
@@ -123,6 +128,8 @@ def meta(prepared: Prepared, hashes: Mapping[str, str]) -> dict[str, Any]:
         **{part: len(split) for part, split in prepared.splits.items()},
         "test_sha256": hashes["test"],
     }
+    if prepared.splits["train"].several:
+        tree["labels"] = "several"
     if used := int((prepared.corrections.files != "").sum()):
         tree |= {"corrections": used, "corrections_sha256": prepared.corrections.summary["sha256"]}
     return tree

@@ -80,6 +80,7 @@ def propose(
     testing: int,
     sizes: Sequence[tuple[int, int]] = (),
     backbone: str = "none",
+    several: bool = False,
 ) -> list[Choice]:
     """Propose parameters for a data set.
 
@@ -92,6 +93,7 @@ def propose(
         testing: how many images will test, about.
         sizes: width and height of some images, upright, in pixels; empty: they are about square.
         backbone: a pretrained net whose weights are here, for images that it suits; or none.
+        several: whether an image may have several of the classes.
 
     >>> choices = propose(
     ...     training=1500,
@@ -177,7 +179,8 @@ def propose(
         Choice("evaluate.corruption_images", CORRUPTED, "test images in each corruption"),
         *_gate(largest_share, testing),
     ]
-    return choices if backbone == "none" else _with_backbone(choices, backbone)
+    choices = choices if backbone == "none" else _with_backbone(choices, backbone)
+    return _with_labels(choices) if several else [*choices, *_of_one_label()]
 
 
 def _with_backbone(choices: Sequence[Choice], backbone: str) -> list[Choice]:
@@ -199,6 +202,28 @@ def _with_backbone(choices: Sequence[Choice], backbone: str) -> list[Choice]:
     by_name = {one.name: one for one in choices} | {one.name: one for one in changed}
     for name in ("train.epochs", "train.patience", "train.batch_size"):
         by_name[name] = Choice(name, by_name[name].value, no_part)
+    return list(by_name.values())
+
+
+def _of_one_label() -> list[Choice]:
+    return [Choice("train.loss", "cross_entropy", "an image has one label")]
+
+
+def _with_labels(choices: Sequence[Choice]) -> list[Choice]:
+    """Return choices for one label an image, changed for several."""
+    several = "an image may have several labels"
+    changed = [
+        Choice("train.loss", "binary_cross_entropy", f"{several}: a sigmoid for each"),
+        Choice("train.best_by", "average_precision", f"{several}: the mean of their average precisions"),
+        Choice("train.sampling", "all", several),
+        Choice("train.class_weights", "none", "thresholds of each label make up for rare ones"),
+        Choice("train.logit_adjustment", 0.0, several),
+        Choice("data.folds", 0, "nets of several labels are not cross-validated yet"),
+        Choice("tune.trials", 0, "nets of several labels are not searched for yet"),
+        Choice("gate.min_average_precision", 0.0, "no minimum; set what you need"),
+        Choice("gate.min_accuracy", 0.0, "the share of images whose labels are all right; set what you need"),
+    ]
+    by_name = {one.name: one for one in choices} | {one.name: one for one in changed}
     return list(by_name.values())
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from darkroom.data.label_sets import UNKNOWN, YES
 from darkroom.data.splits import Split
 
 COUNTED_VALUES = 2**19  # at once: bincount makes int64 of them, 4 MiB, which stay in the cache
@@ -53,17 +54,27 @@ def data_report(
             "shape": list(split.images.shape[1:]),
             "dtype": str(split.images.dtype),
             "range": [int(split.images.min()), int(split.images.max())],
-            "per_class": {
-                label: int(count)
-                for label, count in zip(
-                    classes, np.bincount(split.labels, minlength=len(classes)), strict=True
-                )
-            },
+            "per_class": dict(zip(classes, _counts(split, len(classes)), strict=True)),
             "duplicates": int(hashes.duplicated().sum()),
         }
+        if split.several:
+            yes = split.labels == YES
+            report["splits"][name] |= {
+                "labels_per_image": float(yes.sum(axis=1).mean()),
+                "without_labels": int((~yes.any(axis=1)).sum()),
+                "unknown": int((split.labels == UNKNOWN).sum()),
+                "label_sets": len(np.unique(split.labels, axis=0)),
+            }
     names = list(splits)
     for position, one in enumerate(names):
         for other in names[position + 1 :]:
             shared = set(manifests[one]["sha256"]) & set(manifests[other]["sha256"])
             report["duplicates_across"][f"{one}-{other}"] = len(shared)
     return report
+
+
+def _counts(split: Split, classes: int) -> list[int]:
+    """Return how many images of each class there are."""
+    if split.several:
+        return [int(count) for count in (split.labels == YES).sum(axis=0)]
+    return [int(count) for count in np.bincount(split.labels, minlength=classes)]

@@ -16,13 +16,24 @@ JOIN_CHUNK = 4096  # images copied at once
 
 @dataclass(frozen=True)
 class Split:
-    """Images uint8 [N,H,W,C] and their labels int64 [N]."""
+    """Images uint8 [N,H,W,C] and their labels.
+
+    Attributes:
+        images: uint8 [N,H,W,C].
+        labels: int64 [N], the class of each image; of several labels int8 [N,classes]: 1 it has the label, 0
+            it has not, -1 unknown.
+    """
 
     images: NDArray[np.uint8]
-    labels: NDArray[np.int64]
+    labels: NDArray[Any]
 
     def __len__(self) -> int:
         return len(self.labels)
+
+    @property
+    def several(self) -> bool:
+        """Whether each image may have several labels."""
+        return self.labels.ndim == 2
 
     def first(self, count: int) -> "Split":
         """Return the first `count` images; all of them when `count` is 0."""
@@ -44,6 +55,7 @@ class Meta:
         test_sha256: hash of the test images and labels.
         tree: data/meta.json as it was read.
         fit: how images of another aspect ratio are brought to this shape, as in `to_model_input`.
+        several: whether an image may have several of the classes, or none.
     """
 
     name: str
@@ -56,6 +68,7 @@ class Meta:
     test_sha256: str
     tree: dict[str, Any]
     fit: str = "crop"
+    several: bool = False
 
 
 def write_split(folder: Path, split: Split, manifest: pd.DataFrame) -> None:
@@ -92,10 +105,15 @@ def open_split(folder: Path) -> Split:
             raise FileNotFoundError(f"{folder / part} is missing: run `dvc repro preprocess` first")
     images = np.load(folder / "images.npy", mmap_mode="r", allow_pickle=False)
     labels = np.load(folder / "labels.npy", allow_pickle=False)
-    if images.dtype != np.uint8 or images.ndim != 4 or labels.shape != images.shape[:1]:
+    sets = labels.ndim == 2 and labels.dtype == np.int8
+    if (
+        images.dtype != np.uint8
+        or images.ndim != 4
+        or labels.shape != (len(images), *labels.shape[1:][:sets])
+    ):
         raise ValueError(
-            f"{folder} holds images {images.dtype} {images.shape} and labels {labels.shape}; "
-            "expected uint8 [N,H,W,C] and [N]: run `dvc repro -f preprocess`"
+            f"{folder} holds images {images.dtype} {images.shape} and labels {labels.dtype} {labels.shape}; "
+            "expected uint8 [N,H,W,C], and [N] or int8 [N,classes]: run `dvc repro -f preprocess`"
         )
     return Split(images, labels)
 
@@ -114,6 +132,7 @@ def read_meta(path: Path) -> Meta:
         test_sha256=tree["test_sha256"],
         tree=tree,
         fit=tree.get("fit", "crop"),
+        several=tree.get("labels") == "several",
     )
 
 

@@ -2,12 +2,14 @@
 
 import hashlib
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from sklearn.model_selection import train_test_split
 
+from darkroom.data.label_sets import set_of_row
 from darkroom.data.splits import Split
 
 
@@ -51,13 +53,24 @@ def split_indices(
 
 
 def manifest(split: Split, source_index: NDArray[np.int64], classes: Sequence[str]) -> pd.DataFrame:
-    """Return a row for each image: its place in this split and in the published part, its label and hash."""
+    """Return a row for each image: its place in this split and in the published part, its label and hash.
+
+    Of several labels `class` has those that it has, and `unknown` those that are unknown, as JSON lists.
+    """
+    if split.several:
+        sets = [set_of_row(row, classes) for row in split.labels]
+        about: dict[str, Any] = {
+            "class": [one.text for one in sets],
+            "unknown": [one.unknown_text for one in sets],
+        }
+    else:
+        of_class = pd.Categorical.from_codes(split.labels, categories=pd.Index(classes))
+        about = {"label": split.labels, "class": of_class}
     return pd.DataFrame(
         {
             "index": np.arange(len(split)),
             "source_index": source_index,
-            "label": split.labels,
-            "class": pd.Categorical.from_codes(split.labels, categories=pd.Index(classes)),
+            **about,
             "sha256": [_image_sha256(image) for image in split.images],
         }
     )

@@ -24,6 +24,10 @@ class Classifier(nn.Module):
         mean: of each channel of the training images on a scale of 0 to 1, [1,C,1,1].
         std: their standard deviation, of the same shape.
         temperature: divides the logits before the softmax (Guo et al. 2017, arXiv:1706.04599); 1 in training.
+        several: whether an image may have several of the classes: then there is a sigmoid for each in place
+            of the softmax.
+        slope: of several labels, multiplies the logit of each before the sigmoid, [classes]; 1 in training.
+        offset: of several labels, is added then, [classes]; 0 in training.
 
     Raises ValueError for another number of views.
     """
@@ -32,12 +36,28 @@ class Classifier(nn.Module):
     std: Tensor
     temperature: float = 1.0
 
-    def __init__(self, net: Net, *, mean: Sequence[float], std: Sequence[float], views: int) -> None:
+    slope: Tensor
+    offset: Tensor
+
+    def __init__(
+        self,
+        net: Net,
+        *,
+        mean: Sequence[float],
+        std: Sequence[float],
+        views: int,
+        several: bool = False,
+    ) -> None:
         super().__init__()
         if views not in (1, 2, 6):
             raise ValueError(f"views is {views}: 1 (as it is), 2 (mirrored too) or 6 (shifted too)")
         self.net = net
         self.views = views
+        self.several = several
+        if several:
+            classes = net.last_layer().out_features
+            self.register_buffer("slope", torch.ones(classes), persistent=False)
+            self.register_buffer("offset", torch.zeros(classes), persistent=False)
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
         self.register_buffer("std", torch.tensor(std).view(1, -1, 1, 1))
 
@@ -68,7 +88,18 @@ class Classifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [B,H,W,C] to probabilities float32 [B,classes]: the graph that is served."""
-        return F.softmax(self.logits(images).float() / self.temperature, dim=1)
+        logits = self.logits(images).float()
+        if self.several:
+            return torch.sigmoid(logits * self.slope + self.offset)
+        return F.softmax(logits / self.temperature, dim=1)
+
+    def calibrate(self, calibration: Mapping[str, Any]) -> None:
+        """Take what models/calibration.json states: the temperature, or slope and offset of each label."""
+        if self.several:
+            self.slope = torch.tensor(calibration["slope"], dtype=torch.float32)
+            self.offset = torch.tensor(calibration["offset"], dtype=torch.float32)
+        else:
+            self.temperature = float(calibration["temperature"])
 
 
 def build_classifier(config: Mapping[str, Any]) -> Classifier:
@@ -78,13 +109,15 @@ def build_classifier(config: Mapping[str, Any]) -> Classifier:
     weights too. Raises ValueError for an unknown architecture or backbone.
     """
     net = backbone_net.build(config) if "backbone" in config else build_net(config)
-    return Classifier(net, mean=config["mean"], std=config["std"], views=config["views"])
+    several = config.get("labels") == "several"
+    return Classifier(net, mean=config["mean"], std=config["std"], views=config["views"], several=several)
 
 
 def load_classifier(weights: Path, config: Path, calibration: Path | None = None) -> Classifier:
-    """Load a trained classifier in evaluation mode, on the CPU, with the temperature in `calibration`.
+    """Load a trained classifier in evaluation mode, on the CPU, with what `calibration` states.
 
-    Without `calibration` the temperature is 1. Raises FileNotFoundError that names the stage to run.
+    Without `calibration` the temperature is 1 (of several labels each slope 1 and each offset 0). Raises
+    FileNotFoundError that names the stage to run.
     """
     for path, stage in ((weights, "train"), (config, "train"), (calibration, "calibrate")):
         if path is not None and not path.is_file():
@@ -92,5 +125,5 @@ def load_classifier(weights: Path, config: Path, calibration: Path | None = None
     classifier = build_classifier(read_json(config))
     classifier.load_state_dict(load_file(weights))
     if calibration is not None:
-        classifier.temperature = float(read_json(calibration)["temperature"])
+        classifier.calibrate(read_json(calibration))
     return classifier.eval()

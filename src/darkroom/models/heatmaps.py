@@ -37,7 +37,11 @@ class ClassifierWithHeatMaps(nn.Module):
         self.classifier = classifier
         self.layer, self.takes_maximum = last.layer, last.takes_maximum
         # The softmax depends only on differences between classes, so the mean over the classes is subtracted.
-        weight = (last.weight - last.weight.mean(0)) / classifier.temperature
+        # A sigmoid depends on its own logit alone.
+        if classifier.several:
+            weight = last.weight * classifier.slope[:, None]
+        else:
+            weight = (last.weight - last.weight.mean(0)) / classifier.temperature
         self.register_buffer("evidence", weight[:, :, None, None].float())
         self.register_buffer("rows", _resampling(last.rows, height))
         self.register_buffer("columns", _resampling(last.columns, width))

@@ -1,5 +1,6 @@
 """Predictions as a table with a row an image."""
 
+import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -23,17 +24,25 @@ class Layout:
         confident_from: probability from which a prediction counts as confident; None: it is not known.
         top: how many of the most probable classes have columns of their own, at least 1.
         probabilities: whether each class has a column with its probability.
+        thresholds: of several labels, the probability from which an image has each; None for one label.
     """
 
     classes: tuple[str, ...]
     confident_from: float | None
     top: int = 1
     probabilities: bool = True
+    thresholds: tuple[float, ...] | None = None
 
     def schema(self) -> pa.Schema:
         """Return the columns with their types."""
-        fields = [("path", pa.string()), ("prediction", pa.string()), ("probability", pa.float32())]
-        fields.append(("unsure", pa.bool_()))
+        fields: list[tuple[str, pa.DataType]] = [("path", pa.string())]
+        if self.thresholds is not None:
+            fields.append(("labels", pa.string()))
+            fields += [(f"has_{name}", pa.bool_()) for name in self.classes]
+            if self.probabilities:
+                fields += [(f"p_{name}", pa.float32()) for name in self.classes]
+            return pa.schema([*fields, ("unsure", pa.bool_()), ("reason", pa.string())])
+        fields += [("prediction", pa.string()), ("probability", pa.float32()), ("unsure", pa.bool_())]
         for rank in range(2, self.top + 1):
             fields += [(f"prediction_{rank}", pa.string()), (f"probability_{rank}", pa.float32())]
         if self.probabilities:
@@ -50,7 +59,8 @@ def layout_of(classifier: Classifier, *, top: int = 1, probabilities: bool | Non
         raise ValueError(f"top is {top!r}; needed: how many classes to name for each image, 1 or more")
     classes = tuple(classifier.classes)
     wanted = len(classes) <= MOST_COLUMNS if probabilities is None else bool(probabilities)
-    return Layout(classes, classifier.confident_from, min(top, len(classes)), wanted)
+    thresholds = None if classifier.thresholds is None else tuple(classifier.thresholds.tolist())
+    return Layout(classes, classifier.confident_from, min(top, len(classes)), wanted, thresholds)
 
 
 def table(parts: Sequence[Classified], layout: Layout) -> pd.DataFrame:
@@ -59,7 +69,8 @@ def table(parts: Sequence[Classified], layout: Layout) -> pd.DataFrame:
     Columns: `path`; `prediction`, the most probable class; its `probability`; `unsure`, whether that is less
     than the model's threshold (missing where the model has none); `prediction_2`, `probability_2` and so on
     up to `top`; `p_<class>` for each class; `reason`, why an image could not be used. A row with a reason has
-    nothing else but its path.
+    nothing else but its path. Of several labels: `path`; `labels`, those that the image has, as a JSON list;
+    `has_<label>` and `p_<label>` for each label; `unsure`, which is empty; `reason`.
     """
     classes = np.asarray([*layout.classes], dtype=object)
     values: NDArray[np.float32] = (
@@ -69,6 +80,8 @@ def table(parts: Sequence[Classified], layout: Layout) -> pd.DataFrame:
     )
     reasons = [reason for part in parts for reason in part.reasons]
     bad = np.asarray([bool(reason) for reason in reasons], dtype=bool)
+    if layout.thresholds is not None:
+        return _sets(parts, values, bad, reasons, layout)
     order = np.argsort(-values, axis=1, kind="stable")[:, : layout.top]  # as the service orders them
     columns: dict[str, object] = {
         "path": pd.array([item.path or None for part in parts for item in part.items], dtype="string")
@@ -87,6 +100,34 @@ def table(parts: Sequence[Classified], layout: Layout) -> pd.DataFrame:
         frame = pd.concat([frame, each], axis=1)
     frame["reason"] = pd.array([reason or None for reason in reasons], dtype="string")
     return frame
+
+
+def _sets(
+    parts: Sequence[Classified],
+    values: NDArray[np.float32],
+    bad: NDArray[np.bool_],
+    reasons: Sequence[str],
+    layout: Layout,
+) -> pd.DataFrame:
+    """Return predictions of several labels as a table."""
+    has = values >= np.array(layout.thresholds)  # in float64, as the service compares
+    names = [
+        None if unusable else json.dumps([layout.classes[n] for n in np.flatnonzero(row)], ensure_ascii=False)
+        for row, unusable in zip(has, bad, strict=True)
+    ]
+    columns: dict[str, object] = {
+        "path": pd.array([item.path or None for part in parts for item in part.items], dtype="string"),
+        "labels": pd.array(names, dtype="string"),
+    }
+    for number, name in enumerate(layout.classes):
+        decisions = pd.array(has[:, number], dtype="boolean")
+        decisions[bad] = pd.NA
+        columns[f"has_{name}"] = decisions
+    if layout.probabilities:
+        columns |= {f"p_{name}": values[:, number] for number, name in enumerate(layout.classes)}
+    columns["unsure"] = pd.array([None] * len(bad), dtype="boolean")
+    columns["reason"] = pd.array([reason or None for reason in reasons], dtype="string")
+    return pd.DataFrame(columns)
 
 
 def _unsure(probabilities: object, bad: NDArray[np.bool_], confident_from: float | None) -> object:

@@ -7,7 +7,7 @@ from darkroom.evaluation.intervals import wilson_interval
 from darkroom.files import read_json
 from darkroom.registry.candidate import Candidate, class_recalls, not_comparable
 from darkroom.registry.evidence import evidence_of, read_candidate
-from darkroom.registry.paired_test import describe, paired_test
+from darkroom.registry.paired_test import compared, describe
 from darkroom.registry.versions import ModelVersion
 from darkroom.text import columns
 
@@ -26,7 +26,7 @@ def compare(uri: str, first: ModelVersion, second: ModelVersion) -> str:
     reason = not_comparable(*pair)
     if reason:
         return f"{table}\n\nNot on the same images: of version {pair[0].version}, {reason}."
-    words = describe(paired_test(pair[0].correct, pair[1].correct), pair[1].version)
+    words = describe(compared(*pair), pair[1].version)
     return f"{table}\n\nVersion {pair[0].version}: {words}."
 
 
@@ -34,11 +34,17 @@ def _measures(*pair: Candidate) -> list[Row]:
     recalls = [class_recalls(candidate) for candidate in pair]
     names = dict.fromkeys(name for candidate in pair for name in candidate.classes)
     return [
+        *_precision(*pair),
         ("test accuracy", *map(_accuracy, pair)),
         ("calibration error", *(_percent(candidate.calibration_error) for candidate in pair)),
         ("milliseconds an image", *(f"{c.milliseconds:.2f}" if c.milliseconds else "" for c in pair)),
         *((f"recall {name}", *(_percent(recall.get(name)) for recall in recalls)) for name in names),
     ]
+
+
+def _precision(*pair: Candidate) -> list[Row]:
+    values = [candidate.average_precision for candidate in pair]
+    return [] if values == [None, None] else [("test mAP", *map(_percent, values))]
 
 
 def _differing(one: dict[str, Any], other: dict[str, Any]) -> list[Row]:

@@ -7,6 +7,7 @@ served, the predictions on the test images, the model card, and what the model w
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from mlflow.exceptions import MlflowException
 from numpy.typing import NDArray
 
 from darkroom.evaluation.calibration import calibration_error
+from darkroom.evaluation.multilabel.calibration import label_calibration_error
 from darkroom.files import read_json, sha256_file
 from darkroom.registry.candidate import Candidate
 from darkroom.registry.store import PUT_BACK, SERVED, RegistryError, evidence_folder
@@ -67,15 +69,20 @@ def read_candidate(uri: str, version: ModelVersion) -> Candidate:
         RegistryError: they cannot be read now.
     """
     with evidence_of(uri, version) as folder:
-        classes, labels, predictions, confidence = _read_predictions(folder, version)
+        found = _read_predictions(folder, version)
+    if found.probabilities is None:
+        error = calibration_error(found.confidence, found.labels == found.predictions)
+    else:
+        error = label_calibration_error(found.probabilities, found.labels)
     return Candidate(
         version=str(version.version),
         test_sha256=version.tags.get("test_sha256", ""),
-        classes=classes,
-        labels=labels,
-        predictions=predictions,
-        calibration_error=calibration_error(confidence, labels == predictions),
+        classes=found.classes,
+        labels=found.labels,
+        predictions=found.predictions,
+        calibration_error=error,
         milliseconds=_number(version.tags.get("milliseconds", "")),
+        probabilities=found.probabilities,
     )
 
 
@@ -117,21 +124,36 @@ def read_part(folder: Path, name: str) -> Any:
         ) from error
 
 
-def _read_predictions(
-    folder: Path, version: ModelVersion
-) -> tuple[tuple[str, ...], NDArray[np.int64], NDArray[np.int64], NDArray[np.float32]]:
+@dataclass(frozen=True)
+class _Predictions:
+    """The predictions on the test images, as in `Candidate`; `confidence` is of the predicted class, [N]."""
+
+    classes: tuple[str, ...]
+    labels: NDArray[Any]
+    predictions: NDArray[Any]
+    confidence: NDArray[np.float32]
+    probabilities: NDArray[np.float32] | None = None
+
+
+def _read_predictions(folder: Path, version: ModelVersion) -> _Predictions:
     """Return the classes, and of each test image the label, the prediction and its probability."""
     what = f"the test predictions of {version.name} version {version.version}"
     if not (folder / PREDICTIONS).is_file():
         raise EvidenceGoneError(f"{what} are gone; {PUT_BACK}")
     try:
         table = pd.read_parquet(folder / PREDICTIONS)
-        classes = tuple(read_json(folder / "model.json")["classes"])
+        about = read_json(folder / "model.json")
+        classes = tuple(about["classes"])
+        if about.get("labels") == "several":
+            given, p, decided = (
+                table[[f"{kind}_{name}" for name in classes]].to_numpy() for kind in ("y", "p", "d")
+            )
+            return _Predictions(classes, given.astype(np.int8), decided.astype(bool), p.max(axis=1), p)
         labels, predictions = (table[name].to_numpy(np.int64) for name in ("label", "predicted"))
         confidence = table[[f"p_{name}" for name in classes]].to_numpy().max(axis=1)
     except (ValueError, KeyError, OSError) as error:  # pyarrow's are of these kinds
         raise EvidenceGoneError(f"{what} are damaged ({first_line(error)}); {PUT_BACK}") from error
-    return classes, labels, predictions, confidence
+    return _Predictions(classes, labels, predictions, confidence)
 
 
 def _number(text: str) -> float | None:

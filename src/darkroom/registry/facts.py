@@ -7,7 +7,7 @@ from darkroom.files import read_json
 from darkroom.registry.candidate import Candidate, class_recalls, not_comparable
 from darkroom.registry.evidence import evidence_of, read_candidate
 from darkroom.registry.origin import read_origin
-from darkroom.registry.paired_test import paired_test
+from darkroom.registry.paired_test import compared
 from darkroom.registry.verdicts import read_verdict
 from darkroom.registry.versions import ModelVersion
 
@@ -43,7 +43,7 @@ def comparison_facts(uri: str, first: ModelVersion, second: ModelVersion) -> dic
         "versions": [
             _measures(version, candidate) for version, candidate in zip((first, second), pair, strict=True)
         ],
-        "paired": None if reason else paired_test(pair[0].correct, pair[1].correct),
+        "paired": None if reason else compared(*pair),
         "not_comparable": reason,
         "parameters": {
             key: [one.get(key), other.get(key)]
@@ -72,11 +72,13 @@ def origin_facts(uri: str, version: ModelVersion) -> dict[str, Any]:
 
 
 def _measures(version: ModelVersion, candidate: Candidate) -> dict[str, Any]:
+    precision = candidate.average_precision
     return {
         "model": version.name,
         "version": candidate.version,
         "test_images": len(candidate.correct),
         "test_accuracy": candidate.accuracy,
+        **({} if precision is None else {"test_average_precision": precision}),
         "calibration_error": candidate.calibration_error,
         "milliseconds": candidate.milliseconds,
         "recall": class_recalls(candidate),

@@ -6,7 +6,7 @@ from typing import Literal
 from darkroom.config.gate import Gate
 from darkroom.registry.candidate import Candidate, not_comparable
 from darkroom.registry.gate_rules import failures
-from darkroom.registry.paired_test import Paired, describe, paired_test, smallest_p_value
+from darkroom.registry.paired_test import Paired, compared, describe, smallest_p_value
 
 Outcome = Literal["first", "better", "no better", "worse", "equal", "below a minimum", "not comparable"]
 
@@ -41,10 +41,7 @@ def judge(challenger: Candidate, champion: Candidate | None, gate: Gate) -> Verd
         words = "refused: " + "; ".join(broken)
         return Verdict(promoted=False, outcome="below a minimum", words=words, champion=version)
     if champion is None:
-        words = (
-            f"promoted: there was no champion, and it meets the gate's minimums "
-            f"(test accuracy {challenger.accuracy:.4f})"
-        )
+        words = f"promoted: there was no champion, and it meets the gate's minimums ({_measured(challenger)})"
         return Verdict(promoted=True, outcome="first", words=words, champion=None)
     reason = not_comparable(challenger, champion)
     if reason:
@@ -58,10 +55,11 @@ def judge(challenger: Candidate, champion: Candidate | None, gate: Gate) -> Verd
 
 def _compare(challenger: Candidate, champion: Candidate, significance: float) -> Verdict:
     """Return the verdict of the paired test; a p-value of at most `significance` is beyond chance."""
-    paired = paired_test(challenger.correct, champion.correct)
+    paired = compared(challenger, champion)
     outcome = _outcome(paired, significance)
     words = f"{'promoted' if outcome == 'better' else 'refused'}: {describe(paired, champion.version)}"
-    fewest = smallest_p_value(paired.images)
+    # of several labels the test is a bootstrap, which has no such limit
+    fewest = smallest_p_value(paired.images) if challenger.probabilities is None else 0.0
     if outcome in ("no better", "equal") and fewest > significance:
         words += (
             f"; its {paired.images:,} test images are too few for any model to be better beyond chance "
@@ -79,8 +77,13 @@ def _compare(challenger: Candidate, champion: Candidate, significance: float) ->
     )
 
 
+def _measured(candidate: Candidate) -> str:
+    precision = candidate.average_precision
+    return f"test accuracy {candidate.accuracy:.4f}" if precision is None else f"test mAP {precision:.4f}"
+
+
 def _outcome(paired: Paired, significance: float) -> Outcome:
-    if not paired.only_first and not paired.only_second:
+    if not paired.only_first and not paired.only_second and not paired.difference:
         return "equal"
     if paired.p_value <= significance:
         return "better" if paired.difference > 0 else "worse"

@@ -18,6 +18,14 @@ def min_accuracy(candidate: Candidate, minimum: float) -> str | None:
     return f"test accuracy {candidate.accuracy:.4f} is below gate.min_accuracy {minimum:g}"
 
 
+def min_average_precision(candidate: Candidate, minimum: float) -> str | None:
+    """Require a mean average precision of `minimum`, 0 to 1, of several labels; one label passes."""
+    precision = candidate.average_precision
+    if precision is None or precision >= minimum:
+        return None
+    return f"test mAP {precision:.4f} is below gate.min_average_precision {minimum:g}"
+
+
 def min_class_recall(candidate: Candidate, minimum: float) -> str | None:
     """Require that the recall of every class that has test images is `minimum`, 0 to 1."""
     weakest, recall = next(iter(class_recalls(candidate).items()))
@@ -44,6 +52,7 @@ def max_milliseconds(candidate: Candidate, maximum: float) -> str | None:
 
 RULES: dict[str, Callable[[Candidate, float], str | None]] = {
     "min_accuracy": min_accuracy,
+    "min_average_precision": min_average_precision,
     "min_class_recall": min_class_recall,
     "max_calibration_error": max_calibration_error,
     "max_milliseconds": max_milliseconds,

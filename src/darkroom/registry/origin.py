@@ -15,6 +15,8 @@ from darkroom.text import columns
 from darkroom.tracking import lineage
 from darkroom.tracking.sources import code_sha256
 
+PRECISION = ("average_precision", "average_precision_low", "average_precision_high")  # of several labels
+
 
 def collect_origin(
     root: Path,
@@ -78,7 +80,9 @@ def write_origin(origin: Mapping[str, Any], root: Path, folder: Path) -> list[Pa
 
 def version_tags(origin: Mapping[str, Any], test: Mapping[str, Any], milliseconds: float) -> dict[str, Any]:
     """Return the tags of a version: its origin in short, its measures in `test`, its latency for an image."""
+    precision = {f"test_{name}": test[name] for name in PRECISION if name in test}
     return {
+        **precision,
         "test_accuracy": test["accuracy"],
         "test_accuracy_low": test["accuracy_low"],
         "test_accuracy_high": test["accuracy_high"],

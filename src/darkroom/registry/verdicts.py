@@ -2,10 +2,11 @@
 
 import json
 from dataclasses import asdict
+from typing import Any
 
 from darkroom.registry.champion import MAX_REASON
 from darkroom.registry.gate import Verdict
-from darkroom.registry.paired_test import Paired
+from darkroom.registry.paired_test import Paired, PairedPrecision
 from darkroom.registry.store import evidence_folder
 from darkroom.registry.versions import MlflowClient, ModelVersion
 
@@ -28,9 +29,13 @@ def read_verdict(version: ModelVersion) -> Verdict | None:
     try:
         tree = json.loads(version.tags["verdict"])
         paired = tree.pop("paired")
-        return Verdict(**tree, paired=Paired(**paired) if paired else None)
+        return Verdict(**tree, paired=_paired(paired) if paired else None)
     except (KeyError, ValueError, TypeError, AttributeError):
         return None
+
+
+def _paired(tree: dict[str, Any]) -> Paired:
+    return PairedPrecision(**tree) if "measure" in tree else Paired(**tree)
 
 
 def shortened(words: str) -> str:

@@ -14,6 +14,7 @@ from darkroom.models import processes
 from darkroom.training.batches import Batch, batches
 from darkroom.training.freezing import freeze
 from darkroom.training.history import TrainingError, advice
+from darkroom.training.losses.multilabel.binary_cross_entropy import binary_cross_entropy
 from darkroom.training.progress import EpochProgress, added_up, begin_epoch
 from darkroom.training.schedule import set_rates
 from darkroom.training.state import TrainingState
@@ -101,10 +102,21 @@ def compute_gradients(state: TrainingState, batch: Batch, step: int, progress: E
     progress.losses[step] = loss.detach()
     # which images are hard is decided by the cross-entropy, whatever the loss
     # (added: balanced sampling shows an image several times, maybe in one batch or to several processes)
-    image_losses = F.cross_entropy(logits.detach(), batch.labels, reduction="none")
+    image_losses, correct = judged(logits.detach(), batch.labels)
     progress.image_losses.index_add_(0, batch.rows, image_losses)
-    progress.correct += (logits.argmax(1) == batch.labels).sum()
+    progress.correct += correct.sum()
     loss.backward()  # type: ignore[no-untyped-call]
+
+
+def judged(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
+    """Return the cross-entropy of each image, float [B], and whether it is predicted correctly, bool [B].
+
+    Of several labels, [B,L]: the sum over the known ones, and whether all of them are on their side of 0.5.
+    """
+    if labels.ndim == 1:
+        return F.cross_entropy(logits, labels, reduction="none"), logits.argmax(1) == labels
+    losses = binary_cross_entropy(logits, labels, weights=torch.ones_like(logits[0]))
+    return losses, (((logits > 0) == (labels == 1)) | (labels < 0)).all(1)
 
 
 def update_weights(state: TrainingState, step: int) -> None:

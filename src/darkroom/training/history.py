@@ -44,6 +44,22 @@ class Epoch:
 
 
 @dataclass(frozen=True)
+class BestByPrecision(Epoch):
+    """The figures of one epoch with several labels, where accuracy is the share of sets that are all right.
+
+    Attributes:
+        validation_average_precision: the mean of the labels' average precisions (mAP) on the validation
+            images; None without any.
+    """
+
+    validation_average_precision: float | None = None
+
+    def score(self, best_by: BestBy) -> float | None:
+        """Return the mAP, by which epochs are compared; None without validation images."""
+        return self.validation_average_precision
+
+
+@dataclass(frozen=True)
 class Fit:
     """A finished training.
 

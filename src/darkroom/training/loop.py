@@ -3,6 +3,7 @@
 import math
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import torch
 
@@ -13,7 +14,15 @@ from darkroom.models import processes
 from darkroom.models.classifier import Classifier
 from darkroom.models.memory import keep_freed_memory
 from darkroom.training.epoch import train_epoch
-from darkroom.training.history import Epoch, Fit, TrainingError, advice, best_epoch, out_of_patience
+from darkroom.training.history import (
+    BestByPrecision,
+    Epoch,
+    Fit,
+    TrainingError,
+    advice,
+    best_epoch,
+    out_of_patience,
+)
 from darkroom.training.state import TrainingState, restore_state, save_state, start_training
 from darkroom.training.validation import Validated, evaluate
 
@@ -92,17 +101,21 @@ def train_and_validate(state: TrainingState, validation: Split | None) -> Epoch:
     assert progress
     trained = progress.seconds
     validated = validate(state, validation) if validation is not None else None
-    return Epoch(
+    figures: dict[str, Any] = dict(  # noqa: C408  as the arguments of an Epoch
         epoch=number,
         train_loss=result.loss,
         train_accuracy=result.accuracy,
         validation_loss=validated.loss if validated else None,
         validation_accuracy=validated.accuracy if validated else None,
-        validation_balanced_accuracy=validated.balanced_accuracy if validated else None,
         learning_rate=result.learning_rate,
         seconds=progress.seconds,
         images_per_second=plan.images / trained,
     )
+    if state.train.several:
+        precision = validated.average_precision if validated else None
+        return BestByPrecision(**figures, validation_average_precision=precision)
+    balanced = validated.balanced_accuracy if validated else None
+    return Epoch(**figures, validation_balanced_accuracy=balanced)
 
 
 def validate(state: TrainingState, validation: Split) -> Validated:

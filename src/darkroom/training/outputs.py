@@ -11,8 +11,8 @@ from safetensors.torch import save
 
 from darkroom.files import atomic_write, write_json, write_table
 from darkroom.models.classifier import Classifier
-from darkroom.training import head
-from darkroom.training.history import Epoch, Fit
+from darkroom.training import head, label_head
+from darkroom.training.history import BestByPrecision, Epoch, Fit
 
 TIMED = ("seconds", "images_per_second")  # columns in which equal trainings differ
 NOTABLE = 0.001  # difference from which on the balanced accuracy is shown beside the accuracy
@@ -55,18 +55,31 @@ def timing(fitted: Fit, *, device: torch.device, precision: torch.dtype) -> dict
 
 
 def summary(fitted: Fit, classifier: Classifier, *, accuracy_with_views: float | None) -> dict[str, Any]:
-    """Return what reports/train.json states; `accuracy_with_views` (0 to 1) is of the validation images."""
+    """Return what reports/train.json states.
+
+    `accuracy_with_views` is of the validation images, 0 to 1; of several labels it is their mAP.
+    """
+    best = fitted.best
+    if isinstance(best, BestByPrecision):
+        validation = {
+            "loss": best.validation_loss,
+            "accuracy": best.validation_accuracy,
+            "average_precision": best.validation_average_precision,
+            "average_precision_with_views": accuracy_with_views,
+        }
+    else:
+        validation = {
+            "loss": best.validation_loss,
+            "accuracy": best.validation_accuracy,
+            "balanced_accuracy": best.validation_balanced_accuracy,
+            "accuracy_with_views": accuracy_with_views,
+        }
     of_head = head.summary(fitted) if isinstance(fitted, head.HeadFit) else {}
     return {
         "best_epoch": fitted.best.epoch,
         "epochs": len(fitted.history),
         "stopped_early": fitted.stopped_early,
-        "validation": {
-            "loss": fitted.best.validation_loss,
-            "accuracy": fitted.best.validation_accuracy,
-            "balanced_accuracy": fitted.best.validation_balanced_accuracy,
-            "accuracy_with_views": accuracy_with_views,
-        },
+        "validation": validation,
         "parameters": sum(weight.numel() for weight in classifier.parameters()),
         **of_head,
     }
@@ -96,8 +109,17 @@ def progress_line(epoch: Epoch, epochs: int, *, more: int = 0) -> str:
     ... )
     True
     """
+    if isinstance(epoch, label_head.LabelHead):
+        return label_head.progress_line(epoch)
     if isinstance(epoch, head.Head):
         return head.progress_line(epoch)
+    if isinstance(epoch, BestByPrecision):
+        return (
+            f"epoch {epoch.epoch:2d}/{epochs}  loss {epoch.train_loss:.3f}  validation mAP "
+            f"{epoch.validation_average_precision:.2%}, exact match {epoch.validation_accuracy:.2%}  "
+            f"{epoch.images_per_second:.0f} images/s  {epoch.seconds:.0f} s, "
+            f"about {(epochs - epoch.epoch + more) * epoch.seconds:.0f} s left"
+        )
     validation = ""
     if epoch.validation_accuracy is not None:
         validation = f"validation {_accuracies(epoch.validation_accuracy, epoch)}  "
@@ -110,6 +132,14 @@ def progress_line(epoch: Epoch, epochs: int, *, more: int = 0) -> str:
 
 def result_line(fitted: Fit, *, views: int, accuracy_with_views: float | None) -> str:
     """Return a line on a finished training; `accuracy_with_views` is None after a final fit."""
+    if isinstance(fitted, label_head.LabelHeadFit) and accuracy_with_views is not None:
+        return label_head.result_line(fitted, views=views, precision_with_views=accuracy_with_views)
+    if isinstance(fitted.best, BestByPrecision) and accuracy_with_views is not None:
+        return (
+            f"best epoch {fitted.best.epoch} of {len(fitted.history)}: "
+            f"{fitted.best.validation_average_precision:.2%} validation mAP, {accuracy_with_views:.2%} with "
+            f"{views} views"
+        )
     if isinstance(fitted, head.HeadFit):
         return head.result_line(fitted, views=views, accuracy_with_views=accuracy_with_views)
     if fitted.best.validation_accuracy is None or accuracy_with_views is None:

@@ -69,6 +69,8 @@ def model_config(params: Params, meta: Meta, weights: Weights | None = None) -> 
         "channels": meta.channels,
         "fit": meta.fit,
     }
+    if meta.several:
+        config["labels"] = "several"
     if weights is None:
         if params.model.backbone != "none":
             raise ValueError(f"model.backbone is {params.model.backbone}, which is not trained in this way")

@@ -21,8 +21,9 @@ from darkroom.training.checkpoints import (
     optimizer_state,
     save_checkpoint,
 )
-from darkroom.training.history import Epoch
+from darkroom.training.history import BestByPrecision, Epoch
 from darkroom.training.losses import Loss, build_loss
+from darkroom.training.losses.multilabel import build_label_loss, summed
 from darkroom.training.optimizers import OptimizerSettings, build_optimizers
 from darkroom.training.plan import EpochPlan, plan_epochs
 from darkroom.training.progress import EpochProgress, progress_tensors, restored_progress
@@ -43,8 +44,8 @@ class TrainingState:
         optimizers: the optimizers that together train the net.
         average: an average of the weights over the steps, where `train.average` names one.
         plans: what each epoch sees.
-        last_loss: the cross-entropy of each training image when it was last seen, float32 [N] on the CPU;
-            infinite for an image that was not seen yet.
+        last_loss: the cross-entropy (of several labels the sum over these) of each training image when it was
+            last seen, float32 [N] on the CPU; infinite for an image that was not seen yet.
         history: the epochs that are done.
         best: the weights of the best epoch so far.
         progress: the epoch that has begun; None between two epochs.
@@ -121,12 +122,19 @@ def start_training(
         precision=precision,
         classifier=classifier,
         net=compiled(classifier.net, settings, device),
-        loss=build_loss(settings, class_counts(train, classifier.net.last_layer().out_features).to(device)),
+        loss=loss_for(train, settings, classes=classifier.net.last_layer().out_features, device=device),
         optimizers=optimizers,
         average=average,
         plans=plan_epochs(settings, len(train)),
         last_loss=torch.full((len(train),), torch.inf),
     )
+
+
+def loss_for(train: Split, settings: Train, *, classes: int, device: torch.device) -> Loss:
+    """Return the loss that `train.loss` names, for one label or several, with weights of these images."""
+    if train.several:
+        return summed(build_label_loss(settings, torch.from_numpy(train.labels).to(device)))
+    return build_loss(settings, class_counts(train, classes).to(device))
 
 
 def class_counts(split: Split, classes: int) -> Tensor:
@@ -184,7 +192,8 @@ def restore_state(state: TrainingState, folder: Path) -> bool:
         state.average.module.load_state_dict(states["average"])
     state.best = states.get("best", {})  # none before the end of the first epoch
     state.last_loss = states["images"]["last_loss"]
-    state.history = [Epoch(**epoch) for epoch in meta["history"]]
+    kind = BestByPrecision if state.train.several else Epoch
+    state.history = [kind(**epoch) for epoch in meta["history"]]
     if "step" in meta:
         state.progress = restored_progress(
             states["progress"], step=meta["step"], seconds=meta["seconds"], device=state.device

@@ -26,6 +26,7 @@ class Annotation:
         split: train, validation or test where the file says so, else empty.
         group: what must not be in two splits where the file says so, else empty.
         url: where the image can be fetched, if `image` is not that already.
+        unknown: names of classes of which the file does not say whether the image has them.
     """
 
     image: str
@@ -33,6 +34,7 @@ class Annotation:
     split: str = ""
     group: str = ""
     url: str = ""
+    unknown: tuple[str, ...] = ()
 
 
 class Document:
@@ -117,6 +119,9 @@ class ColumnNames(Protocol):
     @property
     def label(self) -> str: ...  # noqa: D102
     @property
+    def labels(self) -> str: ...  # noqa: D102  one or several
+
+    @property
     def split(self) -> str: ...  # noqa: D102
     @property
     def group(self) -> str: ...  # noqa: D102
@@ -128,6 +133,7 @@ class Columns:
 
     image: str = ""
     label: str = ""
+    labels: str = "one"
     split: str = ""
     group: str = ""
 

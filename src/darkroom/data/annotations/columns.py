@@ -33,6 +33,7 @@ LABELS = (
 )
 SPLIT_NAMES = ("split", "subset", "partition", "mluse", "set", "part", "phase", "usage", "purpose", "dataset")
 GROUPS = ("group", "groupid", "patient", "patientid", "subject", "subjectid", "lesionid", "individualid")
+ANSWERS = (0.0, 1.0, -1.0)  # no, yes, unknown
 SAMPLE = 1000  # rows by which a column is judged
 FEW = 10  # rows that may have a class each
 
@@ -76,7 +77,7 @@ def find_columns(grid: Grid, settings: ColumnNames) -> Found | None:
     if not label:
         label = _by_name(grid, LABELS, taken)
         if not label:
-            one_hot = _one_hot(grid, taken)
+            one_hot = _one_hot(grid, taken, ANSWERS if settings.labels == "several" else ANSWERS[:2])
         others = [name for name in grid.names if name not in taken]
         if not label and not one_hot and len(others) == 1 and _may_be_labels(grid.column(others[0])):
             label = others[0]
@@ -165,13 +166,26 @@ def _check_splits(name: str, cells: Sequence[Any]) -> None:
         )
 
 
-def _one_hot(grid: Grid, taken: set[str]) -> tuple[str, ...]:
-    """Return the columns that have nothing but 0 and 1, if there are at least two."""
-    found = [
-        name
-        for name in grid.names
-        if name not in taken and {_number(cell) for cell in grid.column(name)} <= {0.0, 1.0}
-    ]
+def answer_of(cell: Any) -> float | None:
+    """Return 1 for yes, 0 for no, -1 for unknown, which a blank cell is too; None for any other value.
+
+    >>> answer_of("1"), answer_of(" "), answer_of(-1.0), answer_of("maybe"), answer_of(True)
+    (1.0, -1.0, -1.0, None, 1.0)
+    """
+    if cell is None or cell != cell or not str(cell).strip():
+        return -1.0
+    number = _number({"true": 1, "false": 0}.get(str(cell).strip().lower(), cell))
+    return number if number in ANSWERS else None
+
+
+def _one_hot(grid: Grid, taken: set[str], answers: Sequence[float]) -> tuple[str, ...]:
+    """Return the columns with nothing but `answers`, and not unknown alone, if there are at least two."""
+    read = _number if len(answers) == 2 else answer_of
+    found = []
+    for name in grid.names:
+        values = set() if name in taken else {read(cell) for cell in grid.column(name)}
+        if name not in taken and values <= {*answers} and values != {-1.0}:
+            found.append(name)
     return tuple(found) if len(found) > 1 else ()
 
 

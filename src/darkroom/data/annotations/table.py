@@ -1,11 +1,13 @@
 """A table with a row an image: a column for the image and one for its label, or a column a class."""
 
+import ast
+import json
 import re
 from collections.abc import Iterable, Sequence
 from typing import Any
 
 from darkroom.data.annotations.base import Annotation, AnnotationError, ColumnNames, Document, text_of, unique
-from darkroom.data.annotations.columns import IMAGES, find_columns, plain, split_of
+from darkroom.data.annotations.columns import IMAGES, answer_of, find_columns, plain, split_of
 from darkroom.data.annotations.grid import Grid, read_grid
 from darkroom.data.annotations.names import is_url, looks_like_an_image
 
@@ -37,21 +39,30 @@ def read(document: Document, settings: ColumnNames) -> Iterable[Annotation]:
     if not columns.label and not columns.one_hot and not only_splits:
         raise AnnotationError(f"no column has the labels: set data.label to one of {known}")
     images = grid.column(columns.image)
-    labels = _one_hot(grid, columns.one_hot) if columns.one_hot else _labels(grid, columns.label)
+    several = settings.labels == "several"
+    unknown: list[tuple[str, ...]] = [()] * len(images)
+    if columns.one_hot:
+        labels = _answered(grid, columns.one_hot, 1.0)
+        unknown = _answered(grid, columns.one_hot, -1.0) if several else unknown
+    else:
+        labels = _labels(grid, columns.label, several=several)
     splits = grid.column(columns.split) if columns.split else [""] * len(images)
     groups = grid.column(columns.group) if columns.group else [""] * len(images)
-    for image, names, split, group in zip(images, labels, splits, groups, strict=True):
-        yield Annotation(text_of(image), names, split_of(split), text_of(group))
+    for image, names, split, group, open_ in zip(images, labels, splits, groups, unknown, strict=True):
+        yield Annotation(text_of(image), names, split_of(split), text_of(group), unknown=open_)
 
 
-def _labels(grid: Grid, column: str) -> list[tuple[str, ...]]:
+def _labels(grid: Grid, column: str, *, several: bool) -> list[tuple[str, ...]]:
     if not column:
         return [()] * len(grid.rows)
     cells = grid.column(column)
     if any(isinstance(cell, list) for cell in cells):
         return [unique(cell if isinstance(cell, list) else [cell]) for cell in cells]
     texts = [text_of(cell) for cell in cells]
-    divider = divider_of(texts) if plain(column) in SEVERAL else ""
+    lists = [_list(text) for text in texts] if several else [None]
+    if any(lists):
+        return [unique([text] if names is None else names) for text, names in zip(texts, lists, strict=True)]
+    divider = divider_of(texts) if several or plain(column) in SEVERAL else ""
     return [unique(re.split(divider, text)) if divider else unique([text]) for text in texts]
 
 
@@ -71,9 +82,24 @@ def divider_of(texts: Sequence[str]) -> str:
     return r"\s+" if any(" " in text for text in cells) and len(parts) < len(cells) else ""
 
 
-def _one_hot(grid: Grid, columns: Sequence[str]) -> list[tuple[str, ...]]:
+def _list(text: str) -> list[Any] | None:
+    """Return the list that a cell writes out in JSON, or as Python prints it; None where it is none."""
+    if not (text.startswith("[") and text.endswith("]")):
+        return None
+    for read in (json.loads, ast.literal_eval):
+        try:
+            names = read(text)
+        except (ValueError, SyntaxError, RecursionError):
+            continue
+        if isinstance(names, list):
+            return names
+    return None
+
+
+def _answered(grid: Grid, columns: Sequence[str], answer: float) -> list[tuple[str, ...]]:
+    """Return for each row the names of the columns that give this answer: 1 yes, -1 unknown."""
     places = [(list(grid.names).index(name), name) for name in columns]
-    return [unique(name for place, name in places if float(row[place])) for row in grid.rows]
+    return [unique(name for place, name in places if answer_of(row[place]) == answer) for row in grid.rows]
 
 
 def _names_image(cell: Any) -> bool:

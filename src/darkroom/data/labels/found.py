@@ -3,6 +3,7 @@
 from collections import Counter, defaultdict
 from dataclasses import dataclass, field
 
+from darkroom.data.label_sets import LabelSet, merged
 from darkroom.data.storage import StoredFile
 from darkroom.text import note
 
@@ -15,6 +16,7 @@ class Found:
     splits: set[str] = field(default_factory=set)
     groups: set[str] = field(default_factory=set)
     rows: int = 0
+    sets: set[LabelSet] = field(default_factory=set)  # of images that may have several labels
 
 
 @dataclass
@@ -60,4 +62,16 @@ def notes_of(tables: Tables, where: str) -> list[str]:
     notes += note("Given in two splits and put into test, else validation", crossing, "image")
     repeated = sum(found.rows > 1 and not reason_of(found) for found in tables.found.values())
     notes += note("Named more than once, always with one label, and counted once", repeated, "image")
+    return notes + note("Images that cannot be found", len(tables.missing), "row")
+
+
+def notes_of_sets(tables: Tables, where: str) -> list[str]:
+    """Return sentences for people about sets of labels that were read, and what was decided."""
+    shown = where if len(tables.paths) == 1 else f"{len(tables.paths):,} files such as {tables.paths[0]}"
+    notes = [f"The labels are those of {shown} ({tables.kind}); an image may have several.", *tables.notes]
+    sets = [merged(found.sets) for found in tables.found.values()]
+    notes += note("Without any label", sum(not one.names for one in sets), "image")
+    notes += note("With labels that are unknown", sum(bool(one.unknown) for one in sets), "image")
+    crossing = sum(len(found.splits - {""}) > 1 for found in tables.found.values())
+    notes += note("Given in two splits and put into test, else validation", crossing, "image")
     return notes + note("Images that cannot be found", len(tables.missing), "row")

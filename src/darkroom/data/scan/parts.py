@@ -1,11 +1,13 @@
 """Splits of people's own images: by a hash, so that an image stays in its split when others come."""
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 
+from darkroom.data.label_sets import YES, LabelSet, label_array
+from darkroom.data.scan.stratification import stratify, with_pairs
 from darkroom.data.storage.base import path_bytes
 from darkroom.text import note
 
@@ -32,10 +34,7 @@ def assign(
         seed: draws the splits.
     """
     published = images["split"]
-    test = 0.0 if (published == "test").any() else test_fraction
-    validation = 0.0 if (published == "validation").any() else validation_fraction
-    # where a split is missing, it is drawn from the training images that are given
-    given = published[published.isin(("test", "validation") if test or validation else PARTS)]
+    test, validation, given = _wanted(published, test_fraction, validation_fraction)
     notes: list[str] = []
     units = images.groupby("unit", sort=True)
     keys = units["key"].min()
@@ -46,11 +45,7 @@ def assign(
     )
     if len(given):
         drawn.update(_most_frequent(images.loc[given.index, "unit"], given))
-        crossing = images[published != ""].groupby("unit")["split"].nunique() > 1
-        moved = images["unit"].isin(crossing.index[crossing]) & (published != images["unit"].map(drawn))
-        count = int((moved & (published != "")).sum())
-        why = "as copies of images in another one or of one group with them"
-        notes += note(f"Moved out of their given split, {why}", count, "image")
+        notes += _moved(images, drawn)
     fixed = set(images.loc[given.index, "unit"])
     splits = images["unit"].map(drawn)
     wanted = {"test": test, "validation": validation, "train": 1.0}
@@ -68,6 +63,72 @@ def assign(
             notes.append(f"No image of {label} was drawn for {name}: one was moved there.")
     shares = {"test": test, "validation": (1 - test) * validation}
     return splits, notes + _far_off(splits, len(units), shares)
+
+
+def assign_sets(
+    images: pd.DataFrame,
+    sets: Sequence[LabelSet],
+    *,
+    test_fraction: float,
+    validation_fraction: float,
+    seed: int,
+) -> tuple[pd.Series, list[str]]:
+    """Return the split of each image of several labels, and sentences about what was decided.
+
+    As `assign`, but what the source does not give is drawn by iterative stratification of labels and pairs of
+    them (`stratify`): every split gets its share of each. So the split of a unit depends on the others too.
+    `sets` are the labels of each image.
+    """
+    published = images["split"]
+    test, validation, given = _wanted(published, test_fraction, validation_fraction)
+    classes = sorted({name for one in sets for name in one.yes})
+    yes = pd.DataFrame(label_array(sets, classes) == YES, index=images.index).astype(np.int64)
+    units = images.groupby("unit", sort=True)
+    # in an order that does not depend on the numbers of the units
+    keys = units["key"].min().sort_values()
+    counts, sizes = yes.groupby(images["unit"]).sum().loc[keys.index], units.size().loc[keys.index]
+    drawn = pd.Series("train", index=keys.index)
+    fixed = set(images.loc[given.index, "unit"])
+    free = [unit for unit in keys.index if unit not in fixed]
+    shares = {"test": test, "validation": (1 - test) * validation}
+    if free and test + validation:
+        matrix = with_pairs(counts.loc[free].to_numpy(dtype=np.int64))
+        wanted = [*shares.values(), 1 - sum(shares.values())]
+        of_units = np.asarray(sizes.loc[free], dtype=np.int64)
+        split = stratify(matrix, of_units, wanted, seed=seed)
+        drawn.loc[free] = np.array(["test", "validation", "train"])[split]
+    notes: list[str] = []
+    if len(given):
+        drawn.update(_most_frequent(images.loc[given.index, "unit"], given))
+        notes += _moved(images, drawn)
+    splits = images["unit"].map(drawn)
+    for name in PARTS:
+        here = yes[splits == name].sum()
+        notes += [
+            f"No image with {classes[place]} is in {name}."
+            for place in np.flatnonzero(here.to_numpy() == 0)
+            if len(yes[splits == name])
+        ]
+    return splits, notes + _far_off(splits, len(units), shares)
+
+
+def _wanted(published: pd.Series, test: float, validation: float) -> tuple[float, float, pd.Series]:
+    """Return the shares to be drawn, 0 for a split that the source gives, and what stays as given."""
+    test = 0.0 if (published == "test").any() else test
+    validation = 0.0 if (published == "validation").any() else validation
+    # where a split is missing, it is drawn from the training images that are given
+    given = published[published.isin(("test", "validation") if test or validation else PARTS)]
+    return test, validation, given
+
+
+def _moved(images: pd.DataFrame, drawn: pd.Series) -> list[str]:
+    """Return a sentence about images that are not in the split that the source gives them."""
+    published = images["split"]
+    crossing = images[published != ""].groupby("unit")["split"].nunique() > 1
+    moved = images["unit"].isin(crossing.index[crossing]) & (published != images["unit"].map(drawn))
+    count = int((moved & (published != "")).sum())
+    why = "as copies of images in another one or of one group with them"
+    return note(f"Moved out of their given split, {why}", count, "image")
 
 
 def _far_off(splits: pd.Series, units: int, wanted: Mapping[str, float]) -> list[str]:

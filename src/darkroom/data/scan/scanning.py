@@ -1,7 +1,7 @@
 """From the files of a source to the manifest: labels, facts, duplicates, splits, and what is left out."""
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,8 @@ from darkroom.config.data import Data
 from darkroom.data.labels import Labelled, LabelledImage, read_labels
 from darkroom.data.scan.duplicates import LARGEST, clusters, connected, equal_pairs
 from darkroom.data.scan.examination import all_grey, examine_all
-from darkroom.data.scan.parts import assign
+from darkroom.data.scan.label_sets import counts_of, leave_out_rare_labels, merge_copies, sets_of
+from darkroom.data.scan.parts import assign, assign_sets
 from darkroom.data.scan.pixels import PixelStore
 from darkroom.data.storage import SourceError, Storage, StoredFile
 from darkroom.data.storage.base import path_bytes
@@ -29,7 +30,7 @@ class Scan:
     Attributes:
         manifest: a row an image or other file, by path: `path`, `label`, `split`, `given` (the split that the
             source gives), `group`, `unit` (images of one unit are in one split), the facts, `state` (used or
-            left out) and `reason`.
+            left out) and `reason`. Of several labels `label` and `unknown` are JSON lists.
         classes: names of the classes, sorted.
         shape: height, width and channels of the model's input.
         notes: whole sentences for people about what was decided.
@@ -51,14 +52,18 @@ class Scan:
         rows = self.manifest[self.manifest["state"] == LEFT_OUT]
         return rows[["path", "size", "label", "reason"]].reset_index(drop=True)
 
+    def _counts(self) -> Mapping[str, int]:
+        """Return how many images of each class are used."""
+        if "unknown" in self.manifest:
+            return dict(sorted(counts_of(sets_of(self.used)).items()))
+        return {str(name): n for name, n in self.used["label"].value_counts().sort_index().items()}
+
     def summary(self) -> dict[str, Any]:
         """Return counts and notes for a report."""
         used, left_out = self.used, self.left_out
         return {
             "images": len(used),
-            "classes": {
-                name: int(count) for name, count in used["label"].value_counts().sort_index().items()
-            },
+            "classes": {name: int(count) for name, count in self._counts().items()},
             "splits": {name: int(count) for name, count in used["split"].value_counts().items()},
             "left_out": {
                 str(why): int(n)
@@ -110,15 +115,19 @@ def scan(
         ],
         axis=1,
     )
+    several = settings.labels == "several"
+    if several:
+        table["unknown"] = [image.unknown for image in images]
     _check_readable(table, settings.unreadable_share)
     notes = list(labelled.notes)
-    notes += _leave_out_contradictions(table)
+    notes += merge_copies(table) if several else _leave_out_contradictions(table)
     if settings.duplicates == "drop":
         notes += _leave_out_copies(table)
-    notes += _leave_out_small_classes(table, settings.smallest_class)
+    leave_out = leave_out_rare_labels if several else _leave_out_small_classes
+    notes += leave_out(table, settings.smallest_class)
     table["state"] = (table["reason"] == "").map({True: USED, False: LEFT_OUT})
     used = table[table["state"] == USED]
-    classes = tuple(sorted(used["label"].unique()))
+    classes = tuple(sorted(counts_of(sets_of(used)) if several else used["label"].unique()))
     if len(classes) < 2:
         raise SourceError(
             f"{storage.place}: {len(classes)} classes have at least {settings.smallest_class} images "
@@ -199,12 +208,11 @@ def _splits(used: pd.DataFrame, alike: pd.Series, settings: Data) -> tuple[pd.Se
     unit, notes = _groups_as_units(used, alike) if grouped else (alike, [])
     key = used["sha256"].where(used["group"] == "", "group " + used["group"])
     units = pd.DataFrame({"label": used["label"], "split": used["split"], "unit": unit, "key": key})
-    split, more = assign(
-        units,
-        test_fraction=settings.test_fraction,
-        validation_fraction=settings.validation_fraction,
-        seed=settings.seed,
-    )
+    how = {"test_fraction": settings.test_fraction, "validation_fraction": settings.validation_fraction}
+    if settings.labels == "several":
+        split, more = assign_sets(units, sets_of(used), **how, seed=settings.seed)
+    else:
+        split, more = assign(units, **how, seed=settings.seed)
     copies = int((alike.groupby(alike).transform("size") > 1).sum())
     if copies:
         notes.insert(

@@ -7,7 +7,9 @@ import numpy as np
 import pandas as pd
 
 from darkroom.config.data import Data
+from darkroom.data.label_sets import label_array
 from darkroom.data.scan.examination import examine_all
+from darkroom.data.scan.label_sets import sets_of
 from darkroom.data.scan.listing import read_listing
 from darkroom.data.scan.pixels import PixelStore
 from darkroom.data.scan.scanning import USED, Scan, scan
@@ -97,7 +99,10 @@ def read(settings: Data, raw: Path, *, root: Path, work: Path, workers: int) -> 
         for name in ("train", "validation", "test"):
             chosen = table[table["split"] == name].reset_index(drop=True)
             images = store.rows(chosen["sha256"]).copied_to(work / "splits" / f"{name}.npy")
-            splits[name] = Split(images, chosen["label"].map(classes).to_numpy(dtype=np.int64))
+            if settings.labels == "several":
+                splits[name] = Split(images, label_array(sets_of(chosen), about["classes"]))
+            else:
+                splits[name] = Split(images, chosen["label"].map(classes).to_numpy(dtype=np.int64))
             rows[name] = pd.DataFrame(
                 {
                     "path": chosen["path"],

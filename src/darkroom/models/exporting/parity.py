@@ -52,7 +52,7 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
             probabilities = probabilities_of(run, split, batch=batch)
             difference = np.abs(probabilities - expected).max()
             worst = float(np.maximum(worst, difference))  # max() would ignore NaN
-            agree = min(agree, float(np.mean(probabilities.argmax(1) == expected.argmax(1))))
+            agree = min(agree, float(np.mean(predicted(probabilities, split) == predicted(expected, split))))
             if not worst <= tolerance:
                 raise ValueError(
                     f"the exported graph's probabilities on {name} differ from torch's by up to {worst:.2g}, "
@@ -76,6 +76,11 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
                 f"more than {allowed:g}, which export.tolerance={tolerance:g} allows"
             )
     return report
+
+
+def predicted(probabilities: NDArray[np.float32], split: Split) -> NDArray[Any]:
+    """Return the most probable class of each image, [N]; of several labels which are above 0.5, [N,L]."""
+    return np.asarray(probabilities >= 0.5 if split.several else probabilities.argmax(1))
 
 
 @torch.inference_mode()

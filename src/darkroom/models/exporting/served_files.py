@@ -36,6 +36,12 @@ def model_description(
         precision: in which the graph is served.
         parameters: how many weights the classifier has.
     """
+    fitted: dict[str, Any] = {"temperature": calibration.get("temperature")}
+    figures: dict[str, Any] = {"accuracy": test["accuracy"]}
+    if meta.several:
+        fitted = {"labels": "several", "thresholds": list(calibration["thresholds"])}
+        names = ("average_precision", "average_precision_low", "average_precision_high", "of1", "image_f1")
+        figures |= {name: test[name] for name in names}
     return {
         "name": meta.name,
         "classes": list(meta.classes),
@@ -45,13 +51,13 @@ def model_description(
         "fit": config.get("fit", "crop"),
         "architecture": config["architecture"],
         "views": config["views"],
-        "temperature": calibration["temperature"],
+        **fitted,
         "confident_from": calibration["confident_from"],
         "precision": precision,
         "sha256": sha256_file(graph),
         "parameters": parameters,
         "test": {
-            "accuracy": test["accuracy"],
+            **figures,
             "interval": [test["accuracy_low"], test["accuracy_high"]],
             "images": test["images"],
         },
@@ -81,6 +87,8 @@ def write_reference(
     """
     path = graph.with_name("reference.json")
     path.unlink(missing_ok=True)
+    if split.several:
+        return "no reference for drift: it is not measured for several labels yet"
     if len(split) < MIN_REFERENCE_IMAGES:
         return (
             f"no reference for drift: {len(split)} validation images are too few (of {MIN_REFERENCE_IMAGES})"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from darkroom.data.splits import Split
-from darkroom.models.exporting.parity import probabilities_of
+from darkroom.models.exporting.parity import predicted, probabilities_of
 from darkroom.serving.prediction.runtime import Graph, computes_in_bf16
 
 BATCH = 64  # images; the graph takes them in batches of its own
@@ -16,7 +16,8 @@ BATCH = 64  # images; the graph takes them in batches of its own
 def reduced_parity(graph: Path, split: Split) -> dict[str, Any] | None:
     """Compare the exported graph in bf16 with itself in fp32, on the images of `split`, as served.
 
-    Returns `same_class`, the share of images that keep their most probable class; `mean_difference`, the
+    Returns `same_class`, the share of images that keep their most probable class (of several labels, of
+    answers that stay on their side of 0.5); `mean_difference`, the
     change of an image's most changed probability, averaged over the images; `worst_difference`, the largest
     of those changes; and `accuracy_change`. None where this machine does not compute in bf16.
     """
@@ -28,9 +29,9 @@ def reduced_parity(graph: Path, split: Split) -> dict[str, Any] | None:
         for precision in ("fp32", "bf16")
     )
     moved = np.abs(full - reduced).max(axis=1)
-    correct, still_correct = (each.argmax(1) == split.labels for each in (full, reduced))
+    correct, still_correct = (predicted(each, split) == split.labels for each in (full, reduced))
     return {
-        "same_class": float(np.mean(full.argmax(1) == reduced.argmax(1))),
+        "same_class": float(np.mean(predicted(full, split) == predicted(reduced, split))),
         "mean_difference": float(moved.mean()),
         "worst_difference": float(moved.max()),
         "accuracy_change": float(still_correct.mean() - correct.mean()),

@@ -45,15 +45,16 @@ def image_facts(
         scanned: the scan's manifest of images of one's own; None for a published data set.
 
     Returns:
-        `split`, `index` in it, `label` (its number), `path`, `unit` (of images that must stay together),
-        `brightness`, `contrast`, `sharpness`, and of images of one's own `size` in bytes, `width`, `height`,
-        `mode`, `format`, `orientation`, `given` (the split that the source gives) and `phash`. What is not
-        known of an image, as of a correction, is 0 or empty.
+        `split`, `index` in it, `label` (its number; of several labels -1), `path`, `unit` (of images that
+        must stay together), `brightness`, `contrast`, `sharpness`, and of images of one's own `size` in
+        bytes, `width`, `height`, `mode`, `format`, `orientation`, `given` (the split that the source gives)
+        and `phash`. What is not known of an image, as of a correction, is 0 or empty.
     """
     parts = []
     for name, split in splits.items():
         manifest = manifests[name]
-        base = pd.DataFrame({"split": name, "index": np.arange(len(split)), "label": split.labels})
+        label = np.full(len(split), -1) if split.several else split.labels
+        base = pd.DataFrame({"split": name, "index": np.arange(len(split)), "label": label})
         base["path"] = manifest["path"].astype(str).to_numpy() if "path" in manifest else ""
         base["sha256"] = manifest["sha256"].to_numpy()
         parts.append(base)

@@ -9,6 +9,10 @@ CHARTS = {  # on the model card, by caption
     "Corruptions": "corruptions.png",
     "Learning curve": "curve.png",
 }
+# Of these, the charts of several labels.
+LABEL_CHARTS = {
+    name: CHARTS[name] for name in ("Reliability", "Confident predictions", "Per class", "Learning curve")
+}
 # These show images of the data set, which not everybody who sees the card may see.
 GALLERIES = {
     "Misclassified images": "misclassified.png",

@@ -18,6 +18,7 @@ from darkroom.reporting.model_card.description import (
 )
 from darkroom.reporting.model_card.evidence import calibration_table, corruptions_table, data_checks
 from darkroom.reporting.model_card.inputs import CardInputs
+from darkroom.reporting.model_card.label_card import label_card
 from darkroom.reporting.model_card.results import class_table, cross_validation, results_table
 
 
@@ -69,7 +70,7 @@ def model_card(inputs: CardInputs) -> str:
 
 def write_card(folder: Path, inputs: CardInputs) -> None:
     """Write model_card.md, and model_card.html with the figures of `folder` in it."""
-    card = model_card(inputs)
+    card = label_card(inputs) if inputs.meta.get("labels") == "several" else model_card(inputs)
     write_text(folder / "model_card.md", card)
     page = card_page(card, folder=folder, title=f"Model card: {inputs.meta['name']}")
     write_text(folder / "model_card.html", page)

@@ -10,7 +10,7 @@ import pandas as pd
 from darkroom.config.model import Model
 from darkroom.files import read_json
 from darkroom.models.backbones.licences import licence_warning
-from darkroom.reporting.evaluation_report.outputs import CHARTS
+from darkroom.reporting.evaluation_report.outputs import CHARTS, LABEL_CHARTS
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -75,7 +75,7 @@ def read_card_inputs(*, data: Path, models: Path, reports: Path, training: Mappi
         per_class=pd.read_csv(reports / "per_class.csv", keep_default_na=False, dtype={"class": str}),
         folds=read_json(folds) if folds.is_file() else None,
         calibration=metrics["calibration"],
-        corrupted=metrics["corrupted"],
+        corrupted=metrics.get("corrupted"),
         duplicates=metrics["duplicates"],
         label_issues=metrics["label_issues"],
         architecture={key: value for key, value in config.items() if key in Model.model_fields},
@@ -83,7 +83,7 @@ def read_card_inputs(*, data: Path, models: Path, reports: Path, training: Mappi
         source=read_json(data / "source.json"),
         training=training,
         tuned=read_json(models / "tuned.json"),
-        images=CHARTS,
+        images=LABEL_CHARTS if config.get("labels") == "several" else CHARTS,
         command="dvc repro",
         limits=_limits(config),
     )

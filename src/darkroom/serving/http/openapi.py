@@ -14,7 +14,7 @@ from ...images.formats import MAX_PIXELS, accepted_names
 from ..prediction.model import Classifier
 from . import responses
 from .admission import role_for
-from .parameters import DEFAULT_K
+from .parameters import default_k
 from .uploads import BATCH_FORM, FEEDBACK_FORM, MAX_IMAGE_BYTES, PREDICT_FORM, Form
 
 RESPONSES = (
@@ -63,7 +63,7 @@ def _paths(classifier: Classifier) -> dict[str, Any]:
     k = _query(
         "k",
         "How many classes to list, most probable first. May also be a field of the form.",
-        {"type": "integer", "minimum": 1, "maximum": count, "default": min(DEFAULT_K, count)},
+        {"type": "integer", "minimum": 1, "maximum": count, "default": default_k(classifier)},
     )
     explain = _query(
         "explain",
@@ -155,6 +155,8 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
 
 def _confident(classifier: Classifier) -> str:
     """Return what `confident` means in this model's predictions."""
+    if classifier.thresholds is not None:
+        return "An image may have several labels, or none: each has a decision of its own; confident is null."
     if classifier.confident_from is None:
         return "The field confident is null: for this model no threshold of confidence was fitted."
     return (

@@ -3,12 +3,19 @@
 from collections.abc import Sequence
 
 from ..errors import RequestError
+from ..prediction.model import Classifier
 
 DEFAULT_K = 3
 
 
-def parse_k(text: str | None, classes: int) -> int:
-    """Return how many classes a prediction lists: `text`, or `DEFAULT_K` where it is None.
+def default_k(classifier: Classifier) -> int:
+    """Return how many classes a prediction lists unless the request says: of several labels all of them."""
+    count = len(classifier.classes)
+    return count if classifier.thresholds is not None else min(DEFAULT_K, count)
+
+
+def parse_k(text: str | None, classes: int, default: int = DEFAULT_K) -> int:
+    """Return how many classes a prediction lists: `text`, or `default` where it is None.
 
     Raises:
         RequestError: 400, not a whole number from 1 to `classes`.
@@ -17,7 +24,7 @@ def parse_k(text: str | None, classes: int) -> int:
     (5, 3, 2)
     """
     if text is None:
-        return min(DEFAULT_K, classes)
+        return min(default, classes)
     if text.isascii() and text.isdigit() and len(text) < 10 and 1 <= int(text) <= classes:
         return int(text)
     raise RequestError(

@@ -18,7 +18,12 @@ from ...images.resizing import to_png
 from ..prediction.model import Classifier
 
 Probability = Annotated[float, Field(ge=0, le=1)]
-RankedClass = TypedDict("RankedClass", {"class": str, "probability": Probability})
+Decision = Annotated[
+    bool, Field(description="Of several labels: whether the image is said to have it, by its threshold")
+]
+RankedClass = TypedDict(
+    "RankedClass", {"class": str, "probability": Probability, "decision": NotRequired[Decision]}
+)
 
 
 class ModelVersion(TypedDict):
@@ -33,6 +38,9 @@ class ImagePrediction(TypedDict):
 
     classes: list[RankedClass]
     confident: bool | None
+    labels: NotRequired[
+        Annotated[list[str], Field(description="Of several labels: all that the image is said to have")]
+    ]
 
 
 class Prediction(ImagePrediction):
@@ -131,6 +139,13 @@ def image_prediction(probabilities: NDArray[np.float32], k: int, classifier: Cla
     classes: list[RankedClass] = [
         {"class": classifier.classes[i], "probability": float(probabilities[i])} for i in best
     ]
+    decisions = classifier.decisions(probabilities)
+    if decisions is not None:
+        for one, place in zip(classes, best, strict=True):
+            one["decision"] = bool(decisions[place])
+        order = _most_probable(probabilities, len(classifier.classes))
+        labels = [classifier.classes[place] for place in order if decisions[place]]
+        return {"classes": classes, "confident": None, "labels": labels}
     return {"classes": classes, "confident": classifier.is_confident(float(probabilities[best[0]]))}
 
 

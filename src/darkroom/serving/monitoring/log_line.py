@@ -68,6 +68,13 @@ def log_line(
         "image": {name: round(float(value), 5) for name, value in zip(STATISTICS, statistics, strict=True)},
         "upload": request.files[number]._asdict(),
     }
+    decisions = classifier.decisions(probabilities)
+    if decisions is not None:
+        entry["labels"] = {
+            name: round(float(value), 7)
+            for name, value, given in zip(classifier.classes, probabilities, decisions, strict=True)
+            if given
+        }
     if embedding is not None:
         entry["embedding"] = embedding
     if keep_image:

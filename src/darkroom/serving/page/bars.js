@@ -11,9 +11,10 @@ export function showBars(classes, { onSelect = null, selected = 0 } = {}) {
   const list = byId("bars");
   const focused = list.contains(document.activeElement) && document.activeElement;
   const before = new Map([...list.children].map((item) => [item.dataset.name, item]));
-  const items = classes.map(({ class: name, probability }, index) => {
+  const items = classes.map(({ class: name, probability, decision }, index) => {
     const item = before.get(name) || bar(name);
     item.querySelector(".percent").textContent = probability === null ? "" : percent(probability);
+    item.classList.toggle("given", decision === true);
     const radio = item.querySelector("input");
     radio.disabled = !onSelect;
     radio.checked = Boolean(onSelect) && index === selected;
@@ -38,7 +39,8 @@ export function showEmptyBars(names) {
 // Say how many classes have no bar, and how probable they are together.
 function showRest(classes) {
   const count = state.model.classes.length - classes.length;
-  const known = classes.every((c) => c.probability !== null);
+  const several = state.model.labels === "several"; // whose probabilities do not sum to 1
+  const known = !several && classes.every((c) => c.probability !== null);
   const rest = Math.max(0, 1 - classes.reduce((sum, c) => sum + c.probability, 0));
   byId("bars-rest").hidden = count === 0;
   byId("bars-rest").textContent = `and ${count.toLocaleString("en")} more classes${known ? `: ${percent(rest)} together` : ""}`;

@@ -6,7 +6,13 @@ export const bytes = (n) => (n < 1e6 ? Math.max(1, Math.round(n / 1e3)) + " kB" 
 // `confident` is null where no threshold was fitted for the model: then it is never called uncertain.
 export const isUncertain = (prediction) => prediction.confident === false;
 
-export const headline = (prediction) => (isUncertain(prediction) ? "Uncertain" : prediction.classes[0].class);
+// A model that gives several labels names those that the image has in `labels`, none included.
+export const hasSeveral = (prediction) => Array.isArray(prediction.labels);
+
+export const headline = (prediction) => {
+  if (hasSeveral(prediction)) return prediction.labels.join(", ") || "None of the labels";
+  return isUncertain(prediction) ? "Uncertain" : prediction.classes[0].class;
+};
 
 // The classes at least half as likely as the first, at most three: "cat (48.0 %) or dog (31.0 %)".
 export function likeliest(classes) {

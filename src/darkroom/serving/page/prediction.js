@@ -1,8 +1,8 @@
 // The panel with the prediction: its headline, the bars, the model's input and what a screen reader announces.
 import { showBars, showEmptyBars } from "./bars.js";
-import { byId } from "./dom.js";
+import { byId, element } from "./dom.js";
 import { updateFeedback } from "./feedback.js";
-import { headline, isUncertain, likeliest, percent } from "./format.js";
+import { hasSeveral, headline, isUncertain, likeliest, percent } from "./format.js";
 import { selectHeatMap, updateHeatMap } from "./heat_overlay.js";
 import { fadeIn } from "./photo.js";
 import { state } from "./state.js";
@@ -16,7 +16,7 @@ export function clearPrediction(status) {
   byId("prediction").dataset.confident = "yes";
   byId("status").textContent = status;
   byId("headline").textContent = "…";
-  byId("headline").classList.remove("long");
+  byId("headline").classList.remove("long", "chips");
   byId("probability").textContent = "";
   byId("timing").textContent = "\u00a0";
   byId("announcement").textContent = byId("announcement").dataset.headline = "";
@@ -51,12 +51,23 @@ export function showPrediction(entry) {
 }
 
 function showHeadline(prediction) {
+  byId("headline").classList.toggle("chips", hasSeveral(prediction));
+  if (hasSeveral(prediction)) return showChips(prediction);
   const [best] = prediction.classes;
   const uncertain = isUncertain(prediction);
   byId("status").textContent = uncertain ? "The model is" : "Most likely";
   byId("headline").textContent = headline(prediction);
   byId("headline").classList.toggle("long", !uncertain && best.class.length > LONG_NAME);
   byId("probability").textContent = uncertain ? `It could be ${likeliest(prediction.classes)}` : percent(best.probability);
+}
+
+// One chip for each label that the image has; the bars below show the others too.
+function showChips(prediction) {
+  const { labels, classes } = prediction;
+  byId("status").textContent = labels.length === 1 ? "It has this label" : `It has ${labels.length || "none"} of the labels`;
+  const chips = labels.map((name) => element("span", { className: "chip", textContent: name }));
+  byId("headline").replaceChildren(...(chips.length ? chips : [element("span", { textContent: headline(prediction) })]));
+  byId("probability").textContent = labels.length ? "" : `Most likely ${likeliest(classes)}`;
 }
 
 function showModelInput({ prediction, live }) {
@@ -71,7 +82,9 @@ function showModelInput({ prediction, live }) {
 // Of the camera's frames only a changed headline is announced: else a screen reader would never finish.
 function announce({ prediction, live }) {
   const region = byId("announcement");
-  if (!live || region.dataset.headline !== headline(prediction)) {
+  if (hasSeveral(prediction)) {
+    if (!live || region.dataset.headline !== headline(prediction)) region.textContent = `Labels: ${headline(prediction)}`;
+  } else if (!live || region.dataset.headline !== headline(prediction)) {
     const first = prediction.classes.slice(0, 3).map((c) => `${c.class}, ${percent(c.probability)}`).join("; ");
     region.textContent = isUncertain(prediction) ? `Uncertain. It could be ${likeliest(prediction.classes)}` : `Most likely ${first}`;
   }

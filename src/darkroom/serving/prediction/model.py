@@ -27,6 +27,8 @@ class Classifier:
         explains: whether it has heat maps.
         confident_from: the probability from which a prediction counts as confident; None where none was
             fitted.
+        thresholds: of several labels, the probability from which an image is said to have each, float64
+            `[K]`; None where it has one label.
         card: the page with the model card; None where the model has none.
     """
 
@@ -68,6 +70,7 @@ class Classifier:
         )
         self.fit = _fit(self.about, description)
         self.confident_from = _probability(self.about.get("confident_from"), description)
+        self.thresholds = _thresholds(self.about, description)
         card = folder / "card.html"
         self.card: Path | None = card if card.is_file() else None
         self._graph = Graph(content, precision=_precision(self.about, description), threads=threads)
@@ -83,6 +86,10 @@ class Classifier:
     def is_confident(self, probability: float) -> bool | None:
         """Return whether a prediction of this probability is confident; None without `confident_from`."""
         return None if self.confident_from is None else probability >= self.confident_from
+
+    def decisions(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+        """Return which labels images have by probabilities `[..., K]`; None with one label each."""
+        return None if self.thresholds is None else np.asarray(probabilities >= self.thresholds)
 
     def _check_input(self, graph: Path) -> None:
         name, kind, shape = self._graph.input
@@ -143,6 +150,20 @@ def _precision(about: dict[str, Any], description: Path) -> str:
     return str(precision)
 
 
+def _thresholds(about: dict[str, Any], description: Path) -> NDArray[np.float64] | None:
+    """Return the thresholds of a model of several labels, checked; None for one of one label."""
+    if about.get("labels", "one") == "one":
+        return None
+    values = about.get("thresholds")
+    if not isinstance(values, list) or len(values) != len(about["classes"]):
+        raise ValueError(
+            f"{description} has labels {about['labels']!r} and thresholds {values!r}; needed: a probability "
+            f"for each of {len(about['classes'])} labels; run `dvc repro register` again"
+        )
+    checked = [_probability(value, description, "thresholds") for value in values]
+    return np.array(checked, dtype=np.float64)
+
+
 def _fit(about: dict[str, Any], description: Path) -> Fit:
     """Return how images are fitted; models from before there was a choice crop."""
     name = about.get("fit", "crop")
@@ -154,14 +175,14 @@ def _fit(about: dict[str, Any], description: Path) -> Fit:
     )
 
 
-def _probability(value: Any, description: Path) -> float | None:
-    """Return the value of `confident_from` in model.json, checked."""
+def _probability(value: Any, description: Path, name: str = "confident_from") -> float | None:
+    """Return a probability in model.json, checked; None for null."""
     if value is None:
         return None
     # bool is a kind of int, and Python's JSON knows NaN
     if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
         raise ValueError(
-            f"{description} has confident_from {value!r}; needed: a number from 0 to 1, or null where none "
+            f"{description} has {name} {value!r}; needed: a number from 0 to 1, or null where none "
             "was fitted; run `dvc repro register` again"
         )
     return float(value)

@@ -28,6 +28,12 @@ async def feedback(request: Request) -> Response:
             "feedback_off",
             "This service keeps no feedback. Its operator can set DARKROOM_FEEDBACK to a folder.",
         )
+    if classifier.thresholds is not None:
+        raise RequestError(
+            404,
+            "feedback_off",
+            "This model gives images several labels, which feedback does not correct yet.",
+        )
     engine.check()
     with engine.memory.request() as memory:
         upload = await read_form(request, FEEDBACK_FORM, memory)

@@ -10,7 +10,7 @@ from ...metrics import CONFIDENCE, PREDICTIONS, SECONDS, UNCERTAIN
 from ...monitoring.monitor import Monitor
 from ...prediction.engine import Classified, Engine
 from .. import responses
-from ..parameters import parse_explain, parse_k
+from ..parameters import default_k, parse_explain, parse_k
 from ..uploads import BATCH_FORM, PREDICT_FORM, read_form
 
 
@@ -22,7 +22,9 @@ async def predict(request: Request) -> Response:
     explain = parse_explain(request.query_params.get("explain", "false"))
     with engine.memory.request() as memory:
         upload = await read_form(request, PREDICT_FORM, memory)
-        k = parse_k(request.query_params.get("k", upload.text), len(classifier.classes))
+        k = parse_k(
+            request.query_params.get("k", upload.text), len(classifier.classes), default_k(classifier)
+        )
         done = await engine.explain(upload.images)
     (probabilities,), heat = done.prediction.probabilities, done.prediction.heat
     prediction = responses.image_prediction(probabilities, k, classifier)
@@ -33,6 +35,8 @@ async def predict(request: Request) -> Response:
         "model": responses.model_version(classifier),
         "milliseconds": round(done.seconds * 1000, 3),
     }
+    if "labels" in prediction:
+        response["labels"] = prediction["labels"]
     if explain:
         response["input"] = responses.data_url(done.pixels[0])
         response["heat"] = None if heat is None else responses.heat_maps(heat[0], probabilities, k)
@@ -46,7 +50,9 @@ async def predict_batch(request: Request) -> Response:
     engine.check()
     with engine.memory.request() as memory:
         upload = await read_form(request, BATCH_FORM, memory)
-        k = parse_k(request.query_params.get("k", upload.text), len(classifier.classes))
+        k = parse_k(
+            request.query_params.get("k", upload.text), len(classifier.classes), default_k(classifier)
+        )
         done = await engine.explain(upload.images)
     predictions = [
         responses.image_prediction(probabilities, k, classifier)
@@ -68,7 +74,8 @@ def _record(
     SECONDS.labels(route).observe(done.seconds)
     for prediction in predictions:
         best = prediction["classes"][0]
-        PREDICTIONS.labels(best["class"]).inc()
+        for name in prediction.get("labels", [best["class"]]):
+            PREDICTIONS.labels(name).inc()
         CONFIDENCE.observe(best["probability"])
         if prediction["confident"] is False:
             UNCERTAIN.labels(best["class"]).inc()

@@ -1,0 +1,33 @@
+"""All sets of a few labels, over which a joint distribution can be summed exactly."""
+
+import torch
+from torch import Tensor
+
+MOST = 16  # labels: 65,536 sets
+
+
+def all_sets(labels: int) -> Tensor:
+    """Return all sets of so many labels, float [2^L,L]; raises ValueError for more than `MOST`.
+
+    >>> all_sets(2).tolist()
+    [[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]]
+    """
+    if not 1 <= labels <= MOST:
+        raise ValueError(
+            f"{labels} labels have too many sets to enumerate: 1 to {MOST} labels; use another way"
+        )
+    return torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * labels).reshape(-1, labels)
+
+
+def marginals(log_weights: Tensor, sets: Tensor) -> Tensor:
+    """Return the probability of each label, [B,L], from log-weights [B,S] of sets [S,L].
+
+    >>> marginals(torch.zeros(1, 4), all_sets(2))
+    tensor([[0.5000, 0.5000]])
+    """
+    return log_weights.softmax(1) @ sets.to(log_weights.dtype)
+
+
+def most_probable(log_weights: Tensor, sets: Tensor) -> Tensor:
+    """Return the set of the highest log-weight for each image, [B,L]."""
+    return sets[log_weights.argmax(1)]

@@ -1,0 +1,237 @@
+"""The linear layer on a frozen backbone for several labels: one logistic regression a label, or another loss.
+
+As in `head.py`, on standardised features, with the strength of the L2 penalty chosen on the validation
+images. Losses that are a sum over the labels get a strength for each label; those that compare labels get
+one.
+"""
+
+import math
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from darkroom.config import Params
+from darkroom.config.train import Train
+from darkroom.data.splits import Split
+from darkroom.evaluation.multilabel.average_precision import mean_average_precision
+from darkroom.evaluation.multilabel.per_image import exact
+from darkroom.models.backbones.net import BackboneNet
+from darkroom.models.classifier import Classifier
+from darkroom.training.features import Part, features_of
+from darkroom.training.head import CONSTANT, STRENGTHS, WORSE, Head, HeadFit, Labelled, logits_of, minimise
+from darkroom.training.history import BestByPrecision, Fit, TrainingError
+from darkroom.training.losses import Loss
+from darkroom.training.losses.multilabel import NOISY, build_label_loss, summed
+
+# Losses that are a sum over the labels: each label is a problem of its own.
+SEPARATE = ("binary_cross_entropy", "binary_focal", "asymmetric")
+# Of Adam, for losses whose value is drawn: passes over the images, images a step, and the rate at first.
+PASSES, BATCH, RATE = 60, 128, 0.003
+
+
+@dataclass(frozen=True)
+class LabelHead(BestByPrecision, Head):
+    """The figures of one fit of the linear layer for several labels; accuracies are exact matches."""
+
+
+@dataclass(frozen=True)
+class LabelHeadFit(HeadFit):
+    """A fitted linear layer for several labels.
+
+    Attributes:
+        by_label: the chosen strength of each label.
+    """
+
+    by_label: tuple[float, ...] = ()
+
+
+def train_label_head(
+    classifier: Classifier,
+    train: Split,
+    validation: Split,
+    *,
+    sha256: Sequence[str],
+    config: Mapping[str, Any],
+    params: Params,
+    folder: Path,
+    device: torch.device,
+    precision: torch.dtype,
+    on_epoch: Callable[[LabelHead], None] = lambda head: None,
+) -> LabelHeadFit:
+    """Fit the linear layer of `classifier`, whose net is a `BackboneNet`, in place; its trunk stays.
+
+    The arguments are those of `head.train_head`. Of `params.train` the loss and its class_weights, device and
+    precision have a part. Raises TrainingError when the loss is not finite, and Stopped on a signal.
+    """
+    began = time.perf_counter()
+    views = [False] if params.augment.flip == "none" else [False, True]
+    parts = [Part("training", train, sha256[0], mirrored) for mirrored in views]
+    parts.append(Part("validation", validation, sha256[1]))
+    how: dict[str, Any] = {"folder": folder, "device": device, "precision": precision}
+    *seen, held_out = (torch.from_numpy(features_of(part, classifier, config, **how)) for part in parts)
+    seconds = time.perf_counter() - began
+    labels = torch.from_numpy(np.array(train.labels))
+    fitted, by_label, weight, bias = fit_label_head(
+        Labelled(torch.cat(seen), labels.repeat(len(views), 1)),
+        Labelled(held_out, torch.from_numpy(np.array(validation.labels))),
+        settings=params.train,
+        seed=params.seed,
+        on_epoch=on_epoch,
+    )
+    classifier.to("cpu").eval()
+    net = classifier.net
+    assert isinstance(net, BackboneNet)
+    with torch.no_grad():
+        net.head.weight.copy_(weight)
+        net.head.bias.copy_(bias)
+    best = fitted.best
+    assert isinstance(best, LabelHead)
+    return LabelHeadFit(fitted.history, best, fitted.stopped_early, best.strength, seconds, by_label)
+
+
+def fit_label_head(
+    train: Labelled,
+    validation: Labelled,
+    *,
+    settings: Train,
+    seed: int = 0,
+    on_epoch: Callable[[LabelHead], None] = lambda head: None,
+) -> tuple[Fit, tuple[float, ...], Tensor, Tensor]:
+    """Return the fits of `STRENGTHS`, each label's strength, and weight [L,F] and bias [L], float64.
+
+    A loss that is a sum over labels gets for each label the strength of its smallest validation loss, others
+    one for all, that of the highest mAP. Raises TrainingError when the loss is not finite.
+    """
+    wide = train.features.double()
+    mean, deviation = wide.mean(0), wide.std(0, correction=0)
+    scale = torch.where(deviation > CONSTANT, deviation, math.inf)  # divides a constant feature to 0
+    seen = Labelled((wide - mean) / scale, train.labels)
+    held_out = Labelled((validation.features.double() - mean) / scale, validation.labels)
+    separate = settings.loss in SEPARATE
+    loss = summed(build_label_loss(settings, seen.labels))
+    classes = train.labels.shape[1]
+    layer = torch.zeros(classes, wide.shape[1] + 1, dtype=torch.float64)
+    history: list[LabelHead] = []
+    chosen_layer, chosen = layer.clone(), torch.full((classes,), STRENGTHS[0], dtype=torch.float64)
+    smallest, last = torch.full((classes,), torch.inf, dtype=torch.float64), 0
+    for number, strength in enumerate(STRENGTHS, start=1):
+        began = time.perf_counter()
+        if settings.loss in NOISY:
+            layer = minimise_by_steps(layer, seen, loss, strength=strength, seed=seed)
+        else:
+            layer = minimise(layer, seen, loss, strength=strength)
+        head = _figures(layer, seen, held_out, loss, number=number, strength=strength, began=began)
+        history.append(head)
+        on_epoch(head)
+        precision = head.validation_average_precision
+        assert precision is not None
+        losses = label_losses(logits_of(layer, held_out.features), held_out.labels)
+        score = losses if separate else torch.full_like(smallest, -precision)
+        better = score < smallest
+        smallest = torch.where(better, score, smallest)
+        chosen = torch.where(better, strength, chosen)
+        chosen_layer = torch.where(better[:, None], layer, chosen_layer)
+        last = number if better.any() else last
+        if number - last >= WORSE:
+            break
+    best = max(history, key=lambda head: head.validation_average_precision or 0.0)
+    weight = chosen_layer[:, :-1] / scale
+    fit = Fit(list(history), best, stopped_early=len(history) < len(STRENGTHS))
+    return fit, tuple(chosen.tolist()), weight, chosen_layer[:, -1] - weight @ mean
+
+
+def minimise_by_steps(layer: Tensor, train: Labelled, loss: Loss, *, strength: float, seed: int) -> Tensor:
+    """Return the layer of the smallest penalised mean loss, for losses whose value is drawn.
+
+    By Adam (Kingma & Ba 2015, arXiv:1412.6980) over batches, with a rate that falls linearly to 0. Sets
+    torch's global seed, from which such losses draw.
+    """
+    torch.manual_seed(seed)
+    layer = layer.clone().requires_grad_()
+    optimizer = torch.optim.Adam([layer], lr=RATE)
+    count = len(train.labels)
+    steps = PASSES * math.ceil(count / BATCH)
+    schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 1e-3, total_iters=steps)
+    for _ in range(PASSES):
+        for rows in torch.split(torch.randperm(count), BATCH):
+            optimizer.zero_grad()
+            mean = loss(logits_of(layer, train.features[rows]), train.labels[rows]) / len(rows)
+            penalised = mean + strength / 2 * layer[:, :-1].square().sum()
+            penalised.backward()  # type: ignore[no-untyped-call]
+            optimizer.step()
+            schedule.step()
+    return layer.detach()
+
+
+def label_losses(logits: Tensor, labels: Tensor) -> Tensor:
+    """Return the mean cross-entropy of each label over the images of which it is known, float [L]."""
+    known = labels >= 0
+    each = F.binary_cross_entropy_with_logits(logits, (labels == 1).to(logits.dtype), reduction="none")
+    return (each * known).sum(0) / known.sum(0).clamp(min=1)
+
+
+def summary(fitted: LabelHeadFit, classes: Sequence[str]) -> dict[str, Any]:
+    """Return what reports/train.json states of the linear layer."""
+    tried = [head.strength for head in fitted.history if isinstance(head, Head)]
+    by_label = dict(zip(classes, fitted.by_label, strict=True))
+    return {"strength": fitted.strength, "strengths": tried, "strength_by_label": by_label}
+
+
+def progress_line(head: LabelHead) -> str:
+    """Return a line on the fit of one strength."""
+    return (
+        f"strength {head.strength:<6g} loss {head.train_loss:.3f}  validation mAP "
+        f"{head.validation_average_precision:.2%}, log-loss {head.validation_loss:.4f}, exact match "
+        f"{head.validation_accuracy:.2%}  {head.seconds:.1f} s"
+    )
+
+
+def result_line(fitted: LabelHeadFit, *, views: int, precision_with_views: float) -> str:
+    """Return a line on a fitted linear layer."""
+    different = sorted(set(fitted.by_label))
+    each = f"{different[0]:g}" if len(different) == 1 else f"{different[0]:g} to {different[-1]:g} by label"
+    return (
+        f"features in {fitted.feature_seconds:.0f} s; strength {each}: {precision_with_views:.2%} validation "
+        f"mAP with {views} view{'s' if views > 1 else ''}"
+    )
+
+
+def _figures(
+    layer: Tensor,
+    seen: Labelled,
+    held_out: Labelled,
+    loss: Loss,
+    *,
+    number: int,
+    strength: float,
+    began: float,
+) -> LabelHead:
+    logits = [logits_of(layer, part.features) for part in (seen, held_out)]
+    labels = [part.labels.numpy().astype(np.int8) for part in (seen, held_out)]
+    right = [exact((z > 0).numpy(), y).mean() for z, y in zip(logits, labels, strict=True)]
+    train_loss = loss(logits[0], seen.labels).item() / len(seen.labels)
+    if not math.isfinite(train_loss):
+        raise TrainingError(
+            f"the loss of the linear layer is {train_loss} at a strength of {strength:g}: the features are "
+            "not finite; set train.precision=fp32"
+        )
+    seconds = time.perf_counter() - began
+    return LabelHead(
+        epoch=number,
+        train_loss=train_loss,
+        train_accuracy=float(right[0]),
+        validation_loss=label_losses(logits[1], held_out.labels).mean().item(),
+        validation_accuracy=float(right[1]),
+        learning_rate=0.0,  # L-BFGS finds the length of each step
+        seconds=seconds,
+        images_per_second=len(seen.labels) / seconds,
+        strength=strength,
+        validation_average_precision=mean_average_precision(logits[1].numpy(), labels[1]),
+    )

@@ -1,0 +1,79 @@
+"""A classifier of several labels: a sigmoid for each, calibrated, in torch and in the exported graph."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+
+from darkroom.data.splits import Split
+from darkroom.files import write_json
+from darkroom.models.classifier import Classifier, load_classifier
+from darkroom.models.exporting.onnx_graph import export_onnx
+from darkroom.models.exporting.parity import parity
+from darkroom.training.outputs import write_model
+from tests.helpers.models import classifier_of, random_images
+
+SHAPE = (8, 8, 1)
+CALIBRATION = {"slope": [2.0, 1.0, 0.5, 1.0, 3.0], "offset": [0.0, 1.0, -1.0, 0.5, 0.0]}
+
+
+def several() -> Classifier:
+    net = classifier_of("classic", SHAPE).net
+    return Classifier(net, mean=[0.4], std=[0.2], views=2, several=True).eval()
+
+
+def test_probabilities_are_sigmoids_of_slope_and_offset() -> None:
+    classifier, images = several(), random_images(3, SHAPE)
+    with torch.inference_mode():
+        logits = classifier.logits(images)
+        torch.testing.assert_close(classifier(images), torch.sigmoid(logits))
+        classifier.calibrate(CALIBRATION)
+        expected = torch.sigmoid(
+            logits * torch.tensor(CALIBRATION["slope"]) + torch.tensor(CALIBRATION["offset"])
+        )
+        torch.testing.assert_close(classifier(images), expected)
+        assert (classifier(images).sum(1) - 1).abs().max() > 0.01  # no softmax
+
+
+def test_weights_have_no_calibration_and_are_read_with_it(tmp_path: Path) -> None:
+    classifier = several()
+    config = {
+        "architecture": "classic",
+        "labels": "several",
+        "classes": list("abcde"),
+        "widths": [6, 10, 12],
+        "dropout": 0.3,
+        "hidden": 16,
+        "convolutions": 2,
+        "whitening": True,
+        "dirac": True,
+        "activation": "gelu",
+        "mean": [0.4],
+        "std": [0.2],
+        "views": 2,
+        "height": 8,
+        "width": 8,
+        "channels": 1,
+    }
+    write_model(classifier, config, tmp_path)
+    write_json(tmp_path / "calibration.json", CALIBRATION)
+    read = load_classifier(
+        tmp_path / "model.safetensors", tmp_path / "model_config.json", tmp_path / "calibration.json"
+    )
+    assert read.several
+    classifier.calibrate(CALIBRATION)
+    images = random_images(2, SHAPE)
+    with torch.inference_mode():
+        assert torch.equal(read(images), classifier(images))
+
+
+@pytest.mark.integration
+def test_the_exported_graph_gives_the_same_probabilities_and_heat_maps(tmp_path: Path) -> None:
+    classifier = several()
+    classifier.calibrate(CALIBRATION)
+    export_onnx(classifier, tmp_path / "model.onnx", height=8, width=8, channels=1)
+    images = random_images(9, SHAPE).numpy()
+    split = Split(images, np.zeros((9, 5), dtype=np.int8))
+    report = parity(classifier, tmp_path / "model.onnx", split, tolerance=1e-4)
+    assert report["worst_difference"] <= 1e-4
