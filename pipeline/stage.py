@@ -44,7 +44,7 @@ def user_errors_told() -> Iterator[None]:
     except UserError as error:
         raise SystemExit(str(error)) from error
     except FileNotFoundError as error:
-        path = Path(str(error.filename)).absolute()
+        path = Path(str(error.filename or error)).absolute()  # pyarrow has only a message, which is the path
         if not path.is_relative_to(ROOT):
             raise
         raise SystemExit(

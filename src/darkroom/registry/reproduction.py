@@ -165,10 +165,10 @@ def fetch_data(root: Path, lock: Path, hashes: Mapping[str, str], into: Path) ->
         if shared := [str(path.relative_to(into)) for path in (into / "corrections").glob("*.dvc")]:
             for command in ("checkout", "pull"):
                 _command([sys.executable, "-m", "dvc", command, *shared], cwd=into)
-    for stage in ("download", "preprocess"):
+    for stage in ("source", "download", "preprocess"):
         run_stage(into, stage)
     if not _matches(into, hashes):
-        tried.append("download and preprocess: other data than the version's")
+        tried.append("source, download and preprocess: other data than the version's")
         raise RegistryError(f"the version's data cannot be restored ({'; '.join(tried)})")
 
 

@@ -8,6 +8,7 @@ def differences(logits: Tensor, labels: Tensor) -> tuple[Tensor, Tensor]:
 
     Both are [B,L,L]: of image, yes and no.
 
+    >>> import torch
     >>> found, there = differences(torch.tensor([[1.0, 3.0]]), torch.tensor([[1, 0]]))
     >>> found[0, 0, 1], there[0].tolist()
     (tensor(2.), [[False, True], [False, False]])
