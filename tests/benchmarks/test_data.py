@@ -28,7 +28,7 @@ def benchmark(results: Path, *arguments: str) -> str:
     return done.stdout
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_ours_and_torchvision_give_the_same_number_of_batches(tmp_path: Path) -> None:
     peers = ("--peers", sys.executable)  # this environment has torchvision too
     printed = benchmark(tmp_path / "data.json", "--loaders", "ours", "decoder", "torchvision", *peers)

@@ -133,6 +133,7 @@ def test_changed_weights_are_noticed_and_a_version_is_reproduced_without_their_f
         weights.write_bytes(original)
 
 
+@pytest.mark.slow
 def test_a_version_is_reproduced_to_the_bit(run: tuple[Checkout, Path, str], tmp_path: Path) -> None:
     printed = run[0].run("darkroom", "reproduce", "champion", "--into", str(tmp_path / "again")).stdout
     assert "weights: the same to the bit" in printed

@@ -108,7 +108,7 @@ def test_a_stopped_search_finishes_its_trials_in_the_next_run(
     assert table.count(",complete,") == 3
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_several_training_processes_stop_at_the_same_step(digits_run: Checkout, tmp_path: Path) -> None:
     copy = copy_for_training(digits_run, tmp_path / "copy")
     change(copy, "train", epochs=6, patience=6, processes=2)

@@ -44,7 +44,7 @@ def servers() -> Iterator[Servers]:
         yield running
 
 
-@pytest.fixture(params=["sqlite", "servers"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.slow), "servers"])
 def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'mlflow.db'}"

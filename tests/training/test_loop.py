@@ -152,7 +152,7 @@ def test_without_validation_images_the_last_epoch_is_kept(tmp_path: Path) -> Non
     assert same_weights(weights(classifier), last[0]["classifier"]), "validation changes nothing in training"
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 @pytest.mark.skipif(shutil.which("g++") is None, reason="torch.compile needs a C++ compiler")
 def test_a_compiled_net_learns_the_same() -> None:
     plain = {"model": {"dropout": 0.0}}  # a compiled dropout draws other numbers

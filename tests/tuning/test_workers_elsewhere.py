@@ -58,6 +58,7 @@ def wait_for(study: optuna.Study, state: TrialState, count: int) -> None:
 
 
 @pytest.mark.servers
+@pytest.mark.slow
 def test_two_checkouts_share_a_study_on_postgresql_and_one_is_killed(
     prepared: Checkout, tmp_path: Path
 ) -> None:
