@@ -13,7 +13,7 @@ from darkroom.images.resizing import to_model_input
 from darkroom.serving.prediction.runtime import Graph
 from tests.helpers.checkouts import Checkout, new_checkout
 from tests.helpers.own_images import colours, photo, write_files
-from tests.helpers.warm_stages import ALWAYS, run_stages, set_params
+from tests.helpers.warm_stages import run_stages, set_params
 
 pytestmark = pytest.mark.integration
 STAGES = ["source", "download", "preprocess", "tune", "train", "calibrate", "evaluate", "export"]
@@ -74,7 +74,7 @@ def test_a_changed_folder_is_noticed_and_an_unchanged_one_is_not(own_run: tuple[
     checkout, folder = own_run
     checkout.run("dvc", "commit", "--force", *STAGES[:3])
     printed = checkout.run("dvc", "repro", "preprocess").stdout
-    assert set(re.findall("Running stage '(.*)'", printed)) == ALWAYS
+    assert re.findall("Running stage '(.*)'", printed) == ["source"]
     write_files(folder, {"red/new.png": photo(7000, colour=0)})
     printed = checkout.run("dvc", "repro", "download").stdout
     assert re.findall("Running stage '(.*)'", printed) == ["source", "download"]
