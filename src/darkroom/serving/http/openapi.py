@@ -24,6 +24,8 @@ RESPONSES = (
     responses.Feedback,
     responses.Error,
 )
+# Fields that responses have where an image may have several labels, and only there.
+OF_SEVERAL_LABELS = {"Prediction": "labels", "ImagePrediction": "labels", "RankedClass": "decision"}
 REFUSALS = {  # of every route
     "401": "A token is needed, and no known one was sent.",
     "403": "The token's role is not sufficient, or the request comes from the page of another site.",
@@ -150,6 +152,11 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
     schemas["Feedback"]["properties"]["class"]["enum"] = [*classifier.classes, None]
     for name in ("Prediction", "ImagePrediction"):
         schemas[name]["properties"]["confident"]["description"] = _confident(classifier)
+    for name, field in OF_SEVERAL_LABELS.items():
+        if classifier.thresholds is None:
+            del schemas[name]["properties"][field]
+        else:
+            schemas[name]["required"].append(field)
     return schemas
 
 

@@ -56,5 +56,5 @@ def test_the_description_explains_decisions(several: Classifier) -> None:
     document = describe(several)
     properties = document["components"]["schemas"]["RankedClass"]
     assert "decision" in properties["properties"]
-    assert "decision" not in properties["required"]
+    assert "decision" in properties["required"]
     assert "An image may have several labels" in str(document["paths"]["/predict"])
