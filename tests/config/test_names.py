@@ -13,6 +13,7 @@ from darkroom.config.train import Train
 from darkroom.data.sources import SOURCES
 from darkroom.models.networks import NETWORKS
 from darkroom.models.networks.fast import ACTIVATIONS
+from darkroom.models.structures import STRUCTURES
 from darkroom.training.losses import LOSSES, multilabel
 from darkroom.training.optimizers import OPTIMIZERS
 
@@ -29,10 +30,11 @@ def literals(annotation: object) -> list[str]:
     [
         (Model, "architecture", NETWORKS),
         (Model, "activation", ACTIVATIONS),
+        (Model, "structure", ["none", *STRUCTURES]),
         (Train, "loss", {**LOSSES, **multilabel.LOSSES}),
         (Train, "optimizer", OPTIMIZERS),
     ],
-    ids=["model.architecture", "model.activation", "train.loss", "train.optimizer"],
+    ids=["model.architecture", "model.activation", "model.structure", "train.loss", "train.optimizer"],
 )
 def test_the_names_in_config_are_the_names_of_the_implementations(
     section: type[Section], name: str, implemented: Iterable[str]

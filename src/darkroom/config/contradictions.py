@@ -12,6 +12,7 @@ INTERDEPENDENT = (
     "train.best_by",
     "tune.trials",
     "model.backbone",
+    "model.structure",
     "model.architecture",
     "train.optimizer",
     "model.views",
@@ -20,6 +21,8 @@ INTERDEPENDENT = (
     "train.logit_adjustment",
     "train.sampling",
     "train.processes",
+    "train.use_validation",
+    "data.folds",
 )
 LABEL_LOSSES: tuple[str, ...] = get_args(LabelLoss)
 # What does not go with several labels: the value that does, and why.
@@ -48,6 +51,7 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.best_by": "accuracy",
     ...         "tune.trials": 12,
     ...         "model.backbone": "none",
+    ...         "model.structure": "none",
     ...         "model.architecture": "fast",
     ...         "train.optimizer": "muon",
     ...         "model.views": 6,
@@ -98,6 +102,11 @@ def _labels(values: Mapping[str, Any]) -> str | None:
             return (
                 "train.best_by is average_precision, a figure of several labels, but data.labels is one: set "
                 "train.best_by=accuracy"
+            )
+        if values["model.structure"] != "none":
+            return (
+                f"model.structure is {values['model.structure']}, which is about how labels go together, but "
+                "data.labels is one: set model.structure=none"
             )
         return None
     if values["train.loss"] not in LABEL_LOSSES:

@@ -6,6 +6,8 @@ from pydantic import Field
 
 from darkroom.config.base import Section
 
+LabelStructure = Literal["none", "co_occurrence", "crf", "dependency_network", "chain", "label_sets"]
+
 
 class Model(Section):
     """The architecture and how it predicts.
@@ -14,6 +16,8 @@ class Model(Section):
         backbone: none trains from scratch; otherwise a pretrained net, a key of
             `darkroom.models.backbones.BACKBONES`, which stays as it is and gets a linear layer.
         weights: of the backbone: `pretrained`, or a .safetensors or .pth file.
+        structure: of several labels, what turns independent scores into joint ones: none, or a key of
+            `darkroom.models.structures.STRUCTURES`.
         architecture: a key of `darkroom.models.networks.NETWORKS`.
         widths: channels of each block of convolutions, first to last (fast, classic); two neighbours of 8,192
             are 2.4 GB of weights.
@@ -28,6 +32,7 @@ class Model(Section):
 
     backbone: Literal["none", "efficientnet_lite0"]
     weights: Annotated[str, Field(min_length=1)]
+    structure: LabelStructure
     architecture: Literal["fast", "classic", "resnet18"]
     widths: Annotated[tuple[Annotated[int, Field(ge=1, le=8192)], ...], Field(min_length=1, max_length=64)]
     convolutions: Literal[2, 3]

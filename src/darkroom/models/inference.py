@@ -4,7 +4,6 @@ from collections.abc import Callable
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
@@ -40,7 +39,8 @@ def predict(
     """
     if not by_torch and _is_quick(classifier, split, device):
         logits = torch.from_numpy(_run_compiled(classifier, split, progress=progress))
-        return F.softmax(logits / classifier.temperature, dim=1).numpy()
+        with torch.inference_mode():
+            return np.asarray(classifier.probabilities(logits).numpy())
     return _run(classifier, classifier, split, device=device, progress=progress)
 
 
