@@ -6,7 +6,17 @@ from pydantic import Field
 
 from darkroom.config.base import Section
 
-LabelStructure = Literal["none", "co_occurrence", "crf", "dependency_network", "chain", "label_sets"]
+LabelStructure = Literal[
+    "none",
+    "co_occurrence",
+    "crf",
+    "dependency_network",
+    "chain",
+    "chain_ensemble",
+    "label_sets",
+    "rakel",
+    "matrix_completion",
+]
 
 
 class Model(Section):

@@ -31,7 +31,7 @@ def random_chain(labels: int) -> Chain:
     for place, label in enumerate(order):
         for other in order[:place]:
             before[label, other] = random_logits(1, 1, seed=10 * label + other).item() * 2
-    return Chain(order, torch.full((labels,), 1.5).double(), random_logits(1, labels, seed=5)[0] / 2, before)
+    return Chain(order, 1.5 * torch.eye(labels).double(), random_logits(1, labels, seed=5)[0] / 2, before)
 
 
 def drawn(log_weights: Tensor, sets: Tensor, *, seed: int = 0) -> Tensor:
@@ -112,7 +112,7 @@ def test_a_chain_sums_to_one_and_its_marginals_are_those_of_all_sets() -> None:
     for row, one in product(range(4), ((0, 0, 0, 0, 0), (1, 0, 1, 1, 0))):
         p, y = 1.0, torch.tensor(one).double()
         for label in chain.places:
-            z = logits[row, label] * chain.scale[label] + chain.bias[label] + chain.before[label] @ y
+            z = chain.scale[label] @ logits[row] + chain.bias[label] + chain.before[label] @ y
             p *= float(z.sigmoid() if one[label] else 1 - z.sigmoid())
         place = int((sets == y).all(1).nonzero()[0, 0])
         assert weights[row, place].item() == pytest.approx(p)
@@ -128,7 +128,7 @@ def test_a_wide_beam_is_enumeration_and_a_narrow_one_is_greedy() -> None:
     for row in range(6):
         y = torch.zeros(5).double()
         for label in chain.places:
-            z = logits[row, label] * chain.scale[label] + chain.bias[label] + chain.before[label] @ y
+            z = chain.scale[label] @ logits[row] + chain.bias[label] + chain.before[label] @ y
             y[label] = float(z > 0)
         assert torch.equal(greedy[row, 0], y)
 
@@ -150,9 +150,9 @@ def test_a_planted_chain_is_found() -> None:
 
 def test_a_label_may_not_depend_on_a_later_one() -> None:
     before = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
-    Chain([1, 0], torch.ones(2), torch.zeros(2), before)
+    Chain([1, 0], torch.eye(2), torch.zeros(2), before)
     with pytest.raises(ValueError, match="not before it"):
-        Chain([0, 1], torch.ones(2), torch.zeros(2), before)
+        Chain([0, 1], torch.eye(2), torch.zeros(2), before)
 
 
 def test_label_sets_are_bayes_rule_over_the_sets_that_were_seen() -> None:

@@ -14,7 +14,7 @@ WIDTH = 32  # of the beam in a served graph
 
 
 class Chain(Structure):
-    """p(y) as the product of p(y_l | logit_l, the labels before l in an order).
+    """p(y) as the product of p(y_l | the logits, the labels before l in an order).
 
     Classifier chains (Read et al. 2009), as the joint distribution that they are (Dembczynski, Cheng and
     Huellermeier 2010, "Bayes optimal multilabel classification via probabilistic classifier chains"). Exact
@@ -25,7 +25,7 @@ class Chain(Structure):
 
     Attributes:
         order: places of the labels, in the order of the chain, int64 [L].
-        scale: of each label's logit, [L].
+        scale: of the logits in each label's own, [L,L]: row the label, column the logit.
         bias: of each label, [L].
         before: what an earlier label adds to a label's logit, [L,L]: row the label, column the earlier one.
     """
@@ -51,10 +51,14 @@ class Chain(Structure):
         """Logits [B,L] to the probability of each label, [B,L]."""
         return self.by_beam(logits, width=WIDTH)
 
+    def own(self, logits: Tensor) -> Tensor:
+        """Return the logits [B,L] of labels before which no other is there."""
+        return logits @ self.scale.T.to(logits.dtype) + self.bias.to(logits.dtype)
+
     def log_weights(self, logits: Tensor, sets: Tensor) -> Tensor:
         """Return the log-probability of sets [S,L] for logits [B,L]: [B,S]; over all sets they sum to 1."""
         sets = sets.to(logits.dtype)
-        own = logits * self.scale.to(logits.dtype) + self.bias.to(logits.dtype)
+        own = self.own(logits)
         z = own[:, None, :] + (sets @ self.before.T.to(logits.dtype))[None]
         sign = 2 * sets - 1
         return F.logsigmoid(z * sign).sum(2)
@@ -74,7 +78,7 @@ class Chain(Structure):
 
         A width of 1 is the greedy chain; one of 2^L finds everything. There are at most 2^L of them.
         """
-        own = logits * self.scale.to(logits.dtype) + self.bias.to(logits.dtype)
+        own = self.own(logits)
         labels = logits.shape[1]
         sets = torch.zeros_like(logits)[:, None, :]
         weights = torch.zeros_like(logits[:, :1])
@@ -88,7 +92,7 @@ class Chain(Structure):
 
     def soft(self, logits: Tensor) -> Tensor:
         """Return probabilities [B,L] in one pass, in which a label counts with its probability."""
-        own = logits * self.scale.to(logits.dtype) + self.bias.to(logits.dtype)
+        own = self.own(logits)
         q = torch.zeros_like(logits)
         for label in self.places:
             z = own[:, label] + q @ self.before[label].to(logits.dtype)
@@ -107,7 +111,7 @@ class Chain(Structure):
 
     def sampled(self, logits: Tensor, *, samples: int, generator: torch.Generator) -> Tensor:
         """Return estimates of the probability of each label, [B,L], from samples of whole sets."""
-        own = logits * self.scale.to(logits.dtype) + self.bias.to(logits.dtype)
+        own = self.own(logits)
         sets = torch.zeros(samples, *logits.shape, dtype=logits.dtype)
         for label in self.places:
             z = own[None, :, label] + sets @ self.before[label].to(logits.dtype)
@@ -119,8 +123,7 @@ class Chain(Structure):
 def fit_chain(logits: Tensor, labels: Tensor, order: Sequence[int], *, strength: float) -> Chain:
     """Return the chain of the highest likelihood on logits [N,L] and labels [N,L], in this order.
 
-    A logistic regression a label, less `strength` / 2 times the squares of what earlier labels add. What is
-    unknown is no target, and counts as an earlier label with the probability of its logit.
+    A logistic regression a label, with a penalty and unknown labels as in `fit_conditionals`.
     """
     count = logits.shape[1]
     allowed = torch.zeros(count, count, dtype=torch.float64)
@@ -144,7 +147,7 @@ CHAIN = Method(
         logits, labels, by_frequency(counted), strength=strength
     ),
     build=Chain,
-    strengths=(3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001),
+    strengths=(1.0, 0.3, 0.1, 0.03, 0.01, 0.003),
     most=64,
     cost="a step of the graph for every label",
 )

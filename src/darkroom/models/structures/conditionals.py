@@ -1,4 +1,4 @@
-"""Logistic regressions of each label on its own logit and on other labels: what chains and networks share."""
+"""Logistic regressions of each label on the scores and on other labels: what chains and networks share."""
 
 from typing import Any
 
@@ -12,11 +12,12 @@ FITTING = 200  # steps of L-BFGS
 def fit_conditionals(
     logits: Tensor, labels: Tensor, allowed: Tensor, *, strength: float
 ) -> tuple[Tensor, Tensor, Tensor]:
-    """Return scale [L], bias [L] and what other labels add [L,L], float64, of the highest likelihood.
+    """Return scale [L,L], bias [L] and what other labels add [L,L], float64, of the highest likelihood.
 
-    The logit of label l is scale_l logit_l + bias_l + the sum of weight_lm over other labels m that are there.
-    `strength` / 2 times the squares of the weights is taken off. An unknown label is no target, and counts
-    as another label with the probability of its logit.
+    The logit of label l is the sum of scale_lm logit_m, and bias_l, and the sum of weight_lm over other
+    labels m that are there. `strength` / 2 times the squares of the weights, and of scale less the identity,
+    is taken off. An unknown label is no target, and counts as another label with the probability of its
+    logit.
 
     Args:
         logits: float [N,L].
@@ -28,17 +29,20 @@ def fit_conditionals(
     count = logits.shape[1]
     known, yes = labels >= 0, (labels == 1).double()
     others = torch.where(known, yes, logits.sigmoid())
-    scale = torch.ones(count, dtype=torch.float64, requires_grad=True)
+    one = torch.eye(count, dtype=torch.float64)
+    scale = one.clone().requires_grad_()
     bias = torch.zeros(count, dtype=torch.float64, requires_grad=True)
     weight = torch.zeros(count, count, dtype=torch.float64, requires_grad=True)
     how: dict[str, Any] = {"max_iter": FITTING, "history_size": 20, "line_search_fn": "strong_wolfe"}
+    how |= {"tolerance_grad": 1e-5, "tolerance_change": 1e-7}  # far below what the labels can tell
     optimizer = torch.optim.LBFGS([scale, bias, weight], **how)
 
     def closure() -> float:
         optimizer.zero_grad()
-        z = logits * scale + bias + others @ (weight * allowed).T
+        z = logits @ scale.T + bias + others @ (weight * allowed).T
         each = F.binary_cross_entropy_with_logits(z, yes, reduction="none") * known
-        loss = each.sum() / len(logits) + strength / 2 * (weight * allowed).square().sum()
+        penalised = (weight * allowed).square() + (scale - one).square()
+        loss = each.sum() / len(logits) + strength / 2 * penalised.sum()
         loss.backward()  # type: ignore[no-untyped-call]
         return loss.item()
 

@@ -19,7 +19,7 @@ class DependencyNetwork(Structure):
     costs O(L^2) an image and step.
 
     Attributes:
-        scale: of each label's logit, [L].
+        scale: of the logits in each label's own, [L,L]: row the label, column the logit.
         bias: of each label, [L].
         weight: what another label adds to a label's logit, [L,L]: row the label, column the other; 0 on the
             diagonal.
@@ -50,7 +50,7 @@ class DependencyNetwork(Structure):
 
     def own(self, logits: Tensor) -> Tensor:
         """Return the logits [B,L] of labels beside which no other is there."""
-        return logits * self.scale.to(logits.dtype) + self.bias.to(logits.dtype)
+        return logits @ self.scale.T.to(logits.dtype) + self.bias.to(logits.dtype)
 
     def gibbs(self, logits: Tensor, *, sweeps: int, burn: int, generator: torch.Generator) -> Tensor:
         """Return the share of sweeps in which each label was drawn, [B,L].
@@ -74,8 +74,7 @@ class DependencyNetwork(Structure):
 def fit_dependency_network(logits: Tensor, labels: Tensor, *, strength: float) -> DependencyNetwork:
     """Return the network of the highest likelihood on logits [N,L] and labels [N,L], a regression a label.
 
-    `strength` / 2 times the squares of what other labels add is taken off; what is unknown is as in
-    `fit_conditionals`.
+    The penalty and unknown labels are as in `fit_conditionals`.
     """
     count = logits.shape[1]
     allowed = 1 - torch.eye(count, dtype=torch.float64)
@@ -85,7 +84,7 @@ def fit_dependency_network(logits: Tensor, labels: Tensor, *, strength: float) -
 DEPENDENCY_NETWORK = Method(
     fit=lambda logits, labels, counted, strength: fit_dependency_network(logits, labels, strength=strength),
     build=DependencyNetwork,
-    strengths=(3.0, 1.0, 0.3, 0.1, 0.03, 0.01, 0.003, 0.001),
+    strengths=(1.0, 0.3, 0.1, 0.03, 0.01, 0.003),
     most=500,
     cost=f"a term for every pair, each of {STEPS} steps of the graph over all of them",
 )

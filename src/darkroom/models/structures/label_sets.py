@@ -58,8 +58,8 @@ def count_label_sets(labels: Tensor, *, weight: float = 1.0) -> LabelSets:
     """Return the sets of labels [N,L] that are known in full, as if all images had one of them.
 
     `weight` is the exponent of the ratio of a set's frequency to that of independent labels: below 1 it
-    counts less, since scores from the same image already agree with each other in part. Raises ValueError where
-    no set is frequent enough.
+    counts less, since scores of one image already agree in part. Raises ValueError where no set is frequent
+    enough.
     """
     known = labels[(labels >= 0).all(1)].double()
     sets, counts = torch.unique(known, dim=0, return_counts=True)
