@@ -14,6 +14,8 @@ class Model(Section):
         backbone: none trains from scratch; otherwise a pretrained net, a key of
             `darkroom.models.backbones.BACKBONES`, which stays as it is and gets a linear layer.
         weights: of the backbone: `pretrained`, or a .safetensors or .pth file.
+        head: what is on the backbone: a linear layer on its means, or for several labels a key of
+            `darkroom.models.heads.HEADS`, on its last maps.
         architecture: a key of `darkroom.models.networks.NETWORKS`.
         widths: channels of each block of convolutions, first to last (fast, classic); two neighbours of 8,192
             are 2.4 GB of weights.
@@ -28,6 +30,16 @@ class Model(Section):
 
     backbone: Literal["none", "efficientnet_lite0"]
     weights: Annotated[str, Field(min_length=1)]
+    head: Literal[
+        "linear",
+        "ml_decoder",
+        "query2label",
+        "cnn_rnn",
+        "cnn_rnn_frequency",
+        "spatial",
+        "hypotheses",
+        "gcn",
+    ]
     architecture: Literal["fast", "classic", "resnet18"]
     widths: Annotated[tuple[Annotated[int, Field(ge=1, le=8192)], ...], Field(min_length=1, max_length=64)]
     convolutions: Literal[2, 3]
