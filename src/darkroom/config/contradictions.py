@@ -21,6 +21,8 @@ INTERDEPENDENT = (
     "train.logit_adjustment",
     "train.sampling",
     "train.processes",
+    "train.use_validation",
+    "data.folds",
 )
 LABEL_LOSSES: tuple[str, ...] = get_args(LabelLoss)
 # What does not go with several labels: the value that does, and why.
@@ -58,6 +60,8 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.logit_adjustment": 0,
     ...         "train.sampling": "all",
     ...         "train.processes": 1,
+    ...         "train.use_validation": False,
+    ...         "data.folds": 0,
     ...     }
     ... )
     """

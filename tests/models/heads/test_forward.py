@@ -7,6 +7,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from darkroom import UserError
 from darkroom.models.heads import HEADS, hypotheses, spatial
 from darkroom.models.heads.gcn import Gcn, correlation, normalised
 from darkroom.models.heads.hypotheses import Hypotheses
@@ -93,7 +94,7 @@ def test_query2label_by_hand() -> None:
 
 
 def test_spatial_by_hand() -> None:
-    """Half of the plain classifier, and half of what relations make of products that are 1/2 at each place."""
+    """Half of the plain classifier, and half of the relations of products that are 1/2 at each place."""
     head: Any = Spatial(features=FEATURES, labels=LABELS, rows=SIDE, columns=SIDE).eval()
     with torch.no_grad():
         for weight in head.parameters():
@@ -152,7 +153,7 @@ def test_gcn_by_hand() -> None:
     ],
 )
 def test_what_a_head_cannot_do_is_refused(name: str, shape: Any, why: str) -> None:
-    with pytest.raises(ValueError, match=why):
+    with pytest.raises(UserError, match=why):
         HEADS[name](*shape)
 
 

@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darkroom import UserError
 from darkroom.models.heads.maps_head import LabelLoss, MapsHead
 
 WIDTH, HIDDEN = 64, 128  # of the joint embedding, and of the LSTM's state
@@ -32,7 +33,7 @@ class CnnRnn(MapsHead):
     labels at most, and it is refused for more than 1,000 labels. There are no heat maps: the sequence reads
     the means of the maps, not their places.
 
-    Raises ValueError for more labels.
+    Raises UserError for more labels.
     """
 
     rank: Tensor
@@ -40,7 +41,7 @@ class CnnRnn(MapsHead):
     def __init__(self, *, features: int, labels: int, by_frequency: bool, beam: int = BEAM) -> None:
         super().__init__()
         if labels > MOST_LABELS:
-            raise ValueError(
+            raise UserError(
                 f"model.head cnn_rnn scores every label at every step of each sequence, so it takes "
                 f"{MOST_LABELS:,} at most, and there are {labels:,}: set model.head=ml_decoder"
             )

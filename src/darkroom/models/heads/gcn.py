@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darkroom import UserError
 from darkroom.models.heads.maps_head import MapsHead
 
 HIDDEN = 256
@@ -24,7 +25,7 @@ class Gcn(MapsHead):
     of labels, so it is refused for more than 5,000, and for one label, which has no neighbour. Heat maps are
     exact: a logit is a weighted sum of the largest value of each map.
 
-    Raises ValueError where it is refused.
+    Raises UserError where it is refused.
     """
 
     graph: Tensor
@@ -32,12 +33,12 @@ class Gcn(MapsHead):
     def __init__(self, *, features: int, labels: int) -> None:
         super().__init__()
         if labels > MOST_LABELS:
-            raise ValueError(
+            raise UserError(
                 f"model.head gcn keeps a graph of all pairs of labels, so it takes {MOST_LABELS:,} at most, "
                 f"and there are {labels:,}: set model.head=ml_decoder"
             )
         if labels < 2:
-            raise ValueError(
+            raise UserError(
                 "model.head gcn needs two labels to relate, and there is one: set model.head=linear"
             )
         self.register_buffer("graph", torch.eye(labels))

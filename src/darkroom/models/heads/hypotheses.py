@@ -4,6 +4,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from darkroom import UserError
 from darkroom.models.heads.maps_head import MapsHead
 
 HIDDEN = 256
@@ -22,13 +23,13 @@ class Hypotheses(MapsHead):
     Cost: windows times labels in the last layer. Limits: none in labels; refused for maps of fewer than 2 by
     2 places, which have one window. There are no heat maps: the largest window alone would light up.
 
-    Raises ValueError where it is refused.
+    Raises UserError where it is refused.
     """
 
     def __init__(self, *, features: int, labels: int, rows: int, columns: int) -> None:
         super().__init__()
         if min(rows, columns) < 2:
-            raise ValueError(
+            raise UserError(
                 f"model.head hypotheses takes windows of the backbone's last maps, which have {rows} by "
                 f"{columns} places, so that there is one: set data.side to 64 or more, or model.head=linear"
             )

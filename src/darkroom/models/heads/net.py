@@ -68,7 +68,7 @@ class MapsNet(TrunkNet):
 def build(config: Mapping[str, Any]) -> MapsNet:
     """Build the net that `config` (models/model_config.json) describes, with fresh weights.
 
-    Raises ValueError for an unknown backbone or head, and where the head refuses labels or maps.
+    Raises ValueError for an unknown backbone or head, and UserError where the head refuses labels or maps.
     """
     name, head = config["backbone"]["name"], config["head"]
     for kind, key, known in (("backbone", name, BACKBONES), ("head", head, HEADS)):

@@ -5,6 +5,7 @@ import math
 import torch
 from torch import Tensor, nn
 
+from darkroom import UserError
 from darkroom.models.heads.maps_head import MapsHead
 
 WIDTH, INNER, ATTENTION_HEADS = 128, 256, 4
@@ -21,13 +22,13 @@ class Query2Label(MapsHead):
     Cost: attention between the queries compares all pairs of labels, so it is refused for more than 1,000.
     There are no heat maps: attention says where a query looks, not what speaks for a label.
 
-    Raises ValueError for more labels.
+    Raises UserError for more labels.
     """
 
     def __init__(self, *, features: int, labels: int, rows: int, columns: int) -> None:
         super().__init__()
         if labels > MOST_LABELS:
-            raise ValueError(
+            raise UserError(
                 f"model.head query2label compares all pairs of labels, so it takes {MOST_LABELS:,} at most, "
                 f"and there are {labels:,}: set model.head=ml_decoder"
             )

@@ -3,6 +3,7 @@
 import torch
 from torch import Tensor, nn
 
+from darkroom import UserError
 from darkroom.models.heads.maps_head import MapsHead
 
 WIDTH = 128
@@ -22,18 +23,18 @@ class Spatial(MapsHead):
     Cost: two maps a label, so it is refused for more than 1,000 labels; and for maps of fewer than 2 by 2
     places, where there is nothing to attend to. There are no heat maps: products of maps are no sum of parts.
 
-    Raises ValueError where it is refused.
+    Raises UserError where it is refused.
     """
 
     def __init__(self, *, features: int, labels: int, rows: int, columns: int) -> None:
         super().__init__()
         if labels > MOST_LABELS:
-            raise ValueError(
+            raise UserError(
                 f"model.head spatial makes two maps of each label, so it takes {MOST_LABELS:,} labels at "
                 f"most, and there are {labels:,}: set model.head=ml_decoder"
             )
         if min(rows, columns) < 2:
-            raise ValueError(
+            raise UserError(
                 f"model.head spatial compares places of the backbone's last maps, which have {rows} by "
                 f"{columns}: set data.side to 64 or more, or model.head=linear"
             )
