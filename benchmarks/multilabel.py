@@ -20,7 +20,6 @@ from numpy.typing import NDArray
 
 from darkroom.config import Params, load_params, override
 from darkroom.data.splits import open_split, read_meta, split_sha256
-from darkroom.environment import user_cache
 from darkroom.evaluation.multilabel.calibration_fit import calibrated, fit_label_sets
 from darkroom.evaluation.multilabel.headline import headline
 from darkroom.evaluation.multilabel.thresholds import decide
@@ -38,7 +37,7 @@ SHOWN = ("average_precision", "macro_f1", "of1", "image_f1", "accuracy", "hammin
 def features(checkout: Path, params: Params) -> dict[str, list[Labelled]]:
     """Return for each split its features as they are and mirrored, computed or as they were kept."""
     data = checkout / "data"
-    weights = backbone_weights(params, root=checkout, cache=user_cache())
+    weights = backbone_weights(params, folder=checkout / "models/backbone")
     meta = read_meta(data / "meta.json")
     config = model_config(params, meta, weights)
     splits = {name: open_split(data / name) for name in ("train", "validation", "test")}

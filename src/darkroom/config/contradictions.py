@@ -12,6 +12,7 @@ INTERDEPENDENT = (
     "train.best_by",
     "tune.trials",
     "model.backbone",
+    "model.head",
     "model.structure",
     "model.architecture",
     "train.optimizer",
@@ -51,6 +52,7 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.best_by": "accuracy",
     ...         "tune.trials": 12,
     ...         "model.backbone": "none",
+    ...         "model.head": "linear",
     ...         "model.structure": "none",
     ...         "model.architecture": "fast",
     ...         "train.optimizer": "muon",
@@ -60,10 +62,12 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.logit_adjustment": 0,
     ...         "train.sampling": "all",
     ...         "train.processes": 1,
+    ...         "train.use_validation": False,
+    ...         "data.folds": 0,
     ...     }
     ... )
     """
-    if wrong := _labels(values):
+    if wrong := _labels(values) or _head(values):
         return wrong
     if values["model.backbone"] != "none":
         if wrong := _beside_backbone(values):
@@ -125,6 +129,30 @@ def _labels(values: Mapping[str, Any]) -> str | None:
             f"tune.trials is {values['tune.trials']}, but the search does not compare nets of several labels "
             "yet: set tune.trials=0"
         )
+    return None
+
+
+def _head(values: Mapping[str, Any]) -> str | None:
+    """Return what does not work together with model.head, and what to set; None if all does."""
+    head = values["model.head"]
+    if head == "linear":
+        return None
+    if values["data.labels"] == "one":
+        return (
+            f"model.head is {head}, a head of several labels, but data.labels is one: set model.head=linear"
+        )
+    if values["model.backbone"] == "none":
+        return (
+            f"model.head is {head}, which is put on a backbone's last maps, but model.backbone is none: set "
+            "model.backbone=efficientnet_lite0 or model.head=linear"
+        )
+    if head.startswith("cnn_rnn"):
+        for name, right in (("train.loss", "binary_cross_entropy"), ("train.class_weights", "none")):
+            if values[name] != right:
+                return (
+                    f"{name} is {values[name]}, which has no part in model.head {head}, whose loss is the "
+                    f"cross-entropy of a sequence of labels: set {name}={right}"
+                )
     return None
 
 

@@ -26,6 +26,8 @@ class Model(Section):
         backbone: none trains from scratch; otherwise a pretrained net, a key of
             `darkroom.models.backbones.BACKBONES`, which stays as it is and gets a linear layer.
         weights: of the backbone: `pretrained`, or a .safetensors or .pth file.
+        head: what is on the backbone: a linear layer on its means, or for several labels a key of
+            `darkroom.models.heads.HEADS`, on its last maps.
         structure: of several labels, what turns independent scores into joint ones: none, or a key of
             `darkroom.models.structures.STRUCTURES`.
         architecture: a key of `darkroom.models.networks.NETWORKS`.
@@ -42,6 +44,16 @@ class Model(Section):
 
     backbone: Literal["none", "efficientnet_lite0"]
     weights: Annotated[str, Field(min_length=1)]
+    head: Literal[
+        "linear",
+        "ml_decoder",
+        "query2label",
+        "cnn_rnn",
+        "cnn_rnn_frequency",
+        "spatial",
+        "hypotheses",
+        "gcn",
+    ]
     structure: LabelStructure
     architecture: Literal["fast", "classic", "resnet18"]
     widths: Annotated[tuple[Annotated[int, Field(ge=1, le=8192)], ...], Field(min_length=1, max_length=64)]

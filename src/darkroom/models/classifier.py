@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from darkroom.files import read_json
 from darkroom.models.backbones import net as backbone_net
+from darkroom.models.heads import net as heads_net
 from darkroom.models.networks import build_net
 from darkroom.models.networks.net import Net
 from darkroom.models.structures.fitting import from_json
@@ -61,7 +62,7 @@ class Classifier(nn.Module):
         self.several = several
         self.register_module("structure", None)
         if several:
-            classes = net.last_layer().out_features
+            classes = net.outputs()
             self.register_buffer("slope", torch.ones(classes), persistent=False)
             self.register_buffer("offset", torch.zeros(classes), persistent=False)
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
@@ -121,9 +122,13 @@ def build_classifier(config: Mapping[str, Any]) -> Classifier:
     """Build the classifier that `config` (models/model_config.json) describes, with fresh weights.
 
     They depend on torch's global seed. With a `backbone` the net is a `BackboneNet`, whose trunk has fresh
-    weights too. Raises ValueError for an unknown architecture or backbone.
+    weights too. Raises ValueError for an unknown architecture, backbone or head.
     """
-    net = backbone_net.build(config) if "backbone" in config else build_net(config)
+    net: Net
+    if "head" in config:
+        net = heads_net.build(config)
+    else:
+        net = backbone_net.build(config) if "backbone" in config else build_net(config)
     several = config.get("labels") == "several"
     return Classifier(net, mean=config["mean"], std=config["std"], views=config["views"], several=several)
 

@@ -11,7 +11,7 @@ from darkroom.data.splits import Meta, Split, join_splits, open_split, read_meta
 from darkroom.models import processes
 from darkroom.models.backbones import BACKBONES
 from darkroom.models.backbones.folder import read_weights
-from darkroom.models.backbones.net import BackboneNet
+from darkroom.models.backbones.net import TrunkNet
 from darkroom.models.backbones.weights import Weights
 from darkroom.models.classifier import Classifier, build_classifier
 from darkroom.models.inference import at_once, pixels_of, to_device
@@ -74,10 +74,12 @@ def model_config(params: Params, meta: Meta, weights: Weights | None = None) -> 
     if weights is None:
         if params.model.backbone != "none":
             raise ValueError(f"model.backbone is {params.model.backbone}, which is not trained in this way")
-        model = params.model.model_dump(mode="json", exclude={"backbone", "weights", "structure"})
+        model = params.model.model_dump(mode="json", exclude={"backbone", "weights", "head", "structure"})
         return {**config, "mean": list(meta.mean), "std": list(meta.std), **model}
     mean, std = weights.backbone.standardisation(meta.channels)
     described = {"architecture": weights.backbone.name, "backbone": weights.description()}
+    if params.model.head != "linear":
+        described["head"] = params.model.head
     return {**config, "mean": mean, "std": std, **described, "views": params.model.views}
 
 
@@ -92,7 +94,7 @@ def new_classifier(
     torch.manual_seed(seed)
     classifier = build_classifier(config)
     if weights is not None:
-        assert isinstance(classifier.net, BackboneNet)
+        assert isinstance(classifier.net, TrunkNet)
         classifier.net.trunk.load_state_dict(dict(weights.tensors))
     if count := classifier.net.prepared_from:
         few = at_once(count, pixels=pixels_of(train))
