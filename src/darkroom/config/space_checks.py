@@ -65,6 +65,11 @@ def _check_names(space: Space) -> None:
                 raise ValueError(
                     f"tune.space.{section}.{key} cannot be searched: with a backbone there are no trials"
                 )
+            if f"{section}.{key}" == "model.structure":
+                raise ValueError(
+                    f"tune.space.{section}.{key} cannot be searched: it is fitted after training, to the "
+                    "validation images"
+                )
             if f"{section}.{key}" == "train.best_by":
                 raise ValueError(f"tune.space.{section}.{key} cannot be searched: trials are compared by it")
 

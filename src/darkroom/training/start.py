@@ -15,6 +15,7 @@ from darkroom.models.backbones.net import TrunkNet
 from darkroom.models.backbones.weights import Weights
 from darkroom.models.classifier import Classifier, build_classifier
 from darkroom.models.inference import at_once, pixels_of, to_device
+from darkroom.models.structures.fitting import check_labels
 
 
 @dataclass(frozen=True)
@@ -38,12 +39,16 @@ def begin(params: Params, data: Path, weights: Weights | None, *, folder: Path) 
     """Open the splits of `data` and build the classifier.
 
     `folder` keeps the joined images of a final fit; a linear layer on a backbone joins features instead.
+    Raises UserError where `model.structure` cannot be used with so many labels.
     """
     images = open_split(data / "train").first(params.train.images)
     validation = open_split(data / "validation")
     if params.train.use_validation and weights is None:
         images = join_for_final_fit(images, validation, folder / "joined")
-    config = model_config(params, read_meta(data / "meta.json"), weights)
+    meta = read_meta(data / "meta.json")
+    if params.model.structure != "none":  # before hours of training, not after them
+        check_labels(params.model.structure, len(meta.classes))
+    config = model_config(params, meta, weights)
     classifier = new_classifier(config, images, seed=params.seed, weights=weights)
     return Start(images, validation, classifier, config)
 
