@@ -26,6 +26,8 @@ INTERDEPENDENT = (
     "data.folds",
 )
 LABEL_LOSSES: tuple[str, ...] = get_args(LabelLoss)
+# Heads that embed labels: linear layers, each with a loss of its own.
+EMBEDDING_HEADS = ("wsabie", "devise", "cca", "principal_labels")
 # What does not go with several labels: the value that does, and why.
 BESIDE_LABELS = {
     "train.best_by": ("average_precision", "whose epochs are compared by it"),
@@ -143,9 +145,16 @@ def _head(values: Mapping[str, Any]) -> str | None:
         )
     if values["model.backbone"] == "none":
         return (
-            f"model.head is {head}, which is put on a backbone's last maps, but model.backbone is none: set "
+            f"model.head is {head}, which is put on a backbone, but model.backbone is none: set "
             "model.backbone=efficientnet_lite0 or model.head=linear"
         )
+    if head in EMBEDDING_HEADS:
+        for name, right in (("train.loss", "binary_cross_entropy"), ("train.class_weights", "none")):
+            if values[name] != right:
+                return (
+                    f"{name} is {values[name]}, which has no part in model.head {head}, whose loss is its own: set "
+                    f" {name}={right}"
+                )
     if head.startswith("cnn_rnn"):
         for name, right in (("train.loss", "binary_cross_entropy"), ("train.class_weights", "none")):
             if values[name] != right:

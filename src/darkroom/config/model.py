@@ -27,7 +27,8 @@ class Model(Section):
             `darkroom.models.backbones.BACKBONES`, which stays as it is and gets a linear layer.
         weights: of the backbone: `pretrained`, or a .safetensors or .pth file.
         head: what is on the backbone: a linear layer on its means, or for several labels a key of
-            `darkroom.models.heads.HEADS`, on its last maps.
+            `darkroom.models.heads.HEADS`, on its last maps, or of
+            `darkroom.training.label_heads.LABEL_HEADS`, a linear layer whose labels are embedded.
         structure: of several labels, what turns independent scores into joint ones: none, or a key of
             `darkroom.models.structures.STRUCTURES`.
         architecture: a key of `darkroom.models.networks.NETWORKS`.
@@ -53,6 +54,10 @@ class Model(Section):
         "spatial",
         "hypotheses",
         "gcn",
+        "wsabie",
+        "devise",
+        "cca",
+        "principal_labels",
     ]
     structure: LabelStructure
     architecture: Literal["fast", "classic", "resnet18"]
