@@ -152,8 +152,8 @@ def _head(values: Mapping[str, Any]) -> str | None:
         for name, right in (("train.loss", "binary_cross_entropy"), ("train.class_weights", "none")):
             if values[name] != right:
                 return (
-                    f"{name} is {values[name]}, which has no part in model.head {head}, whose loss is its own: set "
-                    f" {name}={right}"
+                    f"{name} is {values[name]}, which has no part in model.head {head}, whose loss is its "
+                    f"own: set {name}={right}"
                 )
     if head.startswith("cnn_rnn"):
         for name, right in (("train.loss", "binary_cross_entropy"), ("train.class_weights", "none")):
