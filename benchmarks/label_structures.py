@@ -131,6 +131,8 @@ def main() -> None:
     labels = {name: views[0].labels.numpy().astype(np.int8) for name, views in parts.items()}
     logits, seconds = linear_logits(parts, params)
     print(f"the linear head took {seconds:.0f} CPU seconds", flush=True)
+    scores = arguments.out.with_suffix(".npz")  # from which structures can be tried again without the head
+    np.savez(scores, **logits, **{f"{name}_labels": values for name, values in labels.items()})
     rows = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.is_file() else []
     done = {row["structure"] for row in rows}
     first, alone = measured("none", logits, labels, params)

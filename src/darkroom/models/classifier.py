@@ -102,7 +102,10 @@ class Classifier(nn.Module):
         if not self.several:
             return F.softmax(logits / self.temperature, dim=1)
         calibrated = logits * self.slope + self.offset
-        return torch.sigmoid(calibrated) if self.structure is None else self.structure(calibrated)
+        if self.structure is None:
+            return torch.sigmoid(calibrated)
+        joint: Tensor = self.structure(calibrated)
+        return joint
 
     def calibrate(self, calibration: Mapping[str, Any]) -> None:
         """Take what models/calibration.json states.

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from darkroom.evaluation.multilabel.average_precision import average_precisions
@@ -47,9 +48,9 @@ def test_average_precision_stays_and_the_calibration_error_falls() -> None:
 def test_thresholds_are_those_of_a_structures_probabilities_outside_its_fits() -> None:
     scores, labels = scored(count=400)
     logits = logit(scores.clip(1e-6, 1 - 1e-6)).astype(np.float32)
-    seen: list[np.ndarray] = []
+    seen: list[NDArray[np.floating]] = []
 
-    def fit_joint(z: np.ndarray, y: np.ndarray) -> tuple[np.ndarray, dict[str, Any]]:
+    def fit_joint(z: NDArray[np.floating], y: NDArray[np.int8]) -> tuple[NDArray[np.float32], dict[str, Any]]:
         seen.append(z)
         return (expit(z) / 4).astype(np.float32), {"name": "quarter"}
 
