@@ -35,7 +35,7 @@ SHOWN = ("average_precision", "macro_f1", "of1", "image_f1", "accuracy", "hammin
 
 
 def features(checkout: Path, params: Params) -> dict[str, list[Labelled]]:
-    """Return for each split its features as they are and mirrored, computed or as they were kept."""
+    """Return for each split its features as they are, and mirrored where augment.flip mirrors."""
     data = checkout / "data"
     weights = backbone_weights(params, folder=checkout / "models/backbone")
     meta = read_meta(data / "meta.json")
@@ -63,7 +63,7 @@ def features(checkout: Path, params: Params) -> dict[str, list[Labelled]]:
                 ),
                 labels,
             )
-            for mirrored in (False, True)
+            for mirrored in ((False,) if params.augment.flip == "none" else (False, True))
         ]
     return found
 

@@ -133,7 +133,7 @@ def random_model(folder: Path) -> tuple[Path, Path]:
     params = load_params(ROOT / "params.yaml")
     classes = [f"class {number}" for number in range(10)]
     shape = {"channels": 3, "height": 32, "width": 32}
-    config = params.model.model_dump(mode="json", exclude={"backbone", "weights"}) | shape
+    config = params.model.model_dump(mode="json", exclude={"backbone", "weights", "head"}) | shape
     config |= {"classes": classes, "mean": [0.49, 0.48, 0.45], "std": [0.25, 0.24, 0.26]}
     torch.manual_seed(0)
     classifier = build_classifier(config)

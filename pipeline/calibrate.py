@@ -1,5 +1,11 @@
-"""Fit a temperature and the confidence threshold on the validation images."""
+"""Fit a temperature, the confidence threshold and a structure over labels on the validation images."""
 
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from darkroom.config import Params
 from darkroom.data.splits import open_split
 from darkroom.evaluation.calibration_fit import fit_calibration, summary
 from darkroom.evaluation.multilabel import calibration_fit as label_sets
@@ -7,6 +13,8 @@ from darkroom.files import read_json, write_array, write_json, write_table
 from darkroom.models.classifier import load_classifier
 from darkroom.models.hardware import choose_device
 from darkroom.models.inference import predict_logits
+from darkroom.models.structures.fitting import fit_structure, to_json
+from darkroom.models.structures.fitting import summary as structure_summary
 from darkroom.tracking import runs
 from darkroom.tracking.trained_run import trained_run
 from pipeline import CALIBRATION, DATA, MODELS, REPORTS, read_params, tracking_uri
@@ -26,6 +34,7 @@ def main() -> None:
             validation.labels,
             rule=params.calibrate.thresholds,
             confident_accuracy=params.calibrate.confident_accuracy,
+            fit_joint=joint_fit(params),
         )
     else:
         calibration = fit_calibration(
@@ -41,7 +50,25 @@ def main() -> None:
     with trained_run(tracking_uri(), params.data.name, read_json(MODELS / "run.json")["run_id"]):
         runs.log_metrics(calibration.report, prefix="calibration.")
         runs.log_files(CALIBRATION, REPORTS / "coverage.csv", folder="calibration")
+    if "structure" in calibration.fitted:
+        print(structure_summary(calibration.fitted["structure"]))
     print(label_sets.summary(calibration) if validation.several else summary(calibration))
+
+
+def joint_fit(params: Params) -> label_sets.FitJoint | None:
+    """Return what fits `model.structure`, which counts training images' labels; None where it is none."""
+    name = params.model.structure
+    if name == "none":
+        return None
+    training = np.array(open_split(DATA / "train").first(params.train.images).labels)
+
+    def fit(
+        logits: NDArray[np.floating], labels: NDArray[np.int8]
+    ) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        fitted = fit_structure(name, logits, labels, training, seed=params.seed)
+        return fitted.held_out, to_json(fitted)
+
+    return fit
 
 
 if __name__ == "__main__":

@@ -14,6 +14,7 @@ from darkroom.files import read_json
 from darkroom.models.classifier import load_classifier
 from darkroom.models.hardware import choose_device
 from darkroom.models.inference import predict, predict_logits
+from darkroom.models.structures.fitting import joint
 from darkroom.reporting.evaluation_report.inputs import Evaluation, Predictions
 from darkroom.reporting.evaluation_report.outputs import FIGURES, TABLES
 from darkroom.reporting.evaluation_report.report import summary, write_report
@@ -77,9 +78,11 @@ def evaluate_sets(params: Params, meta: Meta) -> LabelEvaluation:
     """Predict the test images of several labels, and collect what the report is computed from."""
     test, calibration = open_split(DATA / "test"), read_json(CALIBRATION)
     device, _ = choose_device(params.train.device)
-    classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json")
+    classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json", CALIBRATION)
     logits = predict_logits(classifier, test, device=device)
     probabilities = calibrated(logits, calibration)
+    if classifier.structure is not None:
+        probabilities = joint(classifier.structure, logits * calibration["slope"] + calibration["offset"])
     return LabelEvaluation(
         classes=meta.classes,
         test=test,

@@ -18,7 +18,7 @@ from darkroom.models.hardware import Hardware, choose_hardware
 from darkroom.models.inference import accuracy, predict_logits
 from darkroom.tracking import runs
 from darkroom.tracking.training_run import TrainingRun, open_training_run
-from darkroom.training import head, label_head, outputs
+from darkroom.training import head, label_head, map_head, outputs
 from darkroom.training.fingerprint import fingerprint
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
@@ -77,7 +77,8 @@ def train(params: Params) -> None:
         if weights:
             how |= {"sha256": data, "config": start.config, "folder": CHECKPOINTS / "features"}
             fit_head = label_head.train_label_head if start.images.several else head.train_head
-            fitted: Fit = fit_head(start.classifier, start.images, start.validation, params=params, **how)
+            fit_on_trunk = map_head.train_map_head if "head" in start.config else fit_head
+            fitted: Fit = fit_on_trunk(start.classifier, start.images, start.validation, params=params, **how)
         else:
             held_out = None if params.train.use_validation else start.validation
             fitted = fit(start.classifier, start.images, held_out, params=params, checkpoints=folder, **how)

@@ -6,13 +6,16 @@ from typing import Literal, get_args, get_origin
 import pytest
 
 from darkroom.config.base import Section
-from darkroom.config.contradictions import LABEL_LOSSES
+from darkroom.config.contradictions import EMBEDDING_HEADS, LABEL_LOSSES
 from darkroom.config.data import PUBLISHED
 from darkroom.config.model import Model
 from darkroom.config.train import Train
 from darkroom.data.sources import SOURCES
+from darkroom.models.heads import HEADS
 from darkroom.models.networks import NETWORKS
 from darkroom.models.networks.fast import ACTIVATIONS
+from darkroom.models.structures import STRUCTURES
+from darkroom.training.label_heads import LABEL_HEADS
 from darkroom.training.losses import LOSSES, multilabel
 from darkroom.training.optimizers import OPTIMIZERS
 
@@ -29,10 +32,19 @@ def literals(annotation: object) -> list[str]:
     [
         (Model, "architecture", NETWORKS),
         (Model, "activation", ACTIVATIONS),
+        (Model, "head", ["linear", *HEADS, *LABEL_HEADS]),
+        (Model, "structure", ["none", *STRUCTURES]),
         (Train, "loss", {**LOSSES, **multilabel.LOSSES}),
         (Train, "optimizer", OPTIMIZERS),
     ],
-    ids=["model.architecture", "model.activation", "train.loss", "train.optimizer"],
+    ids=[
+        "model.architecture",
+        "model.activation",
+        "model.head",
+        "model.structure",
+        "train.loss",
+        "train.optimizer",
+    ],
 )
 def test_the_names_in_config_are_the_names_of_the_implementations(
     section: type[Section], name: str, implemented: Iterable[str]
@@ -47,3 +59,7 @@ def test_the_published_data_sets_are_the_sources() -> None:
 def test_the_losses_of_several_labels_are_known_to_the_parameters() -> None:
     assert tuple(multilabel.LOSSES) == LABEL_LOSSES
     assert not set(multilabel.LOSSES) & set(LOSSES)
+
+
+def test_the_heads_that_embed_labels_are_known_to_the_parameters() -> None:
+    assert tuple(LABEL_HEADS) == EMBEDDING_HEADS

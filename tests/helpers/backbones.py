@@ -71,6 +71,27 @@ def backbone_params(**train: object) -> Params:
     return tiny_params({"model": {"backbone": "efficientnet_lite0"}, "train": train})
 
 
+def coloured_sets(count: int, *, seed: int = 0, side: int = SIDE) -> Split:
+    """Return images as `coloured` makes them, of three labels: each image has one, every fourth a second."""
+    one = coloured(count, seed=seed, side=side)
+    labels = np.eye(3, dtype=np.int8)[one.labels]
+    images = one.images.copy()
+    for number in range(0, count, 4):
+        second = (int(one.labels[number]) + 1) % 3
+        labels[number, second] = 1
+        images[number, :, second * side // 3 : (second + 1) * side // 3] += 100
+    return Split(images, labels)
+
+
+def head_classifier(
+    weights: Weights, split: Split, head: str, *, views: int = 1
+) -> tuple[Classifier, dict[str, object]]:
+    """Return a classifier of several labels with a fresh head on a backbone, and its configuration."""
+    config = model_config(backbone_params(), meta_of(split), weights)
+    config |= {"views": views, "labels": "several", "head": head}
+    return new_classifier(config, split, seed=0, weights=weights), config
+
+
 def backbone_classifier(
     weights: Weights, split: Split, *, views: int = 1
 ) -> tuple[Classifier, dict[str, object]]:

@@ -12,6 +12,8 @@ INTERDEPENDENT = (
     "train.best_by",
     "tune.trials",
     "model.backbone",
+    "model.head",
+    "model.structure",
     "model.architecture",
     "train.optimizer",
     "model.views",
@@ -24,6 +26,8 @@ INTERDEPENDENT = (
     "data.folds",
 )
 LABEL_LOSSES: tuple[str, ...] = get_args(LabelLoss)
+# Heads that embed labels: linear layers, each with a loss of its own.
+EMBEDDING_HEADS = ("wsabie", "devise", "cca", "principal_labels")
 # What does not go with several labels: the value that does, and why.
 BESIDE_LABELS = {
     "train.best_by": ("average_precision", "whose epochs are compared by it"),
@@ -50,6 +54,8 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.best_by": "accuracy",
     ...         "tune.trials": 12,
     ...         "model.backbone": "none",
+    ...         "model.head": "linear",
+    ...         "model.structure": "none",
     ...         "model.architecture": "fast",
     ...         "train.optimizer": "muon",
     ...         "model.views": 6,
@@ -63,7 +69,7 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...     }
     ... )
     """
-    if wrong := _labels(values):
+    if wrong := _labels(values) or _head(values):
         return wrong
     if values["model.backbone"] != "none":
         if wrong := _beside_backbone(values):
@@ -103,6 +109,11 @@ def _labels(values: Mapping[str, Any]) -> str | None:
                 "train.best_by is average_precision, a figure of several labels, but data.labels is one: set "
                 "train.best_by=accuracy"
             )
+        if values["model.structure"] != "none":
+            return (
+                f"model.structure is {values['model.structure']}, which is about how labels go together, but "
+                "data.labels is one: set model.structure=none"
+            )
         return None
     if values["train.loss"] not in LABEL_LOSSES:
         return (
@@ -120,6 +131,37 @@ def _labels(values: Mapping[str, Any]) -> str | None:
             f"tune.trials is {values['tune.trials']}, but the search does not compare nets of several labels "
             "yet: set tune.trials=0"
         )
+    return None
+
+
+def _head(values: Mapping[str, Any]) -> str | None:
+    """Return what does not work together with model.head, and what to set; None if all does."""
+    head = values["model.head"]
+    if head == "linear":
+        return None
+    if values["data.labels"] == "one":
+        return (
+            f"model.head is {head}, a head of several labels, but data.labels is one: set model.head=linear"
+        )
+    if values["model.backbone"] == "none":
+        return (
+            f"model.head is {head}, which is put on a backbone, but model.backbone is none: set "
+            "model.backbone=efficientnet_lite0 or model.head=linear"
+        )
+    if head in EMBEDDING_HEADS:
+        for name, right in (("train.loss", "binary_cross_entropy"), ("train.class_weights", "none")):
+            if values[name] != right:
+                return (
+                    f"{name} is {values[name]}, which has no part in model.head {head}, whose loss is its "
+                    f"own: set {name}={right}"
+                )
+    if head.startswith("cnn_rnn"):
+        for name, right in (("train.loss", "binary_cross_entropy"), ("train.class_weights", "none")):
+            if values[name] != right:
+                return (
+                    f"{name} is {values[name]}, which has no part in model.head {head}, whose loss is the "
+                    f"cross-entropy of a sequence of labels: set {name}={right}"
+                )
     return None
 
 

@@ -6,6 +6,18 @@ from pydantic import Field
 
 from darkroom.config.base import Section
 
+LabelStructure = Literal[
+    "none",
+    "co_occurrence",
+    "crf",
+    "dependency_network",
+    "chain",
+    "chain_ensemble",
+    "label_sets",
+    "rakel",
+    "matrix_completion",
+]
+
 
 class Model(Section):
     """The architecture and how it predicts.
@@ -14,6 +26,11 @@ class Model(Section):
         backbone: none trains from scratch; otherwise a pretrained net, a key of
             `darkroom.models.backbones.BACKBONES`, which stays as it is and gets a linear layer.
         weights: of the backbone: `pretrained`, or a .safetensors or .pth file.
+        head: what is on the backbone: a linear layer on its means, or for several labels a key of
+            `darkroom.models.heads.HEADS`, on its last maps, or of
+            `darkroom.training.label_heads.LABEL_HEADS`, a linear layer whose labels are embedded.
+        structure: of several labels, what turns independent scores into joint ones: none, or a key of
+            `darkroom.models.structures.STRUCTURES`.
         architecture: a key of `darkroom.models.networks.NETWORKS`.
         widths: channels of each block of convolutions, first to last (fast, classic); two neighbours of 8,192
             are 2.4 GB of weights.
@@ -28,6 +45,21 @@ class Model(Section):
 
     backbone: Literal["none", "efficientnet_lite0"]
     weights: Annotated[str, Field(min_length=1)]
+    head: Literal[
+        "linear",
+        "ml_decoder",
+        "query2label",
+        "cnn_rnn",
+        "cnn_rnn_frequency",
+        "spatial",
+        "hypotheses",
+        "gcn",
+        "wsabie",
+        "devise",
+        "cca",
+        "principal_labels",
+    ]
+    structure: LabelStructure
     architecture: Literal["fast", "classic", "resnet18"]
     widths: Annotated[tuple[Annotated[int, Field(ge=1, le=8192)], ...], Field(min_length=1, max_length=64)]
     convolutions: Literal[2, 3]

@@ -28,7 +28,7 @@ TRIAL_BUDGET = {
     "train.processes",
 }
 # Of these, what no trial trains with: with a backbone there are none.
-OF_BACKBONES = {"model.backbone", "model.weights"}
+OF_BACKBONES = {"model.backbone", "model.weights", "model.head"}
 # Of a range of fewer whole numbers than this every one is checked, of a longer one both ends.
 SHORT_RANGE = 20
 
@@ -64,6 +64,11 @@ def _check_names(space: Space) -> None:
             if f"{section}.{key}" in OF_BACKBONES:
                 raise ValueError(
                     f"tune.space.{section}.{key} cannot be searched: with a backbone there are no trials"
+                )
+            if f"{section}.{key}" == "model.structure":
+                raise ValueError(
+                    f"tune.space.{section}.{key} cannot be searched: it is fitted after training, to the "
+                    "validation images"
                 )
             if f"{section}.{key}" == "train.best_by":
                 raise ValueError(f"tune.space.{section}.{key} cannot be searched: trials are compared by it")

@@ -11,8 +11,11 @@ from torch import Tensor, nn
 
 from darkroom.files import read_json
 from darkroom.models.backbones import net as backbone_net
+from darkroom.models.heads import net as heads_net
 from darkroom.models.networks import build_net
 from darkroom.models.networks.net import Net
+from darkroom.models.structures.fitting import from_json
+from darkroom.models.structures.structure import Structure
 
 
 class Classifier(nn.Module):
@@ -28,6 +31,8 @@ class Classifier(nn.Module):
             of the softmax.
         slope: of several labels, multiplies the logit of each before the sigmoid, [classes]; 1 in training.
         offset: of several labels, is added then, [classes]; 0 in training.
+        structure: of several labels, turns their calibrated logits into joint probabilities; None in
+            training, and where `model.structure` is none.
 
     Raises ValueError for another number of views.
     """
@@ -38,6 +43,7 @@ class Classifier(nn.Module):
 
     slope: Tensor
     offset: Tensor
+    structure: Structure | None
 
     def __init__(
         self,
@@ -54,8 +60,9 @@ class Classifier(nn.Module):
         self.net = net
         self.views = views
         self.several = several
+        self.register_module("structure", None)
         if several:
-            classes = net.last_layer().out_features
+            classes = net.outputs()
             self.register_buffer("slope", torch.ones(classes), persistent=False)
             self.register_buffer("offset", torch.zeros(classes), persistent=False)
         self.register_buffer("mean", torch.tensor(mean).view(1, -1, 1, 1))
@@ -88,16 +95,28 @@ class Classifier(nn.Module):
 
     def forward(self, images: Tensor) -> Tensor:
         """Images uint8 [B,H,W,C] to probabilities float32 [B,classes]: the graph that is served."""
-        logits = self.logits(images).float()
-        if self.several:
-            return torch.sigmoid(logits * self.slope + self.offset)
-        return F.softmax(logits / self.temperature, dim=1)
+        return self.probabilities(self.logits(images).float())
+
+    def probabilities(self, logits: Tensor) -> Tensor:
+        """Logits float32 [B,classes] to calibrated probabilities float32 [B,classes]."""
+        if not self.several:
+            return F.softmax(logits / self.temperature, dim=1)
+        calibrated = logits * self.slope + self.offset
+        if self.structure is None:
+            return torch.sigmoid(calibrated)
+        joint: Tensor = self.structure(calibrated)
+        return joint
 
     def calibrate(self, calibration: Mapping[str, Any]) -> None:
-        """Take what models/calibration.json states: the temperature, or slope and offset of each label."""
+        """Take what models/calibration.json states.
+
+        That is the temperature; of several labels slope and offset of each, and the structure if there
+        is one.
+        """
         if self.several:
             self.slope = torch.tensor(calibration["slope"], dtype=torch.float32)
             self.offset = torch.tensor(calibration["offset"], dtype=torch.float32)
+            self.structure = from_json(calibration["structure"]) if "structure" in calibration else None
         else:
             self.temperature = float(calibration["temperature"])
 
@@ -106,9 +125,13 @@ def build_classifier(config: Mapping[str, Any]) -> Classifier:
     """Build the classifier that `config` (models/model_config.json) describes, with fresh weights.
 
     They depend on torch's global seed. With a `backbone` the net is a `BackboneNet`, whose trunk has fresh
-    weights too. Raises ValueError for an unknown architecture or backbone.
+    weights too. Raises ValueError for an unknown architecture, backbone or head.
     """
-    net = backbone_net.build(config) if "backbone" in config else build_net(config)
+    net: Net
+    if "head" in config:
+        net = heads_net.build(config)
+    else:
+        net = backbone_net.build(config) if "backbone" in config else build_net(config)
     several = config.get("labels") == "several"
     return Classifier(net, mean=config["mean"], std=config["std"], views=config["views"], several=several)
 

@@ -15,7 +15,7 @@ class ClassifierWithEmbedding(nn.Module):
         super().__init__()
         self.inner = inner
         classifier = inner if isinstance(inner, Classifier) else inner.classifier
-        self.views, self.head = classifier.views, classifier.net.last_layer()
+        self.views, self.head = classifier.views, classifier.net.embedding_layer()
 
     def forward(self, images: Tensor) -> tuple[Tensor, ...]:
         """Images uint8 [B,H,W,C] to the outputs of `inner`, and the embedding float32 [B,features].

@@ -1,18 +1,19 @@
 """Inference: the predictions of a classifier over a whole split."""
 
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
-import torch.nn.functional as F
 from numpy.typing import NDArray
 from torch import Tensor
 from tqdm import tqdm
 
 from darkroom.data.splits import Split
 from darkroom.models.backbones.compiled import compiled_features, image_views, pays
-from darkroom.models.backbones.net import BackboneNet
+from darkroom.models.backbones.net import BackboneNet, TrunkNet
 from darkroom.models.classifier import Classifier
+from darkroom.models.heads.net import MapsNet
 from darkroom.models.memory import keep_freed_memory
 
 # Images that a net predicts at once. The activations of 128 stay in a CPU's caches: on 2 cores an image took
@@ -40,7 +41,8 @@ def predict(
     """
     if not by_torch and _is_quick(classifier, split, device):
         logits = torch.from_numpy(_run_compiled(classifier, split, progress=progress))
-        return F.softmax(logits / classifier.temperature, dim=1).numpy()
+        with torch.inference_mode():
+            return np.asarray(classifier.probabilities(logits).numpy())
     return _run(classifier, classifier, split, device=device, progress=progress)
 
 
@@ -108,27 +110,32 @@ def _run(
 
 
 def _is_quick(classifier: Classifier, split: Split, device: torch.device) -> bool:
-    if device.type != "cpu" or not isinstance(classifier.net, BackboneNet) or classifier.views > 2:
+    if device.type != "cpu" or not isinstance(classifier.net, TrunkNet) or classifier.views > 2:
         return False
     return pays(len(split) * classifier.views, split.images.shape[1:])
 
 
 @torch.inference_mode()
 def _run_compiled(classifier: Classifier, split: Split, *, progress: bool) -> NDArray[np.float32]:
-    """Return the logits float32 [N,classes] of a split: those of an image's mean features over its views.
+    """Return the logits float32 [N,classes] of a split, averaged over the views.
 
-    These are the mean of the views' logits, since the last layer is linear.
+    Of a linear layer those are the logits of an image's mean features over its views.
     """
     net = classifier.to("cpu").eval().net
-    assert isinstance(net, BackboneNet)
-    shape, threads = split.images.shape[1:], torch.get_num_threads()
-    compute = compiled_features(net, mean=classifier.mean, std=classifier.std, shape=shape, threads=threads)
+    assert isinstance(net, BackboneNet | MapsNet)
+    how: dict[str, Any] = {"shape": split.images.shape[1:], "threads": torch.get_num_threads()}
+    how |= {"mean": classifier.mean, "std": classifier.std, "maps": isinstance(net, MapsNet)}
+    compute = compiled_features(net, **how)
     parts = []
     batch = prediction_batch(torch.device("cpu"), pixels=pixels_of(split), views=classifier.views)
     with tqdm(total=len(split), desc="predict", unit="images", disable=None if progress else True) as bar:
         for start in range(0, len(split), batch):
             images = np.asarray(split.images[start : start + batch])
-            features = np.mean([compute(view) for view in image_views(images, classifier.views)], axis=0)
-            parts.append(net.head(torch.from_numpy(features)).numpy())
+            views = [compute(view) for view in image_views(images, classifier.views)]
+            if isinstance(net, MapsNet):
+                logits = [net.of_maps(torch.from_numpy(view)) for view in views]
+                parts.append(torch.stack(logits).mean(0).numpy())
+            else:
+                parts.append(net.head(torch.from_numpy(np.mean(views, axis=0))).numpy())
             bar.update(len(images))
     return np.concatenate(parts)

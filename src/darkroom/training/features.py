@@ -20,7 +20,7 @@ from darkroom.data.splits import Split
 from darkroom.files import sha256_file, write_array, write_json
 from darkroom.models.backbones import BACKBONES
 from darkroom.models.backbones.compiled import Compute, Features, compiled_features, pays
-from darkroom.models.backbones.net import BackboneNet
+from darkroom.models.backbones.net import TrunkNet
 from darkroom.models.classifier import Classifier
 from darkroom.models.inference import pixels_of, prediction_batch, to_device
 from darkroom.models.memory import keep_freed_memory
@@ -55,12 +55,14 @@ class How:
         precision: the dtype of convolutions and matrix products.
         images: how many there are to compute.
         shape: their height, width and channels.
+        maps: whether the maps are wanted in place of their means.
     """
 
     device: torch.device
     precision: torch.dtype
     images: int
     shape: tuple[int, ...]
+    maps: bool = False
 
     @property
     def quick(self) -> bool:
@@ -85,22 +87,34 @@ def features_of(
 
     Args:
         part: the images.
-        classifier: its net is a `BackboneNet` with the backbone's weights.
+        classifier: its net has a frozen trunk with the backbone's weights.
         config: as `model_config` returns, of this classifier.
         folder: of all features.
         device: to compute them on.
         precision: the dtype of convolutions and matrix products.
     """
     how = How(device, precision, len(part.split), part.split.images.shape[1:])
+    kept = kept_files(part, classifier, config, how=how, folder=folder)
+    return np.concatenate([np.load(path, allow_pickle=False) for path in kept])
+
+
+def kept_files(
+    part: Part, classifier: Classifier, config: Mapping[str, Any], *, how: How, folder: Path
+) -> list[Path]:
+    """Return the files of `CHUNK` images each, .npy, of the features of `part`, after computing what lacks.
+
+    With `how.maps` they hold float16 [n,F,h,w], else float32 [n,F]. Raises Stopped on a signal.
+    """
     depends = dependencies(part, config, how)
     key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
     place, count, done = folder / key, len(part.split), 0
     write_json(place / "of.json", depends)
-    classifier.to(device).eval()
-    if device.type == "cpu":
+    classifier.to(how.device).eval()
+    if how.device.type == "cpu":
         keep_freed_memory()
-    title = f"features of the {part.name} images{', mirrored' if part.mirrored else ''}"
-    chunks = []
+    wanted = "maps" if how.maps else "features"
+    title = f"{wanted} of the {part.name} images{', mirrored' if part.mirrored else ''}"
+    paths = []
     try:
         with tqdm(total=count, desc=title, unit="images", disable=None) as bar:
             for start in range(0, count, CHUNK):
@@ -110,11 +124,11 @@ def features_of(
                 else:
                     images = Split(part.split.images[start:end], part.split.labels[start:end])
                     write_array(kept, _compute(images, classifier, part.mirrored, how, bar))
-                chunks.append(np.load(kept, allow_pickle=False))
+                paths.append(kept)
                 done = end
     except stopping.Stopped as stopped:
         raise stopping.Stopped(stopped.signal, f"after {done:,} of {count:,} {title}") from None
-    return np.concatenate(chunks)
+    return paths
 
 
 def dependencies(part: Part, config: Mapping[str, Any], how: How) -> dict[str, Any]:
@@ -122,7 +136,7 @@ def dependencies(part: Part, config: Mapping[str, Any], how: How) -> dict[str, A
     backbone = config["backbone"]["name"]
     kinds: dict[str, Callable[..., Any]] = {
         "classifier": Classifier,
-        "net": BackboneNet,
+        "net": TrunkNet,
         "trunk": BACKBONES[backbone].build,
         "compiled": Features,
     }
@@ -139,38 +153,40 @@ def dependencies(part: Part, config: Mapping[str, Any], how: How) -> dict[str, A
         "precision": str(how.precision),
         "code": {name: sha256_file(Path(inspect.getfile(kind))) for name, kind in kinds.items()},
         "engine": f"openvino {version('openvino')}" if how.quick else f"torch {torch.__version__}",
+        **({"maps": "float16"} if how.maps else {}),
     }
 
 
 def _compute(
     split: Split, classifier: Classifier, mirrored: bool, how: How, bar: "tqdm[Any]"
-) -> NDArray[np.float32]:
+) -> NDArray[np.floating]:
     batch = prediction_batch(how.device, pixels=pixels_of(split))
-    compute = _by_openvino(classifier, split) if how.quick else _by_torch(classifier, how)
-    computed: list[NDArray[np.float32]] = []
+    compute = _by_openvino(classifier, split, how) if how.quick else _by_torch(classifier, how)
+    computed: list[NDArray[np.floating]] = []
+    dtype = np.float16 if how.maps else np.float32  # of maps a half of the disk's space
     for start in range(0, len(split), batch):
         images = split.images[start : start + batch]
-        computed.append(compute(images[:, :, ::-1] if mirrored else images))
+        computed.append(compute(images[:, :, ::-1] if mirrored else images).astype(dtype, copy=False))
         bar.update(len(images))
     return np.concatenate(computed)
 
 
-def _by_openvino(classifier: Classifier, split: Split) -> Compute:
+def _by_openvino(classifier: Classifier, split: Split, how: How) -> Compute:
     net, shape = classifier.net, split.images.shape[1:]
-    assert isinstance(net, BackboneNet)
-    standardisation = {"mean": classifier.mean, "std": classifier.std}
-    return compiled_features(net, **standardisation, shape=shape, threads=torch.get_num_threads())
+    assert isinstance(net, TrunkNet)
+    how_compiled: dict[str, Any] = {"mean": classifier.mean, "std": classifier.std, "maps": how.maps}
+    return compiled_features(net, **how_compiled, shape=shape, threads=torch.get_num_threads())
 
 
 def _by_torch(classifier: Classifier, how: How) -> Compute:
     net = classifier.net
-    assert isinstance(net, BackboneNet)
+    assert isinstance(net, TrunkNet)
 
     @torch.inference_mode()
     def compute(images: NDArray[np.uint8]) -> NDArray[np.float32]:
         x = classifier.standardise(to_device(images, how.device))
         with autocast(how.device, how.precision):
-            features: Tensor = net.features(x)
+            features: Tensor = net.maps(x) if how.maps else net.features(x)
         computed: NDArray[np.float32] = features.float().cpu().numpy()
         return computed
 

@@ -7,7 +7,7 @@ one.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +27,7 @@ from darkroom.models.classifier import Classifier
 from darkroom.training.features import Part, features_of
 from darkroom.training.head import CONSTANT, STRENGTHS, WORSE, Head, HeadFit, Labelled, logits_of, minimise
 from darkroom.training.history import BestByPrecision, Fit, TrainingError
+from darkroom.training.label_heads import LABEL_HEADS
 from darkroom.training.losses import Loss
 from darkroom.training.losses.multilabel import NOISY, build_label_loss, summed
 
@@ -82,6 +83,7 @@ def train_label_head(
         Labelled(torch.cat(seen), labels.repeat(len(views), 1)),
         Labelled(held_out, torch.from_numpy(np.array(validation.labels))),
         settings=params.train,
+        head=params.model.head,
         seed=params.seed,
         on_epoch=on_epoch,
     )
@@ -101,36 +103,39 @@ def fit_label_head(
     validation: Labelled,
     *,
     settings: Train,
+    head: str = "linear",
     seed: int = 0,
     on_epoch: Callable[[LabelHead], None] = lambda head: None,
 ) -> tuple[Fit, tuple[float, ...], Tensor, Tensor]:
-    """Return the fits of `STRENGTHS`, each label's strength, and weight [L,F] and bias [L], float64.
+    """Return the fits of all strengths, each label's strength, and weight [L,F] and bias [L], float64.
 
-    A loss that is a sum over labels gets for each label the strength of its smallest validation loss, others
-    one for all, that of the highest mAP. Raises TrainingError when the loss is not finite.
+    A loss that is a sum over labels gets for each label the strength of its smallest validation loss; others,
+    and a `head` that embeds labels (a key of `LABEL_HEADS`, which has a loss of its own), get one for all,
+    that of the highest mAP. Raises TrainingError when the loss is not finite.
     """
     wide = train.features.double()
     mean, deviation = wide.mean(0), wide.std(0, correction=0)
     scale = torch.where(deviation > CONSTANT, deviation, math.inf)  # divides a constant feature to 0
     seen = Labelled((wide - mean) / scale, train.labels)
     held_out = Labelled((validation.features.double() - mean) / scale, validation.labels)
-    separate = settings.loss in SEPARATE
+    separate = head == "linear" and settings.loss in SEPARATE
     loss = summed(build_label_loss(settings, seen.labels))
+    if head == "linear":
+        strengths, fits = STRENGTHS, _layers(seen, loss, settings=settings, seed=seed)
+    else:
+        strengths, fit_layers = LABEL_HEADS[head]
+        fits = fit_layers(seen.features, seen.labels, seed)
     classes = train.labels.shape[1]
-    layer = torch.zeros(classes, wide.shape[1] + 1, dtype=torch.float64)
     history: list[LabelHead] = []
-    chosen_layer, chosen = layer.clone(), torch.full((classes,), STRENGTHS[0], dtype=torch.float64)
+    chosen_layer = torch.zeros(classes, wide.shape[1] + 1, dtype=torch.float64)
+    chosen = torch.zeros(classes, dtype=torch.float64)
     smallest, last = torch.full((classes,), torch.inf, dtype=torch.float64), 0
-    for number, strength in enumerate(STRENGTHS, start=1):
-        began = time.perf_counter()
-        if settings.loss in NOISY:
-            layer = minimise_by_steps(layer, seen, loss, strength=strength, seed=seed)
-        else:
-            layer = minimise(layer, seen, loss, strength=strength)
-        head = _figures(layer, seen, held_out, loss, number=number, strength=strength, began=began)
-        history.append(head)
-        on_epoch(head)
-        precision = head.validation_average_precision
+    began = time.perf_counter()
+    for number, (strength, layer) in enumerate(fits, start=1):
+        figures = _figures(layer, seen, held_out, loss, number=number, strength=strength, began=began)
+        history.append(figures)
+        on_epoch(figures)
+        precision = figures.validation_average_precision
         assert precision is not None
         losses = label_losses(logits_of(layer, held_out.features), held_out.labels)
         score = losses if separate else torch.full_like(smallest, -precision)
@@ -141,10 +146,22 @@ def fit_label_head(
         last = number if better.any() else last
         if number - last >= WORSE:
             break
-    best = max(history, key=lambda head: head.validation_average_precision or 0.0)
+        began = time.perf_counter()
+    best = max(history, key=lambda figures: figures.validation_average_precision or 0.0)
     weight = chosen_layer[:, :-1] / scale
-    fit = Fit(list(history), best, stopped_early=len(history) < len(STRENGTHS))
+    fit = Fit(list(history), best, stopped_early=len(history) < len(strengths))
     return fit, tuple(chosen.tolist()), weight, chosen_layer[:, -1] - weight @ mean
+
+
+def _layers(seen: Labelled, loss: Loss, *, settings: Train, seed: int) -> Iterator[tuple[float, Tensor]]:
+    """Yield each of `STRENGTHS` with the layer of the smallest loss, from the one before on."""
+    layer = torch.zeros(seen.labels.shape[1], seen.features.shape[1] + 1, dtype=torch.float64)
+    for strength in STRENGTHS:
+        if settings.loss in NOISY:
+            layer = minimise_by_steps(layer, seen, loss, strength=strength, seed=seed)
+        else:
+            layer = minimise(layer, seen, loss, strength=strength)
+        yield strength, layer
 
 
 def minimise_by_steps(layer: Tensor, train: Labelled, loss: Loss, *, strength: float, seed: int) -> Tensor:

@@ -11,7 +11,7 @@ from safetensors.torch import save
 
 from darkroom.files import atomic_write, write_json, write_table
 from darkroom.models.classifier import Classifier
-from darkroom.training import head, label_head
+from darkroom.training import head, label_head, map_head
 from darkroom.training.history import BestByPrecision, Epoch, Fit
 
 TIMED = ("seconds", "images_per_second")  # columns in which equal trainings differ
@@ -44,7 +44,9 @@ def learning_curve(fitted: Fit) -> pd.DataFrame:
 def timing(fitted: Fit, *, device: torch.device, precision: torch.dtype) -> dict[str, Any]:
     """Return what reports/train_timing.json states: times in seconds, and the machine's part in them."""
     curve = learning_curve(fitted)
-    of_head = {"feature_seconds": fitted.feature_seconds} if isinstance(fitted, head.HeadFit) else {}
+    of_head = {}
+    if isinstance(fitted, (head.HeadFit, map_head.MapHeadFit)):
+        of_head["feature_seconds"] = fitted.feature_seconds
     return {
         "device": device.type,
         "precision": str(precision).removeprefix("torch."),
@@ -109,6 +111,8 @@ def progress_line(epoch: Epoch, epochs: int, *, more: int = 0) -> str:
     ... )
     True
     """
+    if isinstance(epoch, map_head.MapHead):
+        return map_head.progress_line(epoch)
     if isinstance(epoch, label_head.LabelHead):
         return label_head.progress_line(epoch)
     if isinstance(epoch, head.Head):

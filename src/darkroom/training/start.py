@@ -11,10 +11,12 @@ from darkroom.data.splits import Meta, Split, join_splits, open_split, read_meta
 from darkroom.models import processes
 from darkroom.models.backbones import BACKBONES
 from darkroom.models.backbones.folder import read_weights
-from darkroom.models.backbones.net import BackboneNet
+from darkroom.models.backbones.net import TrunkNet
 from darkroom.models.backbones.weights import Weights
 from darkroom.models.classifier import Classifier, build_classifier
+from darkroom.models.heads import HEADS
 from darkroom.models.inference import at_once, pixels_of, to_device
+from darkroom.models.structures.fitting import check_labels
 
 
 @dataclass(frozen=True)
@@ -38,12 +40,16 @@ def begin(params: Params, data: Path, weights: Weights | None, *, folder: Path) 
     """Open the splits of `data` and build the classifier.
 
     `folder` keeps the joined images of a final fit; a linear layer on a backbone joins features instead.
+    Raises UserError where `model.structure` cannot be used with so many labels.
     """
     images = open_split(data / "train").first(params.train.images)
     validation = open_split(data / "validation")
     if params.train.use_validation and weights is None:
         images = join_for_final_fit(images, validation, folder / "joined")
-    config = model_config(params, read_meta(data / "meta.json"), weights)
+    meta = read_meta(data / "meta.json")
+    if params.model.structure != "none":  # before hours of training, not after them
+        check_labels(params.model.structure, len(meta.classes))
+    config = model_config(params, meta, weights)
     classifier = new_classifier(config, images, seed=params.seed, weights=weights)
     return Start(images, validation, classifier, config)
 
@@ -74,10 +80,12 @@ def model_config(params: Params, meta: Meta, weights: Weights | None = None) -> 
     if weights is None:
         if params.model.backbone != "none":
             raise ValueError(f"model.backbone is {params.model.backbone}, which is not trained in this way")
-        model = params.model.model_dump(mode="json", exclude={"backbone", "weights"})
+        model = params.model.model_dump(mode="json", exclude={"backbone", "weights", "head", "structure"})
         return {**config, "mean": list(meta.mean), "std": list(meta.std), **model}
     mean, std = weights.backbone.standardisation(meta.channels)
     described = {"architecture": weights.backbone.name, "backbone": weights.description()}
+    if params.model.head in HEADS:  # others are linear layers, whatever they were fitted by
+        described["head"] = params.model.head
     return {**config, "mean": mean, "std": std, **described, "views": params.model.views}
 
 
@@ -92,7 +100,7 @@ def new_classifier(
     torch.manual_seed(seed)
     classifier = build_classifier(config)
     if weights is not None:
-        assert isinstance(classifier.net, BackboneNet)
+        assert isinstance(classifier.net, TrunkNet)
         classifier.net.trunk.load_state_dict(dict(weights.tensors))
     if count := classifier.net.prepared_from:
         few = at_once(count, pixels=pixels_of(train))

@@ -1,7 +1,10 @@
 """Calibration of several labels: it finds what was done to the logits, and keeps the order of images."""
 
+from typing import Any
+
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from scipy.special import expit, logit
 
 from darkroom.evaluation.multilabel.average_precision import average_precisions
@@ -40,6 +43,26 @@ def test_average_precision_stays_and_the_calibration_error_falls() -> None:
     assert fitted.report["calibration_error"] < fitted.report["calibration_error_before"] / 2
     assert fitted.report["calibration_error"] == label_calibration_error(probabilities, labels)
     assert len(fitted.fitted["thresholds"]) == 5
+
+
+def test_thresholds_are_those_of_a_structures_probabilities_outside_its_fits() -> None:
+    scores, labels = scored(count=400)
+    logits = logit(scores.clip(1e-6, 1 - 1e-6)).astype(np.float32)
+    seen: list[NDArray[np.floating]] = []
+
+    def fit_joint(z: NDArray[np.floating], y: NDArray[np.int8]) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        seen.append(z)
+        return (expit(z) / 4).astype(np.float32), {"name": "quarter"}
+
+    how: dict[str, Any] = {"rule": "f1", "confident_accuracy": 0.98}
+    alone, joint = (fit_label_sets(logits, labels, fit_joint=fit, **how) for fit in (None, fit_joint))
+    np.testing.assert_allclose(expit(seen[0]), calibrated(logits, alone.fitted), atol=1e-6)
+    quarter = np.array(alone.fitted["thresholds"]) / 4
+    np.testing.assert_allclose(joint.fitted["thresholds"], quarter, atol=1e-6)
+    assert joint.fitted["structure"] == {"name": "quarter"}
+    assert "structure" not in alone.fitted
+    assert joint.report["macro_f1"] == alone.report["macro_f1"]
+    assert joint.report["calibration_error"] > alone.report["calibration_error"]
 
 
 def test_few_images_are_fitted_to_nothing() -> None:

@@ -9,7 +9,7 @@ from torch import Tensor
 from darkroom.models.structures.chain import Chain, fit_chain
 from darkroom.models.structures.crf import PairwiseCrf, fit_crf
 from darkroom.models.structures.enumeration import all_sets
-from darkroom.models.structures.label_sets import LabelSets
+from darkroom.models.structures.label_sets import count_label_sets
 
 
 def random_logits(count: int, labels: int, *, seed: int = 0) -> Tensor:
@@ -31,7 +31,7 @@ def random_chain(labels: int) -> Chain:
     for place, label in enumerate(order):
         for other in order[:place]:
             before[label, other] = random_logits(1, 1, seed=10 * label + other).item() * 2
-    return Chain(order, torch.full((labels,), 1.5).double(), random_logits(1, labels, seed=5)[0] / 2, before)
+    return Chain(order, 1.5 * torch.eye(labels).double(), random_logits(1, labels, seed=5)[0] / 2, before)
 
 
 def drawn(log_weights: Tensor, sets: Tensor, *, seed: int = 0) -> Tensor:
@@ -111,8 +111,8 @@ def test_a_chain_sums_to_one_and_its_marginals_are_those_of_all_sets() -> None:
     torch.testing.assert_close(chain.exact(logits), weights @ sets.double())
     for row, one in product(range(4), ((0, 0, 0, 0, 0), (1, 0, 1, 1, 0))):
         p, y = 1.0, torch.tensor(one).double()
-        for label in chain.order:
-            z = logits[row, label] * chain.scale[label] + chain.bias[label] + chain.before[label] @ y
+        for label in chain.places:
+            z = chain.scale[label] @ logits[row] + chain.bias[label] + chain.before[label] @ y
             p *= float(z.sigmoid() if one[label] else 1 - z.sigmoid())
         place = int((sets == y).all(1).nonzero()[0, 0])
         assert weights[row, place].item() == pytest.approx(p)
@@ -127,8 +127,8 @@ def test_a_wide_beam_is_enumeration_and_a_narrow_one_is_greedy() -> None:
     greedy, _ = chain.beam(logits, width=1)
     for row in range(6):
         y = torch.zeros(5).double()
-        for label in chain.order:
-            z = logits[row, label] * chain.scale[label] + chain.bias[label] + chain.before[label] @ y
+        for label in chain.places:
+            z = chain.scale[label] @ logits[row] + chain.bias[label] + chain.before[label] @ y
             y[label] = float(z > 0)
         assert torch.equal(greedy[row, 0], y)
 
@@ -150,14 +150,14 @@ def test_a_planted_chain_is_found() -> None:
 
 def test_a_label_may_not_depend_on_a_later_one() -> None:
     before = torch.tensor([[0.0, 1.0], [0.0, 0.0]])
-    Chain([1, 0], torch.ones(2), torch.zeros(2), before)
+    Chain([1, 0], torch.eye(2), torch.zeros(2), before)
     with pytest.raises(ValueError, match="not before it"):
-        Chain([0, 1], torch.ones(2), torch.zeros(2), before)
+        Chain([0, 1], torch.eye(2), torch.zeros(2), before)
 
 
 def test_label_sets_are_bayes_rule_over_the_sets_that_were_seen() -> None:
     labels = torch.tensor([[1, 1, 0]] * 6 + [[0, 0, 1]] * 3 + [[1, 0, 0]] * 3 + [[0, 1, 1]])
-    structure, logits = LabelSets(labels), random_logits(4, 3)
+    structure, logits = count_label_sets(labels), random_logits(4, 3)
     assert structure.sets.tolist() == [[0, 0, 1], [1, 0, 0], [1, 1, 0]]  # the last was seen once
     share = labels.double().mean(0)
     for row in range(4):
@@ -175,9 +175,9 @@ def test_label_sets_are_bayes_rule_over_the_sets_that_were_seen() -> None:
 
 def test_images_with_unknown_labels_count_in_no_set() -> None:
     labels = torch.tensor([[1, 0], [1, 0], [1, -1], [1, -1]])
-    assert LabelSets(labels).sets.tolist() == [[1, 0]]
+    assert count_label_sets(labels).sets.tolist() == [[1, 0]]
     with pytest.raises(ValueError, match="of 2 images no 2 have the same set"):
-        LabelSets(torch.tensor([[1, 0], [0, 1]]))
+        count_label_sets(torch.tensor([[1, 0], [0, 1]]))
 
 
 def test_many_labels_are_not_enumerated() -> None:

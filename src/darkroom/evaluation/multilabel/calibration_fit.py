@@ -1,5 +1,6 @@
 """What is fitted after training with several labels, on validation images: calibration and thresholds."""
 
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -14,6 +15,10 @@ from darkroom.evaluation.multilabel.per_image import exact
 from darkroom.evaluation.multilabel.precision_recall_f1 import mean_figures
 from darkroom.evaluation.multilabel.thresholds import HALF, Rule, decide, fit_thresholds
 
+# Calibrated logits float [N,L] and labels int8 [N,L] to joint probabilities float32 [N,L] of images outside
+# each fit, and what models/calibration.json holds of the structure over labels.
+FitJoint = Callable[[NDArray[np.floating], NDArray[np.int8]], tuple[NDArray[np.float32], dict[str, Any]]]
+
 
 def calibrated(logits: NDArray[np.floating], calibration: dict[str, Any]) -> NDArray[np.float32]:
     """Return the probabilities float32 [N,L] of logits [N,L] with `slope` and `offset` of each label.
@@ -26,7 +31,12 @@ def calibrated(logits: NDArray[np.floating], calibration: dict[str, Any]) -> NDA
 
 
 def fit_label_sets(
-    logits: NDArray[np.float32], labels: NDArray[np.int8], *, rule: Rule, confident_accuracy: float
+    logits: NDArray[np.float32],
+    labels: NDArray[np.int8],
+    *,
+    rule: Rule,
+    confident_accuracy: float,
+    fit_joint: FitJoint | None = None,
 ) -> CalibrationFit:
     """Fit slope, offset and threshold of each label to validation images, and measure them on these.
 
@@ -38,6 +48,8 @@ def fit_label_sets(
         labels: int8 [N,L]: 1, 0, or -1 for unknown.
         rule: as `fit_thresholds` has it.
         confident_accuracy: kept beside the thresholds; there is no threshold of confidence for whole sets.
+        fit_joint: fits a structure over labels, after the calibration. Thresholds and figures are then of the
+            probabilities that it has for images outside its fits, and `structure` is kept too.
     """
     enough = len(labels) >= FEWEST_IMAGES
     slope, offset = np.ones(labels.shape[1]), np.zeros(labels.shape[1])
@@ -46,6 +58,10 @@ def fit_label_sets(
     if enough:
         slope, offset = fit_label_calibration(logits, labels)
     probabilities = calibrated(logits, {"slope": slope, "offset": offset})
+    structure: dict[str, Any] = {}
+    if fit_joint is not None:
+        probabilities, described = fit_joint(logits * slope + offset, labels)
+        structure = {"structure": described}
     if enough:
         thresholds = fit_thresholds(probabilities, labels, rule=rule)
     decisions = decide(probabilities, thresholds)
@@ -68,6 +84,7 @@ def fit_label_sets(
         "confident_accuracy": confident_accuracy,
         "held_out": True,
         "fitted": enough,
+        **structure,
     }
     curve = coverage_curve(set_confidence(probabilities, decisions), exact(decisions, labels), threshold=None)
     return CalibrationFit(fitted, report, curve)

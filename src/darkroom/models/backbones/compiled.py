@@ -14,38 +14,41 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from darkroom.models.backbones.net import BackboneNet
+from darkroom.models.backbones.net import TrunkNet
 from darkroom.models.backbones.weights import weights_sha256
 
 PAYS_FROM = 4_000_000  # pixels of all images together: for fewer, compiling the trunk takes longer than torch
 BATCH = 16  # images at a time
 
-# Images uint8 [B,H,W,C] to features float32 [B,F].
+# Images uint8 [B,H,W,C] to features float32 [B,F], or to the maps [B,F,h,w] that they are the means of.
 Compute = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 _LAST: dict[str, Compute] = {}  # the trunk that was compiled last, by all that it depends on
 
 
 class Features(nn.Module):
-    """Images uint8 [B,H,W,C] to features float32 [B,F]: standardisation and trunk."""
+    """Images uint8 [B,H,W,C] to features float32 [B,F], or to maps [B,F,h,w]: standardisation and trunk."""
 
     mean: Tensor
     std: Tensor
 
-    def __init__(self, net: BackboneNet, *, mean: Tensor, std: Tensor) -> None:
+    def __init__(self, net: TrunkNet, *, mean: Tensor, std: Tensor, maps: bool = False) -> None:
         super().__init__()
-        self.net = net
+        self.net, self.maps = net, maps
         self.register_buffer("mean", mean)
         self.register_buffer("std", std)
 
     def forward(self, images: Tensor) -> Tensor:
-        """Images uint8 [B,H,W,C] to features float32 [B,F]."""
-        return self.net.features((images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std)
+        """Images uint8 [B,H,W,C] to features float32 [B,F], or to maps [B,F,h,w]."""
+        x = (images.permute(0, 3, 1, 2).float() / 255 - self.mean) / self.std
+        return self.net.maps(x) if self.maps else self.net.features(x)
 
 
 def compiled_features(
-    net: BackboneNet, *, mean: Tensor, std: Tensor, shape: Sequence[int], threads: int
+    net: TrunkNet, *, mean: Tensor, std: Tensor, shape: Sequence[int], threads: int, maps: bool = False
 ) -> Compute:
     """Return a function from images to their features by the trunk of `net`, compiled for this CPU.
+
+    With `maps` it returns the maps that the features are the means of.
 
     The one that was returned last is returned again where the trunk and everything else are the same.
 
@@ -55,11 +58,12 @@ def compiled_features(
         std: by which images are divided, of the same shape.
         shape: height, width and channels of the images.
         threads: of the CPU.
+        maps: whether maps are wanted in place of features.
     """
     weights = weights_sha256({**net.trunk.state_dict(), "mean": mean, "std": std})
-    key = f"{weights} {tuple(shape)} {threads}"
+    key = f"{weights} {tuple(shape)} {threads} {maps}"
     if key not in _LAST:
-        compute = _compiled(Features(net, mean=mean, std=std).eval(), shape, threads)
+        compute = _compiled(Features(net, mean=mean, std=std, maps=maps).eval(), shape, threads)
         _LAST.clear()
         _LAST[key] = compute
     return _LAST[key]

@@ -1,7 +1,7 @@
-"""A frozen backbone with a linear layer on the means of its last maps."""
+"""A frozen backbone, with a linear layer on the means of its last maps or with another head."""
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Self
 
 from torch import Tensor, nn
 
@@ -10,29 +10,40 @@ from darkroom.models.backbones.backbone import Trunk
 from darkroom.models.networks.net import LastMaps, Net
 
 
-class BackboneNet(Net):
-    """A trunk that never learns, and a linear layer."""
+class TrunkNet(Net):
+    """A trunk that never learns; what is on it is said by the subclasses."""
 
-    def __init__(self, trunk: Trunk, *, features: int, classes: int) -> None:
+    def __init__(self, trunk: Trunk) -> None:
         super().__init__()
         self.trunk = trunk.requires_grad_(False).eval()
-        self.head = nn.Linear(features, classes)
 
-    def train(self, mode: bool = True) -> "BackboneNet":
-        """Set the mode of the linear layer; the trunk's batch norms keep their statistics."""
+    def train(self, mode: bool = True) -> Self:
+        """Set the mode of what is on the trunk; the trunk's batch norms keep their statistics."""
         super().train(mode)
         self.trunk.eval()
         return self
 
-    def features(self, x: Tensor) -> Tensor:
-        """Standardised images float [B,C,H,W] to features [B,F].
+    def maps(self, x: Tensor) -> Tensor:
+        """Standardised images float [B,C,H,W] to the trunk's last maps [B,F,h,w].
 
         C is 1 or 3; one channel is repeated to three.
         """
         if x.shape[1] == 1:
             x = x.expand(-1, 3, -1, -1)
         maps: Tensor = self.trunk(x)
-        return maps.mean((2, 3))
+        return maps
+
+    def features(self, x: Tensor) -> Tensor:
+        """Standardised images float [B,C,H,W] to features [B,F], the means of the trunk's last maps."""
+        return self.maps(x).mean((2, 3))
+
+
+class BackboneNet(TrunkNet):
+    """A trunk that never learns, and a linear layer."""
+
+    def __init__(self, trunk: Trunk, *, features: int, classes: int) -> None:
+        super().__init__(trunk)
+        self.head = nn.Linear(features, classes)
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardised images float [B,C,H,W] to logits [B,classes]."""

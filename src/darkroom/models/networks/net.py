@@ -41,6 +41,14 @@ class Net(nn.Module):
         """Return the linear layer that computes the logits; its input [B,F] is the image's embedding."""
         raise NotImplementedError(f"{type(self).__name__} does not say what its last layer is")
 
+    def outputs(self) -> int:
+        """Return how many logits an image has."""
+        return self.last_layer().out_features
+
+    def embedding_layer(self) -> nn.Module:
+        """Return the layer whose input [B,F] is the image's embedding."""
+        return self.last_layer()
+
     def prepare(self, images: Tensor) -> None:
         """Set the weights that are computed from standardised training images, before the first step."""
 

@@ -6,32 +6,50 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from darkroom.models.structures.enumeration import all_sets, marginals, most_probable
+from darkroom.models.structures.enumeration import FEW, all_sets, marginals, most_probable
+from darkroom.models.structures.structure import Method, Structure
 
 STEPS = 50  # of mean field, each of which moves half of the way
 FITTING = 200  # steps of L-BFGS
 
 
-class PairwiseCrf:
+class PairwiseCrf(Structure):
     """p(y) proportional to exp(sum of y_l (logit_l + bias_l) + sum over pairs of y_l y_m pair_lm).
 
     Lafferty, McCallum and Pereira 2001; for labels of images Ghamrawi and McCallum 2005 ("Collective
     multi-label classification"). Marginals by mean field cost O(L^2) an image; by enumeration O(2^L), for 16
     labels at most.
 
+    `forward` enumerates up to `FEW` labels, and is mean field for more.
+
     Attributes:
         bias: of each label, [L].
         pair: of each pair, [L,L], symmetric, 0 on the diagonal.
     """
 
+    FITTED = ("bias", "pair")
+    bias: Tensor
+    pair: Tensor
+    sets: Tensor
+
     def __init__(self, bias: Tensor, pair: Tensor) -> None:
         """Take the terms; raises ValueError where `pair` is not symmetric with a diagonal of 0."""
+        super().__init__()
         if not torch.equal(pair, pair.T) or pair.diagonal().any() or len(bias) != len(pair):
             raise ValueError(
                 f"pair {list(pair.shape)} must be symmetric with 0 on the diagonal, and as large as bias "
                 f"{list(bias.shape)}"
             )
-        self.bias, self.pair = bias, pair
+        self.few = len(bias) <= FEW
+        self.keep(bias=bias, pair=pair)
+        if self.few:
+            self.keep(sets=all_sets(len(bias)))
+
+    def forward(self, logits: Tensor) -> Tensor:
+        """Logits [B,L] to the probability of each label, [B,L]."""
+        if self.few:
+            return marginals(self.log_weights(logits, self.sets), self.sets)
+        return self.mean_field(logits)
 
     def log_weights(self, logits: Tensor, sets: Tensor) -> Tensor:
         """Return the unnormalised log-probability of sets [S,L] for logits [B,L]: [B,S]."""
@@ -77,6 +95,7 @@ def fit_crf(logits: Tensor, labels: Tensor, *, strength: float) -> PairwiseCrf:
     bias = torch.zeros(count, dtype=torch.float64, requires_grad=True)
     values = torch.zeros(upper.shape[1], dtype=torch.float64, requires_grad=True)
     how: dict[str, Any] = {"max_iter": FITTING, "history_size": 20, "line_search_fn": "strong_wolfe"}
+    how |= {"tolerance_grad": 1e-5, "tolerance_change": 1e-7}  # far below what the labels can tell
     optimizer = torch.optim.LBFGS([bias, values], **how)
 
     def pair() -> Tensor:
@@ -93,3 +112,12 @@ def fit_crf(logits: Tensor, labels: Tensor, *, strength: float) -> PairwiseCrf:
 
     optimizer.step(closure)  # type: ignore[no-untyped-call]
     return PairwiseCrf(bias.detach(), pair().detach())
+
+
+CRF = Method(
+    fit=lambda logits, labels, counted, strength: fit_crf(logits, labels, strength=strength),
+    build=PairwiseCrf,
+    strengths=(1.0, 0.3, 0.1, 0.03, 0.01, 0.003),
+    most=500,
+    cost=f"a term for every pair, each of {STEPS} steps of the graph over all of them",
+)

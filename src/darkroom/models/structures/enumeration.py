@@ -4,6 +4,7 @@ import torch
 from torch import Tensor
 
 MOST = 16  # labels: 65,536 sets
+FEW = 12  # labels whose 4,096 sets a served graph sums over
 
 
 def all_sets(labels: int) -> Tensor:

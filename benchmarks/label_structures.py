@@ -1,0 +1,151 @@
+"""Structures over labels, and linear heads that embed labels, on one frozen backbone.
+
+    python -m benchmarks.label_structures --checkout FOLDER --out table.json
+
+FOLDER is as in `benchmarks.multilabel`. Each head is fitted to the training images; on the scores of the
+linear one every structure is fitted to the validation images, as the stage `calibrate` does. The test images
+are measured once, after everything is chosen.
+"""
+
+import argparse
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from benchmarks.multilabel import SHOWN, features
+from darkroom.config import Params, load_params, override
+from darkroom.evaluation.multilabel.calibration_fit import calibrated, fit_label_sets
+from darkroom.evaluation.multilabel.headline import headline
+from darkroom.evaluation.multilabel.paired import paired_differences
+from darkroom.evaluation.multilabel.per_image import exact
+from darkroom.evaluation.multilabel.thresholds import decide
+from darkroom.files import write_json
+from darkroom.models.structures import STRUCTURES
+from darkroom.models.structures.fitting import fit_structure, from_json, joint, to_json
+from darkroom.registry.paired_test import paired_test
+from darkroom.training.head import Labelled
+from darkroom.training.label_head import fit_label_head
+
+RULES = ("half", "f1")  # of the thresholds
+
+
+def linear_logits(parts: dict[str, list[Labelled]], params: Params) -> tuple[dict[str, Any], float]:
+    """Return the logits float32 [N,L] of validation and test images by the linear head, and CPU seconds."""
+    train = parts["train"]
+    began = time.process_time()
+    _, _, weight, bias = fit_label_head(
+        Labelled(torch.cat([part.features for part in train]), torch.cat([part.labels for part in train])),
+        parts["validation"][0],
+        settings=params.train,
+    )
+    seconds = time.process_time() - began
+    logits = {}
+    for name in ("validation", "test"):
+        views = torch.stack([view.features.double() for view in parts[name]]).mean(0)
+        logits[name] = np.asarray((views @ weight.T + bias).float().numpy())
+    return logits, seconds
+
+
+def measured(
+    name: str, logits: dict[str, Any], labels: dict[str, NDArray[np.int8]], params: Params
+) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Fit a structure (or none) and return its row, and probabilities and decisions of the test images."""
+    kept: list[tuple[NDArray[np.float32], dict[str, Any]]] = []
+
+    def fit(z: NDArray[np.floating], y: NDArray[np.int8]) -> tuple[NDArray[np.float32], dict[str, Any]]:
+        if not kept:  # it is the same for both rules
+            fitted = fit_structure(name, z, y, labels["train"], seed=params.seed)
+            kept.append((fitted.held_out, to_json(fitted)))
+        return kept[0]
+
+    began, row, found = time.process_time(), {"structure": name}, {}
+    for rule in RULES:
+        calibration = fit_label_sets(
+            logits["validation"],
+            labels["validation"],
+            rule=rule,
+            confident_accuracy=0.98,
+            fit_joint=None if name == "none" else fit,
+        ).fitted
+        probabilities = calibrated(logits["test"], calibration)
+        if name != "none":
+            z = logits["test"] * np.array(calibration["slope"]) + np.array(calibration["offset"])
+            probabilities = joint(from_json(calibration["structure"]), z)
+            row |= {key: calibration["structure"][key] for key in ("strength", "log_loss", "log_loss_alone")}
+        decisions = decide(probabilities, np.array(calibration["thresholds"]))
+        resampled: dict[str, Any] = {"resamples": params.evaluate.resamples, "seed": params.seed}
+        row[rule] = headline(probabilities, decisions, labels["test"], **resampled)
+        found[rule] = (probabilities, exact(decisions, labels["test"]))
+    row["cpu_seconds"] = time.process_time() - began
+    return row, found
+
+
+def compared(found: dict[str, Any], alone: dict[str, Any], labels: NDArray[np.int8]) -> dict[str, Any]:
+    """Return how a structure differs from independent labels on the same test images.
+
+    The interval of the difference in mAP is of the paired bootstrap, the p-value of exact matches of
+    McNemar's exact test.
+    """
+    drawn = paired_differences(found["half"][0], alone["half"][0], labels, resamples=1000)
+    low, high = np.quantile(drawn, (0.025, 0.975)).tolist()
+    tests = {rule: paired_test(found[rule][1], alone[rule][1]) for rule in RULES}
+    return {
+        "average_precision": [low, high],
+        **{f"{rule}_exact": [float(t.difference), float(t.p_value)] for rule, t in tests.items()},
+    }
+
+
+def line(row: dict[str, Any]) -> str:
+    """Return a row of the table in per cent; exact match and its p-value with both rules of thresholds."""
+    test = row["f1"]
+    cells = [f"{100 * test[name]:.1f}" for name in SHOWN]
+    low, high = 100 * test["average_precision_low"], 100 * test["average_precision_high"]
+    cells[0] += f" ({low:.1f} to {high:.1f})"
+    cells.append(f"{100 * row['half']['accuracy']:.1f}")
+    if "compared" in row:
+        against = row["compared"]
+        cells.append(" to ".join(f"{100 * value:+.1f}" for value in against["average_precision"]))
+        cells.append(f"{100 * against['half_exact'][0]:+.1f} (p {against['half_exact'][1]:.2g})")
+    else:
+        cells += ["", ""]
+    return "| " + " | ".join([f"`{row['structure']}`", *cells, f"{row['cpu_seconds']:.0f}"]) + " |"
+
+
+def main() -> None:
+    """Run the comparison and write it as JSON after every row."""
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--checkout", type=Path, required=True)
+    parser.add_argument("--out", type=Path, required=True)
+    arguments = parser.parse_args()
+    torch.set_num_threads(1)
+    params = load_params(arguments.checkout / "params.yaml")
+    params = override(params, {"train": {"loss": "binary_cross_entropy", "label_smoothing": 0.1}})
+    parts = features(arguments.checkout, params)
+    labels = {name: views[0].labels.numpy().astype(np.int8) for name, views in parts.items()}
+    logits, seconds = linear_logits(parts, params)
+    print(f"the linear head took {seconds:.0f} CPU seconds", flush=True)
+    scores = arguments.out.with_suffix(".npz")  # from which structures can be tried again without the head
+    np.savez(scores, **logits, **{f"{name}_labels": values for name, values in labels.items()})
+    rows = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.is_file() else []
+    done = {row["structure"] for row in rows}
+    first, alone = measured("none", logits, labels, params)
+    for name in ("none", *STRUCTURES):
+        if name in done:
+            continue
+        row, found = (first, alone) if name == "none" else measured(name, logits, labels, params)
+        if name != "none":
+            row["compared"] = compared(found, alone, labels["test"])
+        rows.append(row)
+        write_json(arguments.out, rows)
+        print(line(row), flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,42 @@
+"""WSABIE: images and labels in one space of few dimensions, learned by WARP."""
+
+from collections.abc import Iterator
+
+import torch
+from torch import Tensor
+
+from darkroom.training.label_heads.steps import minimise_by_adam
+from darkroom.training.losses.multilabel.warp import warp
+
+DIMENSIONS = 64  # of the space, at most
+STRENGTHS = (0.03, 0.01, 0.003)
+
+
+def wsabie(features: Tensor, labels: Tensor, seed: int) -> Iterator[tuple[float, Tensor]]:
+    """Yield a layer for each strength, the product of vectors of labels and a map of features.
+
+    Weston, Bengio and Usunier 2011, "WSABIE: scaling up to large vocabulary image annotation". The score of a
+    label is its vector times the image's, a linear map of its features; both are learned by the WARP loss,
+    which counts mistakes at the top most. Where the paper bounds the norms, half of the strength
+    times their squares is a penalty. It costs O(L^2) memory an image in a batch, so it is for hundreds of
+    labels.
+    """
+    count, dimensions = labels.shape[1], min(DIMENSIONS, labels.shape[1])
+    ones = torch.ones(count)
+    for strength in STRENGTHS:
+        generator = torch.Generator().manual_seed(seed)
+        images = torch.randn(dimensions, features.shape[1], generator=generator) / features.shape[1] ** 0.5
+        vectors = torch.randn(count, dimensions, generator=generator) / dimensions**0.5
+        narrow = features.float()
+
+        def loss(
+            places: Tensor, images: Tensor = images, vectors: Tensor = vectors, narrow: Tensor = narrow
+        ) -> Tensor:
+            return warp(narrow[places] @ images.T @ vectors.T, labels[places], weights=ones).mean()
+
+        def penalty(images: Tensor = images, vectors: Tensor = vectors, strength: float = strength) -> Tensor:
+            return strength / 2 * (images.square().sum() + vectors.square().sum())
+
+        minimise_by_adam([images, vectors], loss, penalty, images=len(labels), seed=seed)
+        weight = (vectors @ images).double()
+        yield strength, torch.cat([weight, torch.zeros(count, 1).double()], dim=1)
