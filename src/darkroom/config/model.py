@@ -12,7 +12,9 @@ class Model(Section):
 
     Attributes:
         backbone: none trains from scratch; otherwise a pretrained net, a key of
-            `darkroom.models.backbones.BACKBONES`, which stays as it is and gets a linear layer.
+            `darkroom.models.backbones.BACKBONES`, which gets a linear layer.
+        tune_backbone: what of the backbone is trained on after the linear layer was fitted: nothing (none),
+            its last parts, or all.
         weights: of the backbone: `pretrained`, or a .safetensors or .pth file.
         architecture: a key of `darkroom.models.networks.NETWORKS`.
         widths: channels of each block of convolutions, first to last (fast, classic); two neighbours of 8,192
@@ -27,6 +29,7 @@ class Model(Section):
     """
 
     backbone: Literal["none", "efficientnet_lite0"]
+    tune_backbone: Literal["none", "last", "all"]
     weights: Annotated[str, Field(min_length=1)]
     architecture: Literal["fast", "classic", "resnet18"]
     widths: Annotated[tuple[Annotated[int, Field(ge=1, le=8192)], ...], Field(min_length=1, max_length=64)]

@@ -92,14 +92,32 @@ def features_of(
         precision: the dtype of convolutions and matrix products.
     """
     how = How(device, precision, len(part.split), part.split.images.shape[1:])
-    depends = dependencies(part, config, how)
+    classifier.to(device).eval()
+    title = f"features of the {part.name} images{', mirrored' if part.mirrored else ''}"
+
+    def compute() -> Compute:
+        return _by_openvino(classifier, part.split) if how.quick else _by_torch(classifier, how)
+
+    return np.concatenate(computed_once(part, dependencies(part, config, how), how, title, folder, compute))
+
+
+def computed_once(
+    part: Part,
+    depends: Mapping[str, Any],
+    how: How,
+    title: str,
+    folder: Path,
+    compute: Callable[[], Compute],
+) -> list[NDArray[np.float32]]:
+    """Return what `compute()` makes of the images of `part`, in chunks, from `folder` or computed and kept.
+
+    `depends` is all that it depends on, `title` what it is, for people. Raises Stopped on a signal.
+    """
     key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
     place, count, done = folder / key, len(part.split), 0
     write_json(place / "of.json", depends)
-    classifier.to(device).eval()
-    if device.type == "cpu":
+    if how.device.type == "cpu":
         keep_freed_memory()
-    title = f"features of the {part.name} images{', mirrored' if part.mirrored else ''}"
     chunks = []
     try:
         with tqdm(total=count, desc=title, unit="images", disable=None) as bar:
@@ -109,12 +127,12 @@ def features_of(
                     bar.update(end - start)
                 else:
                     images = Split(part.split.images[start:end], part.split.labels[start:end])
-                    write_array(kept, _compute(images, classifier, part.mirrored, how, bar))
+                    write_array(kept, _compute(images, compute(), part.mirrored, how, bar))
                 chunks.append(np.load(kept, allow_pickle=False))
                 done = end
     except stopping.Stopped as stopped:
         raise stopping.Stopped(stopped.signal, f"after {done:,} of {count:,} {title}") from None
-    return np.concatenate(chunks)
+    return chunks
 
 
 def dependencies(part: Part, config: Mapping[str, Any], how: How) -> dict[str, Any]:
@@ -143,10 +161,9 @@ def dependencies(part: Part, config: Mapping[str, Any], how: How) -> dict[str, A
 
 
 def _compute(
-    split: Split, classifier: Classifier, mirrored: bool, how: How, bar: "tqdm[Any]"
+    split: Split, compute: Compute, mirrored: bool, how: How, bar: "tqdm[Any]"
 ) -> NDArray[np.float32]:
     batch = prediction_batch(how.device, pixels=pixels_of(split))
-    compute = _by_openvino(classifier, split) if how.quick else _by_torch(classifier, how)
     computed: list[NDArray[np.float32]] = []
     for start in range(0, len(split), batch):
         images = split.images[start : start + batch]

@@ -74,7 +74,7 @@ def model_config(params: Params, meta: Meta, weights: Weights | None = None) -> 
     if weights is None:
         if params.model.backbone != "none":
             raise ValueError(f"model.backbone is {params.model.backbone}, which is not trained in this way")
-        model = params.model.model_dump(mode="json", exclude={"backbone", "weights"})
+        model = params.model.model_dump(mode="json", exclude={"backbone", "tune_backbone", "weights"})
         return {**config, "mean": list(meta.mean), "std": list(meta.std), **model}
     mean, std = weights.backbone.standardisation(meta.channels)
     described = {"architecture": weights.backbone.name, "backbone": weights.description()}
