@@ -18,7 +18,7 @@ from darkroom.models.hardware import Hardware, choose_hardware
 from darkroom.models.inference import accuracy, predict_logits
 from darkroom.tracking import runs
 from darkroom.tracking.training_run import TrainingRun, open_training_run
-from darkroom.training import head, label_head, map_head, outputs
+from darkroom.training import fine_tuning, head, label_head, map_head, outputs
 from darkroom.training.fingerprint import fingerprint
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
@@ -73,22 +73,35 @@ def train(params: Params) -> None:
             print(outputs.progress_line(epoch, params.train.epochs), flush=True)
 
     how: dict[str, Any] = {"device": hardware.device, "precision": hardware.precision, "on_epoch": show}
+    tuned: fine_tuning.Tuned | None = None
     with open_training_run(run) if first else nullcontext("") as run_id:
         if weights:
             how |= {"sha256": data, "config": start.config, "folder": CHECKPOINTS / "features"}
             fit_head = label_head.train_label_head if start.images.several else head.train_head
             fit_on_trunk = map_head.train_map_head if "head" in start.config else fit_head
-            fitted: Fit = fit_on_trunk(start.classifier, start.images, start.validation, params=params, **how)
+            splits = start.classifier, start.images, start.validation
+            fitted: Fit = fit_on_trunk(*splits, params=params, **how)
+            if params.model.tune_backbone != "none":
+                tuned = fine_tuning.fine_tune(*splits, params=params, checkpoints=folder, **how)
+                print(fine_tuning.verdict_line(tuned), flush=True)
+                fitted = tuned.fitted if tuned.kept else fitted
         else:
             held_out = None if params.train.use_validation else start.validation
             fitted = fit(start.classifier, start.images, held_out, params=params, checkpoints=folder, **how)
         if first:
-            write(fitted, start, params, hardware, run_id)
+            write(fitted, start, params, hardware, run_id, tuned)
     if first:
         shutil.rmtree(folder)
 
 
-def write(fitted: Fit, start: Start, params: Params, hardware: Hardware, run_id: str) -> None:
+def write(
+    fitted: Fit,
+    start: Start,
+    params: Params,
+    hardware: Hardware,
+    run_id: str,
+    tuned: fine_tuning.Tuned | None = None,
+) -> None:
     """Write and log the classifier and the reports, and print the result."""
     with_views = None
     if not params.train.use_validation:
@@ -96,6 +109,9 @@ def write(fitted: Fit, start: Start, params: Params, hardware: Hardware, run_id:
     summary = outputs.summary(fitted, start.classifier, accuracy_with_views=with_views)
     if isinstance(fitted, label_head.LabelHeadFit):
         summary |= label_head.summary(fitted, start.config["classes"])
+    if tuned:
+        summary |= fine_tuning.summary(tuned)
+        start.config["tune_backbone"] = params.model.tune_backbone if tuned.kept else "none"
     timing = outputs.timing(fitted, device=hardware.device, precision=hardware.precision)
     outputs.write_model(start.classifier, start.config, MODELS)
     outputs.write_reports(fitted, summary, timing, REPORTS)

@@ -11,9 +11,11 @@ INTERDEPENDENT = (
     "train.loss",
     "train.best_by",
     "tune.trials",
+    "data.folds",
     "model.backbone",
     "model.head",
     "model.structure",
+    "model.tune_backbone",
     "model.architecture",
     "train.optimizer",
     "model.views",
@@ -23,7 +25,6 @@ INTERDEPENDENT = (
     "train.sampling",
     "train.processes",
     "train.use_validation",
-    "data.folds",
 )
 LABEL_LOSSES: tuple[str, ...] = get_args(LabelLoss)
 # Heads that embed labels: linear layers, each with a loss of its own.
@@ -53,9 +54,11 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.loss": "cross_entropy",
     ...         "train.best_by": "accuracy",
     ...         "tune.trials": 12,
+    ...         "data.folds": 0,
     ...         "model.backbone": "none",
     ...         "model.head": "linear",
     ...         "model.structure": "none",
+    ...         "model.tune_backbone": "none",
     ...         "model.architecture": "fast",
     ...         "train.optimizer": "muon",
     ...         "model.views": 6,
@@ -65,11 +68,12 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.sampling": "all",
     ...         "train.processes": 1,
     ...         "train.use_validation": False,
-    ...         "data.folds": 0,
     ...     }
     ... )
     """
     if wrong := _labels(values) or _head(values):
+        return wrong
+    if values["model.tune_backbone"] != "none" and (wrong := _beside_tuning(values)):
         return wrong
     if values["model.backbone"] != "none":
         if wrong := _beside_backbone(values):
@@ -177,6 +181,31 @@ def _beside_backbone(values: Mapping[str, Any]) -> str | None:
         return (
             f"model.views is {values['model.views']}, which does not go with model.backbone {backbone}, "
             "whose images are mirrored at most: set model.views=2"
+        )
+    return None
+
+
+def _beside_tuning(values: Mapping[str, Any]) -> str | None:
+    """Return what does not work together with fine-tuning, and what to set; None if all does."""
+    tuning = f"model.tune_backbone is {values['model.tune_backbone']}"
+    if values["model.backbone"] == "none":
+        return f"{tuning}, but model.backbone is none: set model.tune_backbone=none"
+    if values["data.labels"] == "several":
+        return f"{tuning}, which is not there for several labels yet: set model.tune_backbone=none"
+    if values["train.optimizer"] != "adam":
+        return (
+            f"{tuning}, which takes the learning rate by depth that only adam has, but train.optimizer is "
+            f"{values['train.optimizer']}: set train.optimizer=adam and train.learning_rate=0.001"
+        )
+    if values["train.use_validation"]:
+        return (
+            f"{tuning}, whose net has to beat the linear layer on the validation images, but "
+            "train.use_validation trains on them: set train.use_validation=false"
+        )
+    if values["data.folds"]:
+        return (
+            f"{tuning}, but data.folds is {values['data.folds']}, and a fold would get a linear layer alone: "
+            "set data.folds=0"
         )
     return None
 

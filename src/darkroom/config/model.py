@@ -24,7 +24,9 @@ class Model(Section):
 
     Attributes:
         backbone: none trains from scratch; otherwise a pretrained net, a key of
-            `darkroom.models.backbones.BACKBONES`, which stays as it is and gets a linear layer.
+            `darkroom.models.backbones.BACKBONES`, which gets a linear layer.
+        tune_backbone: what of the backbone is trained on after the linear layer was fitted: nothing (none),
+            its last parts, or all.
         weights: of the backbone: `pretrained`, or a .safetensors or .pth file.
         head: what is on the backbone: a linear layer on its means, or for several labels a key of
             `darkroom.models.heads.HEADS`, on its last maps, or of
@@ -44,6 +46,7 @@ class Model(Section):
     """
 
     backbone: Literal["none", "efficientnet_lite0"]
+    tune_backbone: Literal["none", "last", "all"]
     weights: Annotated[str, Field(min_length=1)]
     head: Literal[
         "linear",

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
+from darkroom.evaluation.mcnemar import mcnemar_p
 from darkroom.evaluation.multilabel.paired import paired_differences, two_sided_p
 from darkroom.registry.candidate import Candidate
 
@@ -105,8 +105,7 @@ def paired_test(first: NDArray[np.bool_], second: NDArray[np.bool_], *, seed: in
         raise ValueError(f"the predictions are of {list(first.shape)} and {list(second.shape)} images")
     images = len(first)
     only_first, only_second = int((first & ~second).sum()), int((second & ~first).sum())
-    differ = only_first + only_second
-    kinds = np.array([only_first, only_second, images - differ])
+    kinds = np.array([only_first, only_second, images - only_first - only_second])
     drawn = np.random.default_rng(seed).multinomial(images, kinds / images, size=RESAMPLES)
     low, high = np.quantile((drawn[:, 0] - drawn[:, 1]) / images, [0.025, 0.975])
     return Paired(
@@ -116,7 +115,7 @@ def paired_test(first: NDArray[np.bool_], second: NDArray[np.bool_], *, seed: in
         difference=(only_first - only_second) / images,
         low=float(low),
         high=float(high),
-        p_value=float(binomtest(only_first, differ).pvalue) if differ else 1.0,
+        p_value=mcnemar_p(only_first, only_second),
     )
 
 

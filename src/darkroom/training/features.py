@@ -105,15 +105,34 @@ def kept_files(
 
     With `how.maps` they hold float16 [n,F,h,w], else float32 [n,F]. Raises Stopped on a signal.
     """
-    depends = dependencies(part, config, how)
+    classifier.to(how.device).eval()
+    wanted = "maps" if how.maps else "features"
+    title = f"{wanted} of the {part.name} images{', mirrored' if part.mirrored else ''}"
+
+    def compute() -> Compute:
+        return _by_openvino(classifier, part.split, how) if how.quick else _by_torch(classifier, how)
+
+    return computed_once(part, dependencies(part, config, how), how, title, folder, compute)
+
+
+def computed_once(
+    part: Part,
+    depends: Mapping[str, Any],
+    how: How,
+    title: str,
+    folder: Path,
+    compute: Callable[[], Compute],
+) -> list[Path]:
+    """Return the files of `CHUNK` images each, .npy, of what `compute()` makes of the images of `part`.
+
+    Those that `folder` has are not computed again. `depends` is all that they depend on, `title` what they
+    are, for people. With `how.maps` they hold float16, else float32. Raises Stopped on a signal.
+    """
     key = hashlib.sha256(json.dumps(depends, sort_keys=True).encode()).hexdigest()[:16]
     place, count, done = folder / key, len(part.split), 0
     write_json(place / "of.json", depends)
-    classifier.to(how.device).eval()
     if how.device.type == "cpu":
         keep_freed_memory()
-    wanted = "maps" if how.maps else "features"
-    title = f"{wanted} of the {part.name} images{', mirrored' if part.mirrored else ''}"
     paths = []
     try:
         with tqdm(total=count, desc=title, unit="images", disable=None) as bar:
@@ -123,7 +142,7 @@ def kept_files(
                     bar.update(end - start)
                 else:
                     images = Split(part.split.images[start:end], part.split.labels[start:end])
-                    write_array(kept, _compute(images, classifier, part.mirrored, how, bar))
+                    write_array(kept, _compute(images, compute(), part.mirrored, how, bar))
                 paths.append(kept)
                 done = end
     except stopping.Stopped as stopped:
@@ -158,10 +177,9 @@ def dependencies(part: Part, config: Mapping[str, Any], how: How) -> dict[str, A
 
 
 def _compute(
-    split: Split, classifier: Classifier, mirrored: bool, how: How, bar: "tqdm[Any]"
+    split: Split, compute: Compute, mirrored: bool, how: How, bar: "tqdm[Any]"
 ) -> NDArray[np.floating]:
     batch = prediction_batch(how.device, pixels=pixels_of(split))
-    compute = _by_openvino(classifier, split, how) if how.quick else _by_torch(classifier, how)
     computed: list[NDArray[np.floating]] = []
     dtype = np.float16 if how.maps else np.float32  # of maps a half of the disk's space
     for start in range(0, len(split), batch):

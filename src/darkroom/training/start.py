@@ -18,6 +18,9 @@ from darkroom.models.heads import HEADS
 from darkroom.models.inference import at_once, pixels_of, to_device
 from darkroom.models.structures.fitting import check_labels
 
+# Of the section `model`: what a net that is trained from scratch has no part of.
+OF_BACKBONES = {"backbone", "tune_backbone", "weights", "head", "structure"}
+
 
 @dataclass(frozen=True)
 class Start:
@@ -80,7 +83,7 @@ def model_config(params: Params, meta: Meta, weights: Weights | None = None) -> 
     if weights is None:
         if params.model.backbone != "none":
             raise ValueError(f"model.backbone is {params.model.backbone}, which is not trained in this way")
-        model = params.model.model_dump(mode="json", exclude={"backbone", "weights", "head", "structure"})
+        model = params.model.model_dump(mode="json", exclude=OF_BACKBONES)
         return {**config, "mean": list(meta.mean), "std": list(meta.std), **model}
     mean, std = weights.backbone.standardisation(meta.channels)
     described = {"architecture": weights.backbone.name, "backbone": weights.description()}

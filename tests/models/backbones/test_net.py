@@ -10,7 +10,7 @@ import torch
 from darkroom.config.model import Model
 from darkroom.models.backbones import BACKBONES
 from darkroom.models.backbones.efficientnet_lite0 import EfficientNetLite0, same_padding
-from darkroom.models.backbones.net import BackboneNet
+from darkroom.models.backbones.net import BackboneNet, LateNet
 from darkroom.models.classifier import build_classifier
 from darkroom.models.exporting.onnx_graph import export_onnx
 from darkroom.models.exporting.parity import parity
@@ -133,3 +133,35 @@ def test_heat_maps_add_up_to_the_logits(tmp_path: Path) -> None:
         evidence.sum((2, 3)), logits - logits.mean(1, keepdim=True), atol=1e-4, rtol=1e-3
     )
     assert with_heat(images)[1].shape == (4, 3, GRID, GRID)
+
+
+def test_the_parts_one_after_the_other_are_the_trunk() -> None:
+    torch.manual_seed(0)
+    trunk = EfficientNetLite0().eval()
+    x = torch.randn(2, 3, 64, 64)
+    assert torch.equal(torch.nn.Sequential(*trunk.parts())(x), trunk(x))
+    late = torch.nn.Sequential(*trunk.parts()[: trunk.late])(x)
+    assert late.shape == (2, 112, 4, 4)
+
+
+def test_thawed_parts_learn_and_the_others_do_not() -> None:
+    net = BackboneNet(EfficientNetLite0(), features=1280, classes=3)
+    net.thaw(net.trunk.late)
+    learned = {name for name, weight in net.named_parameters() if weight.requires_grad}
+    assert {"head.weight", "trunk.last.conv.weight", "trunk.blocks.11.expand.conv.weight"} <= learned
+    assert not any(name.startswith(("trunk.stem", "trunk.blocks.10.")) for name in learned)
+    with pytest.raises(ValueError, match="first is 18: the trunk has the parts 0 to 17"):
+        net.thaw(18)
+
+
+def test_the_late_net_has_the_weights_and_the_rates_of_the_whole() -> None:
+    net = BackboneNet(EfficientNetLite0(), features=1280, classes=3).eval()
+    late, x = LateNet(net, 12).eval(), torch.randn(2, 3, 64, 64)
+    maps = torch.nn.Sequential(*net.trunk.parts()[:12])(x)
+    assert torch.allclose(late(maps), net(x), atol=1e-6)
+    assert late.last_layer() is net.last_layer()
+    rates = {id(weight): net.rate_shares().get(name, 1.0) for name, weight in net.named_parameters()}
+    for name, weight in late.named_parameters():
+        assert late.rate_shares().get(name, 1.0) == rates[id(weight)]
+    assert net.rate_shares()["trunk.last.conv.weight"] == pytest.approx(0.85)
+    assert net.rate_shares()["trunk.stem.conv.weight"] == pytest.approx(0.85**18)

@@ -1,6 +1,6 @@
 """What a pretrained backbone says of itself."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -10,7 +10,16 @@ class Trunk(nn.Module):
     """A backbone without its last layer: standardised images float [B,3,H,W] to maps float [B,features,h,w].
 
     The mean of each map is a feature of the image.
+
+    Attributes:
+        late: number of the first of `parts` that is trained where model.tune_backbone is last.
     """
+
+    late: int
+
+    def parts(self) -> Sequence[nn.Module]:
+        """Return its layers from the image on: one after the other they are the trunk."""
+        raise NotImplementedError(f"{type(self).__name__} does not say what its parts are")
 
     def centres(self, size: int) -> list[float]:
         """Return where the places of the maps are centred along an edge of `size` pixels, in pixels."""

@@ -20,7 +20,7 @@ from darkroom.models.backbones.weights import weights_sha256
 PAYS_FROM = 4_000_000  # pixels of all images together: for fewer, compiling the trunk takes longer than torch
 BATCH = 16  # images at a time
 
-# Images uint8 [B,H,W,C] to features float32 [B,F], or to the maps [B,F,h,w] that they are the means of.
+# Images uint8 [B,H,W,C] to features float32 [B,F], or to maps, whose axes say which they are.
 Compute = Callable[[NDArray[np.uint8]], NDArray[np.float32]]
 _LAST: dict[str, Compute] = {}  # the trunk that was compiled last, by all that it depends on
 
@@ -63,7 +63,7 @@ def compiled_features(
     weights = weights_sha256({**net.trunk.state_dict(), "mean": mean, "std": std})
     key = f"{weights} {tuple(shape)} {threads} {maps}"
     if key not in _LAST:
-        compute = _compiled(Features(net, mean=mean, std=std, maps=maps).eval(), shape, threads)
+        compute = compiled_module(Features(net, mean=mean, std=std, maps=maps).eval(), shape, threads)
         _LAST.clear()
         _LAST[key] = compute
     return _LAST[key]
@@ -104,7 +104,14 @@ def _openvino() -> Any:
     return openvino
 
 
-def _compiled(module: Features, shape: Sequence[int], threads: int) -> Compute:
+def compiled_module(module: nn.Module, shape: Sequence[int], threads: int) -> Compute:
+    """Return a function that computes `module`, compiled for this CPU, from images uint8 [B,H,W,C].
+
+    Args:
+        module: in evaluation mode, from a tensor of such images to one float32 [B,…].
+        shape: height, width and channels of the images.
+        threads: of the CPU.
+    """
     example = torch.zeros(2, *shape, dtype=torch.uint8)  # 2: an example of 1 fixes the batch
     with torch.no_grad():
         exported = torch.export.export(module, (example,), dynamic_shapes=({0: torch.export.Dim("batch")},))

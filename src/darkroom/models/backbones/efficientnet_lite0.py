@@ -5,7 +5,7 @@ https://github.com/tensorflow/tpu/tree/master/models/official/efficientnet/lite
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -83,6 +83,9 @@ class Block(nn.Module):
 class EfficientNetLite0(Trunk):
     """The net without its last layer: images float [B,3,H,W] to maps [B,1280,ceil(H/32),ceil(W/32)]."""
 
+    # the stem and eleven blocks are before it: a third of the products of the forward pass are after it
+    late = 12
+
     def __init__(self) -> None:
         super().__init__()
         self.stem = Convolution(3, STEM, 3, stride=2)
@@ -99,6 +102,10 @@ class EfficientNetLite0(Trunk):
         """Standardised images to their last maps."""
         maps: Tensor = self.last(self.blocks(self.stem(x)))
         return maps
+
+    def parts(self) -> Sequence[nn.Module]:
+        """Return the stem, the blocks and the last convolution."""
+        return [self.stem, *self.blocks, self.last]
 
     def centres(self, size: int) -> list[float]:
         """Return the centres of the places along an edge, in pixels: each stride moves and spaces them.

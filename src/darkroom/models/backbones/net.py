@@ -1,6 +1,6 @@
-"""A frozen backbone, with a linear layer on the means of its last maps or with another head."""
+"""A backbone, with a linear layer on the means of its last maps or with another head."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Self
 
 from torch import Tensor, nn
@@ -9,16 +9,21 @@ from darkroom.models.backbones import BACKBONES
 from darkroom.models.backbones.backbone import Trunk
 from darkroom.models.networks.net import LastMaps, Net
 
+# The learning rate of a part of the trunk as a share of that of the part behind it, and of the last part as
+# one of the linear layer's: layers near the image are general, and are changed less (Howard & Ruder 2018,
+# arXiv:1801.06146, for text; Clark et al. 2020, arXiv:2003.10555, with shares near this one).
+RATE_SHARE = 0.85
+
 
 class TrunkNet(Net):
-    """A trunk that never learns; what is on it is said by the subclasses."""
+    """A trunk that learns nothing unless it is thawed; what is on it is said by the subclasses."""
 
     def __init__(self, trunk: Trunk) -> None:
         super().__init__()
         self.trunk = trunk.requires_grad_(False).eval()
 
     def train(self, mode: bool = True) -> Self:
-        """Set the mode of what is on the trunk; the trunk's batch norms keep their statistics."""
+        """Set the mode of what is on the trunk; its batch norms keep their statistics, thawed or not."""
         super().train(mode)
         self.trunk.eval()
         return self
@@ -39,11 +44,28 @@ class TrunkNet(Net):
 
 
 class BackboneNet(TrunkNet):
-    """A trunk that never learns, and a linear layer."""
+    """A trunk that learns nothing unless it is thawed, and a linear layer."""
 
     def __init__(self, trunk: Trunk, *, features: int, classes: int) -> None:
         super().__init__(trunk)
         self.head = nn.Linear(features, classes)
+
+    def thaw(self, first: int) -> None:
+        """Let the parts of the trunk from number `first` on learn; those before it stay frozen.
+
+        Raises ValueError for a number that is no part's.
+        """
+        parts = self.trunk.parts()
+        if not 0 <= first < len(parts):
+            raise ValueError(f"first is {first}: the trunk has the parts 0 to {len(parts) - 1}")
+        for number, part in enumerate(parts):
+            part.requires_grad_(number >= first)
+
+    def rate_shares(self) -> dict[str, float]:
+        """Return the share of the peak learning rate of each weight of the trunk, by its name here."""
+        names = {id(weight): name for name, weight in self.named_parameters()}
+        shares = part_rate_shares(self.trunk.parts())
+        return {names[id(weight)]: share for weight, share in shares}
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardised images float [B,C,H,W] to logits [B,classes]."""
@@ -59,6 +81,54 @@ class BackboneNet(TrunkNet):
         rows, columns = (self.trunk.centres(size) for size in (height, width))
         weight = self.head.weight.detach()
         return LastMaps("trunk", weight, takes_maximum=False, rows=rows, columns=columns)
+
+
+class LateNet(Net):
+    """The parts of a `BackboneNet` from one on, and its linear layer; the weights are the same objects.
+
+    Args:
+        net: whose parts they are.
+        first: number of the first of them.
+    """
+
+    def __init__(self, net: BackboneNet, first: int) -> None:
+        super().__init__()
+        self.parts = nn.Sequential(*net.trunk.parts()[first:])
+        self.head = net.head
+
+    def train(self, mode: bool = True) -> "LateNet":
+        """Set the mode of the linear layer; batch norms keep their statistics."""
+        super().train(mode)
+        self.parts.eval()
+        return self
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Maps float [B,C,h,w] at the entrance of the first part to logits [B,classes]."""
+        logits: Tensor = self.head(self.parts(x).mean((2, 3)))
+        return logits
+
+    def last_layer(self) -> nn.Linear:
+        """Return the linear layer."""
+        return self.head
+
+    def rate_shares(self) -> dict[str, float]:
+        """Return the share of the peak learning rate of each weight of the parts, by its name here."""
+        names = {id(weight): name for name, weight in self.named_parameters()}
+        return {names[id(weight)]: share for weight, share in part_rate_shares(list(self.parts))}
+
+
+def part_rate_shares(parts: Sequence[nn.Module]) -> list[tuple[nn.Parameter, float]]:
+    """Return each weight of `parts`, the last of which is before the linear layer, and its share of the rate.
+
+    >>> [share for _, share in part_rate_shares([nn.Linear(1, 1, bias=False), nn.Linear(1, 1, bias=False)])]
+    [0.7224999999999999, 0.85]
+    """
+    count = len(parts)
+    return [
+        (weight, RATE_SHARE ** (count - number))
+        for number, part in enumerate(parts)
+        for weight in part.parameters()
+    ]
 
 
 def build(config: Mapping[str, Any]) -> BackboneNet:

@@ -1,6 +1,6 @@
 """What a network offers besides its forward pass, to training and to the export."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from torch import Tensor, nn
@@ -55,6 +55,10 @@ class Net(nn.Module):
     def first_layers(self) -> Sequence[nn.Module]:
         """Return the layers that stop learning after the share `train.first_block_until` of the training."""
         return ()
+
+    def rate_shares(self) -> Mapping[str, float]:
+        """Return the share of the peak learning rate with which weights learn, by name; all others have 1."""
+        return {}
 
     def last_maps(self, height: int, width: int) -> LastMaps | None:
         """Describe the last feature maps for images of this size in pixels; None: there are no heat maps."""
