@@ -1,5 +1,7 @@
 """The page of a model of several labels: chips, a heat map a label, and thresholds that a person can move."""
 
+import json
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -152,3 +154,28 @@ def test_a_model_of_one_label_has_no_thresholds(open_page: OpenPageOf) -> None:
     expect(opened.page.locator("#prediction")).to_have_attribute("data-state", "done")
     expect(opened.page.locator("#thresholds")).to_be_hidden()
     expect(opened.page.locator("input[type=range]:visible")).to_have_count(0)
+
+
+def test_a_person_corrects_the_whole_set(open_page: OpenPageOf, feedback_folder: Path) -> None:
+    opened = open_page("labels")
+    page = opened.page
+    content = encoded(random_image(seed=12))
+    prediction = predicted(opened, {**IMAGE, "buffer": content})
+    for chosen, saved in (({"tree", "Café <b>"}, "Café <b>"), (set(), "none of the labels")):
+        page.get_by_role("button", name="Wrong? Correct it").press("Enter")
+        boxes = page.get_by_role("group", name="All labels that the image has").get_by_role("checkbox")
+        expect(boxes.first).to_be_focused()
+        assert {box.get_attribute("value") for box in boxes.all() if box.is_checked()} == set(
+            prediction["labels"]
+        )
+        for box in boxes.all():
+            box.set_checked(box.get_attribute("value") in chosen)
+        page.get_by_role("button", name="Send").click()
+        expect(page.get_by_role("status")).to_contain_text(saved)
+        line = json.loads((feedback_folder / "feedback.jsonl").read_text(encoding="utf-8").splitlines()[-1])
+        assert json.loads(line["class"]) == sorted(chosen)
+        assert line["labels"] == "several"
+        assert sorted(json.loads(line["predicted"])) == sorted(prediction["labels"])
+        assert (feedback_folder / line["image"]).read_bytes() == content
+        prediction = predicted(opened, {**IMAGE, "buffer": content})
+    assert opened.console_errors == []

@@ -15,7 +15,7 @@ from ..prediction.model import Classifier
 from . import responses
 from .admission import role_for
 from .parameters import default_k
-from .uploads import BATCH_FORM, FEEDBACK_FORM, MAX_IMAGE_BYTES, PREDICT_FORM, Form
+from .uploads import BATCH_FORM, FEEDBACK_FORM, FEEDBACK_SETS_FORM, MAX_IMAGE_BYTES, PREDICT_FORM, Form
 
 RESPONSES = (
     responses.Prediction,
@@ -70,11 +70,6 @@ def _paths(classifier: Classifier) -> dict[str, Any]:
         "Whether the response also has the image as the model sees it, and heat maps.",
         {"type": "boolean", "default": False},
     )
-    reported_class = {
-        "type": "string",
-        "enum": [*classifier.classes, ""],
-        "description": "What the image shows; empty: none of the model's classes",
-    }
     return {
         "/predict": _post(
             "Classify one image",
@@ -100,7 +95,7 @@ def _paths(classifier: Classifier) -> dict[str, Any]:
                 "404": _json("This service keeps no feedback.", "Error"),
                 "507": _json("The folder for feedback is full or cannot be written.", "Error"),
             },
-            form=_form(FEEDBACK_FORM, **{"class": reported_class}),
+            form=_feedback_form(classifier),
         ),
         "/model": _get("The model and the limits on requests", _json("The description", "Model")),
         "/card": _get(
@@ -115,6 +110,24 @@ def _paths(classifier: Classifier) -> dict[str, Any]:
         "/readyz": _get("Whether the model is loaded", {"description": "It is"}, {}),
         "/metrics": _get("Metrics for Prometheus", {"description": "Text"}),
     }
+
+
+def _feedback_form(classifier: Classifier) -> dict[str, Any]:
+    """Return the form of feedback: the class of an image, or, of several labels, all that it has."""
+    if classifier.thresholds is not None:
+        labels = {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"type": "array", "items": {"type": "string", "enum": classifier.classes}},
+            "description": "All labels that the image has, as a JSON list; [] where it has none",
+        }
+        return _form(FEEDBACK_SETS_FORM, labels=labels)
+    reported_class = {
+        "type": "string",
+        "enum": [*classifier.classes, ""],
+        "description": "What the image shows; empty: none of the model's classes",
+    }
+    return _form(FEEDBACK_FORM, **{"class": reported_class})
 
 
 def _post(
@@ -148,6 +161,7 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
     schemas: dict[str, Any] = definitions["$defs"]
     schemas["RankedClass"]["properties"]["class"]["enum"] = classifier.classes
     schemas["Feedback"]["properties"]["class"]["enum"] = [*classifier.classes, None]
+    schemas["Feedback"]["properties"]["labels"]["items"]["enum"] = classifier.classes
     for name in ("Prediction", "ImagePrediction"):
         schemas[name]["properties"]["confident"]["description"] = _confident(classifier)
     return schemas
