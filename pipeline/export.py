@@ -56,6 +56,7 @@ def main() -> None:
         precision=precision,
         held_out=calibration["held_out"],
         seed=params.seed,
+        given_from=calibration.get("thresholds"),
     )
     with trained_run(tracking_uri(), params.data.name, read_json(MODELS / "run.json")["run_id"]):
         runs.log_metrics(report, prefix="parity.")

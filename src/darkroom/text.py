@@ -36,6 +36,9 @@ def note(what: str, count: int, thing: str) -> list[str]:
     return [f"{what}: {counted(count, thing)}."] if count else []
 
 
+SETS_FOLDER = "label-sets"  # of corrections of several labels: images, and the labels of each in a .json
+
+
 def class_folder(name: str) -> str:
     r"""Return the folder name of a class: its name, with characters that folders may not have written as %XX.
 

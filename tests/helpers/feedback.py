@@ -28,6 +28,17 @@ def report(folder: Path, seed: int, *labels: str | None, kind: str = "PNG", pred
     return next(item.sha256 for item in read_items(folder) if item.file.read_bytes() == content)
 
 
+def report_sets(folder: Path, seed: int, *sets: str, predicted: str = '["dog"]') -> str:
+    """Store reports of an image with several labels, one for each set; return its SHA-256."""
+    about: dict[str, Any] = {"time": f"2026-01-01T00:00:{seed % 60:02}+00:00", "predicted": predicted}
+    about |= {"labels": "several", "probability": 0.5, "model": {"name": "animals", "version": "3"}}
+    content = encoded(random_image(seed=seed))
+    store = FeedbackStore(folder, limit=10**9)
+    for text in sets:
+        assert store.keep(content, image_format="PNG", label=text, details=about)
+    return next(item.sha256 for item in read_items(folder) if item.file.read_bytes() == content)
+
+
 def decide_and_save(folder: Path, sha256: str, action: str, label: str | None = None) -> int:
     """Decide on an image; return how many decisions were new: 1 or 0."""
     review = Review(items=read_items(folder), classes=CLASSES, reviewer="me")

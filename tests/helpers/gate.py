@@ -11,6 +11,7 @@ GATE = Gate(
     significance=0.05,
     min_accuracy=0.5,
     min_class_recall=0.2,
+    max_recall_fall=1.0,
     max_calibration_error=0.1,
     max_milliseconds=50,
 )

@@ -35,6 +35,7 @@ from tests.helpers.waiting import answers, eventually
 PROJECT = Path(__file__).resolve().parents[2]
 CIFAR = ("airplane", "automobile", "bird", "cat", "deer", "dog", "frog", "horse", "ship", "truck")
 DIGITS = tuple("0123456789")
+LABELS = ("beach", "Café <b>", "harbour", "road", "tree")
 MANY = ("Füchse <b>", *(f"class {number}" for number in range(999)))
 # of the `cifar10` Bento: random_image() is above it, random_image(seed=2) and random_image(seed=5) are below
 CONFIDENT_FROM = 0.47
@@ -75,6 +76,14 @@ def linear_graph(height: int, width: int, channels: int, classes: int, *, seed: 
         ],
     )
     return helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=8)
+
+
+def with_sigmoids(model: onnx.ModelProto) -> onnx.ModelProto:
+    """Give each class of a graph of `linear_graph` a probability of its own, as labels have."""
+    softmax = next(node for node in model.graph.node if node.op_type == "Softmax")
+    softmax.op_type = "Sigmoid"
+    del softmax.attribute[:]
+    return model
 
 
 def with_heat(
@@ -158,6 +167,8 @@ def write_champion(
     """
     make = slow_graph if slow else linear_graph
     model = make(height, width, channels, len(classes))
+    if extra.get("labels") == "several":
+        model = with_sigmoids(model)
     if heat:
         model = with_heat(model, height, width, channels, len(classes))
     if reference:
@@ -208,7 +219,8 @@ def bento_of(kind: str) -> tuple[Path, str, Path]:
 
     `digits` is as older versions are: without a card, without `confident_from` and without heat maps, which
     `cifar10` has. `slow` answers as `cifar10` does, after a while, and so does `monitored`, which has a
-    reference for drift. `many` has `MANY` classes, and pads images to a wide input.
+    reference for drift. `labels` gives an image several of `LABELS`. `many` has `MANY` classes, and pads
+    images to a wide input.
     """
     root = Path(tempfile.mkdtemp(prefix=f"darkroom-{kind}-"))
     atexit.register(shutil.rmtree, root, ignore_errors=True)
@@ -217,6 +229,9 @@ def bento_of(kind: str) -> tuple[Path, str, Path]:
     if kind == "many":
         shape: dict[str, Any] = {"classes": MANY, "height": 16, "width": 32, "channels": 3}
         shape |= {"heat": True, "fit": "pad"}
+    elif kind == "labels":
+        shape = {"classes": LABELS, "height": 32, "width": 32, "channels": 3, "heat": True}
+        shape |= {"labels": "several", "thresholds": [0.3, 0.5, 0.5, 0.62, 0.99]}
     elif kind != "digits":
         shape = {"classes": CIFAR, "height": 32, "width": 32, "channels": 3}
         shape |= {"confident_from": CONFIDENT_FROM, "card": True, "heat": kind == "cifar10"}

@@ -22,7 +22,7 @@ def feedback_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def urls(feedback_folder: Path) -> Iterator[dict[str, str]]:
     """Serve both small models; return the address of each by its name."""
     believing = {"DARKROOM_FEEDBACK": str(feedback_folder), "DARKROOM_PROXIES": "127.0.0.1"}
-    settings = {"cifar10": believing, "digits": {}, "many": believing}
+    settings = {"cifar10": believing, "digits": {}, "many": believing, "labels": believing}
     with ExitStack() as stack:
         yield {
             kind: stack.enter_context(serve_bento(*bento_of(kind)[:2], settings=its))

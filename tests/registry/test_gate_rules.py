@@ -9,12 +9,12 @@ import pytest
 from darkroom.config.gate import Gate
 from darkroom.registry.candidate import Candidate
 from darkroom.registry.gate import judge
-from darkroom.registry.gate_rules import RULES, failures
+from darkroom.registry.gate_rules import AGAINST_CHAMPION, RULES, failures, losses
 from tests.helpers.gate import GATE, LABELS, candidate, correct_but
 
 
 def test_every_parameter_of_the_gate_but_the_significance_has_a_rule() -> None:
-    assert {*RULES, "significance"} == set(Gate.model_fields)
+    assert {*RULES, *AGAINST_CHAMPION, "significance"} == set(Gate.model_fields)
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,28 @@ def test_a_limit_of_zero_milliseconds_allows_any() -> None:
         )
         == []
     )
+
+
+def test_a_better_model_whose_recall_of_a_class_falls_too_far_is_refused() -> None:
+    champion = candidate(correct_but(0, 200))  # recall 0.8 of either class
+    gained = correct_but()
+    gained[1:300:2] = False  # dogs alone: recall of dog falls from 0.8 to 0.7, of cat rises to 1
+    better = candidate(gained, "2")
+    assert judge(better, champion, GATE).promoted
+    bound = GATE.model_copy(update={"max_recall_fall": 0.05})
+    verdict = judge(better, champion, bound)
+    assert (verdict.promoted, verdict.outcome) == (False, "a recall fell")
+    assert (
+        "recall of class dog falls from 0.8000 to 0.7000 on 500 test images, which is more than "
+        "gate.max_recall_fall 0.05" in verdict.words
+    )
+    assert verdict.words.startswith("refused: +5.00 points")
+    assert judge(better, champion, GATE.model_copy(update={"max_recall_fall": 0.1})).promoted  # no further
+
+
+def test_a_model_that_is_no_better_is_refused_for_that_reason_alone() -> None:
+    bound = GATE.model_copy(update={"max_recall_fall": 0.0})
+    worse, champion = candidate(correct_but(0, 100), "2"), candidate(correct_but(0, 50))
+    assert judge(worse, champion, bound).outcome == "worse"
+    assert len(losses(worse, champion, bound)) == 1
+    assert losses(champion, worse, bound) == []

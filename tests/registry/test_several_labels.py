@@ -94,3 +94,22 @@ def test_a_kept_verdict_is_read_back_with_its_measure() -> None:
     verdict = judge(of_sets(0.01, "2"), of_sets(0.6, "1"), LOOSE)
     version: Any = SimpleNamespace(tags={"verdict": json.dumps(asdict(verdict))})
     assert read_verdict(version) == verdict
+
+
+def test_a_higher_map_does_not_pay_for_a_label_whose_recall_falls() -> None:
+    better, champion = of_sets(0.01, "2"), of_sets(0.6, "1")
+    decided = champion.predictions.copy()
+    there = np.flatnonzero(champion.labels[:, 3] == 1)
+    decided[:] = champion.labels == 1  # the champion finds every label, the challenger one of them no more
+    keen = of_sets(0.6, "1", predictions=decided)
+    missing = (better.labels == 1).copy()
+    missing[there[: len(there) // 2], 3] = False
+    challenger = of_sets(0.01, "2", predictions=missing)
+    assert judge(challenger, keen, LOOSE).promoted
+    bound = LOOSE.model_copy(update={"max_recall_fall": 0.2})
+    verdict = judge(challenger, keen, bound)
+    assert (verdict.promoted, verdict.outcome) == (False, "a recall fell")
+    share = 1 - (len(there) // 2) / len(there)
+    assert f"recall of class d falls from 1.0000 to {share:.4f} on {len(there)} test images" in verdict.words
+    version: Any = SimpleNamespace(tags={"verdict": json.dumps(asdict(verdict))})
+    assert read_verdict(version) == verdict

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -12,6 +12,9 @@ from darkroom.cli.groups import Commands, help_without_a_command
 from darkroom.cli.options import Options, json_option
 from darkroom.cli.output import print_result
 from darkroom.text import columns
+
+if TYPE_CHECKING:
+    from darkroom.feedback.store import Item
 
 PATH = click.Path(path_type=Path)
 UNLIMITED = 2**63  # bytes: who calls the command owns the folder
@@ -68,11 +71,9 @@ def list_(
                 (
                     item.sha256[:12],
                     item.reported_text(),
-                    f"{item.predicted} ({item.probability:.0%})",
+                    f"{item.shown(item.predicted)} ({item.probability:.0%})",
                     f"{item.model} {item.version}",
-                    " ".join(filter(None, (item.decision.action, item.decision.label)))
-                    if item.decision
-                    else "",
+                    _decided(item),
                 )
                 for item in items
             ]
@@ -80,6 +81,14 @@ def list_(
             lines.append(columns([("image", "reported", "predicted", "model", "decision"), *shown]))
     facts = {"images": len(every), "undecided": undecided, "listed": items}
     print_result(options, facts, "\n".join(lines))
+
+
+def _decided(item: "Item") -> str:
+    """Return the decision on an image in a few words; empty where there is none."""
+    if item.decision is None:
+        return ""
+    label = item.decision.label
+    return " ".join(filter(None, (item.decision.action, label and item.shown(label))))
 
 
 @feedback.command()
@@ -119,7 +128,12 @@ def propose(options: Options, folder: Path | None) -> None:
 @click.argument("images", nargs=-1, metavar="[SHA256]...")
 @click.option("--confirm", "action", flag_value="confirm", help="Keep the reported class.")
 @click.option("--reject", "action", flag_value="reject", help="The image is of no use.")
-@click.option("--class", "label", help="The correct class: corrects, or confirms one of several.")
+@click.option(
+    "--class",
+    "label",
+    help="The correct class: corrects, or confirms one of several. Of a model of several labels all that "
+    "the image has, as `car|tree` or a JSON list; `[]` is none.",
+)
 @click.option("--by", help="Who decides; default: the user.")
 @json_option
 @click.pass_obj

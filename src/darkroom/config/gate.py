@@ -16,6 +16,8 @@ class Gate(Section):
         min_accuracy: smallest accuracy; of several labels, of the share of images whose labels are all right.
         min_average_precision: smallest mean of the labels' average precisions, of several labels; 0 is none.
         min_class_recall: smallest recall of the weakest class.
+        max_recall_fall: how far below the champion's a class's recall on the same test images may be; 1 is no
+            limit.
         max_calibration_error: largest calibration error.
         max_milliseconds: largest median time of one image in the exported graph, where it was exported; 0 is
             no limit.
@@ -25,5 +27,6 @@ class Gate(Section):
     min_accuracy: Annotated[float, Field(ge=0, le=1)]
     min_average_precision: Annotated[float, Field(ge=0, le=1)]
     min_class_recall: Annotated[float, Field(ge=0, le=1)]
+    max_recall_fall: Annotated[float, Field(ge=0, le=1)]
     max_calibration_error: Annotated[float, Field(ge=0, le=1)]
     max_milliseconds: Annotated[float, Field(ge=0, le=MOST)]

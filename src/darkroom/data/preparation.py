@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom.data.corrections.merging import MergedCorrections, merge_corrections
-from darkroom.data.corrections.reading import CorrectionError, read_corrections
+from darkroom.data.corrections.reading import read_corrections
 from darkroom.data.report import channel_statistics, data_report
 from darkroom.data.sources.raw import Raw
 from darkroom.data.splits import Split, split_sha256, write_split
@@ -54,7 +54,7 @@ def prepare(
 
     Args:
         raw: the data set as published.
-        corrections: the folder of reviewed images, one folder a class; it may be missing.
+        corrections: the folder of reviewed images, as `read_corrections` has it; it may be missing.
         name: of the source.
         validation_fraction: share of the published training images that validates.
         seed: draws which.
@@ -66,12 +66,15 @@ def prepare(
     """
     train, validation, splits = _splits(raw, validation_fraction=validation_fraction, seed=seed)
     height, width, channels = raw.train.images.shape[1:]
-    found = read_corrections(corrections, raw.classes, height=height, width=width, channels=channels, fit=fit)
-    if found and raw.train.several:
-        raise CorrectionError(
-            f"{corrections} has {len(found):,} corrections, each of one class, but images of {name} have "
-            "several labels, to which corrections are not added yet: take them out of that folder"
-        )
+    found = read_corrections(
+        corrections,
+        raw.classes,
+        height=height,
+        width=width,
+        channels=channels,
+        fit=fit,
+        several=raw.train.several,
+    )
     merged = merge_corrections(found, splits, raw.classes, similarity=similarity, mirror=mirror)
     splits["train"] = merged.train
     # corrections have no place in the published part

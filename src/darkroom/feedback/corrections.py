@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from darkroom.feedback.store import Item, read_items
-from darkroom.files import atomic_write, sha256_file
-from darkroom.text import class_folder
+from darkroom.files import atomic_write, sha256_file, write_text
+from darkroom.text import SETS_FOLDER, class_folder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +30,9 @@ class ExportResult:
 
 def export(folder: Path, into: Path) -> ExportResult:
     """Write the confirmed and corrected images to `into/<model>/<class>/<sha256>.<format>`.
+
+    Images of several labels go to `into/<model>/label-sets/<sha256>.<format>`, each with its labels beside
+    it, in `<sha256>.json`.
 
     The same decisions always give the same files, however often this runs: each image exists once, under the
     class that was decided last, and not at all where it has been rejected since. If the process is killed,
@@ -64,6 +67,8 @@ def export(folder: Path, into: Path) -> ExportResult:
 
 def _export_item(item: Item, into: Path) -> dict[str, int]:
     """Bring the files of a decided image in line with its decision; return how many changed, and how."""
+    if item.several:
+        return _export_set(item, into / class_folder(item.model) / SETS_FOLDER)
     existing = sorted((into / class_folder(item.model)).glob(f"*/{item.sha256}.*"))
     target = _target(into, item)
     if target is None:
@@ -81,6 +86,33 @@ def _export_item(item: Item, into: Path) -> dict[str, int]:
         return {"missing": 1}
     _remove(path for path in existing if path != target)
     return {result: 1}
+
+
+def _export_set(item: Item, folder: Path) -> dict[str, int]:
+    """Do what `_export_item` does, for an image of several labels.
+
+    Its labels are written before it, and removed after it, so that no image is ever without them.
+    """
+    image, labels = folder / item.file.name, folder / f"{item.sha256}.json"
+    if item.decision is None or item.decision.label is None:
+        withdrawn = int(image.exists())
+        _remove(path for path in (image, labels) if path.exists())
+        return {"withdrawn": withdrawn}
+    kept = image.is_file() and sha256_file(image) == item.sha256
+    before = labels.read_text(encoding="utf-8") if labels.is_file() else None
+    text = item.decision.label + "\n"
+    if kept and before == text:
+        return {"unchanged": 1}
+    if not kept and not _is_whole(item):
+        return {"missing": 1}
+    write_text(labels, text)
+    if not kept:
+        _copy(item, image)
+    return {"moved" if kept else "new": 1}
+
+
+def _is_whole(item: Item) -> bool:
+    return item.file.is_file() and sha256_file(item.file) == item.sha256
 
 
 @contextmanager

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from darkroom.feedback.sets import read_set, set_text, written_set
 from darkroom.feedback.store import Decision, Item, ReviewError
 from darkroom.files import read_json
 
@@ -29,7 +30,8 @@ def decide(review: Review, sha256: str, action: str, label: str | None = None) -
         review: the images, classes and reviewer.
         sha256: of the image's file, or its first digits where no other image has the same.
         action: one of `ACTIONS`.
-        label: the correct class; needed to correct, and to confirm where users reported several classes.
+        label: the correct class; needed to correct, and to confirm where users reported several classes. Of
+            an image of several labels it is the whole set, as `sets.written_set` reads it.
 
     Raises:
         ReviewError: no such image, action or class, or the action and the class do not fit together.
@@ -45,6 +47,8 @@ def decide(review: Review, sha256: str, action: str, label: str | None = None) -
     """
     item = _find(review.items, sha256)
     name = f"image {item.sha256[:12]}"
+    if item.several and label:
+        label = set_text(written_set(label, review.classes))
     if action not in ACTIONS:
         raise ReviewError(f"{name}: the decision is {action!a}; use one of {', '.join(ACTIONS)}")
     if action == REJECT:
@@ -55,8 +59,11 @@ def decide(review: Review, sha256: str, action: str, label: str | None = None) -
         label = _confirmed(item, label, name)
     elif not label:
         raise ReviewError(f"{name}: to correct it, give the correct class")
-    if label is not None and label not in review.classes:
-        raise ReviewError(f"{name}: {label!a} is not a class; the classes are {', '.join(review.classes)}")
+    chosen = [] if label is None else read_set(label) or [] if item.several else [label]
+    if unknown := [each for each in chosen if each not in review.classes]:
+        raise ReviewError(
+            f"{name}: {unknown[0]!a} is not a class; the classes are {', '.join(review.classes)}"
+        )
     now = datetime.now(UTC).isoformat(timespec="seconds")
     return Decision(sha256=item.sha256, action=action, label=label, who=review.reviewer, when=now)
 
@@ -94,7 +101,10 @@ def known_classes(items: Sequence[Item], meta: Path) -> list[str]:
         tree = read_json(meta)
         if {item.model for item in items} <= {tree["name"]}:
             return list(tree["classes"])
-    labels = {label for item in items for label in (*item.reported, item.predicted) if label is not None}
+    labels = set[str]()
+    for item in items:
+        named = [label for label in (*item.reported, item.predicted) if label is not None]
+        labels.update(name for each in named for name in ((read_set(each) or []) if item.several else [each]))
     return sorted(labels)
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from PIL import Image
 
 from darkroom.feedback.decisions import ACTIONS
+from darkroom.feedback.sets import read_set
 from darkroom.feedback.store import Item
 from darkroom.images.decoding import decode
 from darkroom.images.formats import ImageError
@@ -24,21 +25,24 @@ def gallery_page(items: Sequence[Item], classes: Sequence[str]) -> str:
     byte that a user sent reaches the browser.
     """
     options = "".join(f"<option>{html.escape(name)}</option>" for name in classes)
-    figures = "\n".join(_figure(item, options if len(classes) < MANY else None) for item in items)
+    few = options if len(classes) < MANY else None
+    figures = "\n".join(_figure(item, few, classes) for item in items)
     if len(classes) >= MANY:
         figures += f'\n<datalist id="classes">{options}</datalist>'
     return _PAGE.replace("{count}", f"{len(items):,}").replace("{figures}", figures)
 
 
-def _figure(item: Item, options: str | None) -> str:
-    """Return the figure of an image; without `options` its class is typed."""
+def _figure(item: Item, options: str | None, classes: Sequence[str]) -> str:
+    """Return the figure of an image; without `options` its class, or its set of labels, is typed."""
     decided = item.decision.action if item.decision else ""
     label = (item.decision.label or "") if item.decision else ""
     actions = "".join(
         f'<option value="{action}"{" selected" if action == decided else ""}>{text}</option>'
         for action, text in (("", "undecided"), *zip(ACTIONS, ACTIONS, strict=True))
     )
-    if options is None:
+    if item.several and options is not None:
+        field = _checkboxes(item, classes)
+    elif options is None:
         value = html.escape(label)
         field = f'<input class="class" list="classes" placeholder="as reported" value="{value}">'
     else:
@@ -47,13 +51,30 @@ def _figure(item: Item, options: str | None) -> str:
     return (
         f'<figure data-sha256="{html.escape(item.sha256)}"><img alt="" src="{_thumbnail(item.file)}">'
         f"<figcaption>reported <b>{html.escape(item.reported_text())}</b><br>"
-        f"predicted {html.escape(item.predicted)} ({item.probability:.0%}, "
+        f"predicted {html.escape(item.shown(item.predicted))} ({item.probability:.0%}, "
         f"{html.escape(item.model)} version {html.escape(item.version)})<br>"
         f"<code>{html.escape(item.sha256[:12])}</code></figcaption>"
         f'<label>decision <select class="decision">{actions}</select></label>'
-        f"<label>class {field}</label>"
+        f"{field if field.startswith('<fieldset') else f'<label>class {field}</label>'}"
         "</figure>"
     )
+
+
+def _checkboxes(item: Item, classes: Sequence[str]) -> str:
+    """Return a box for each label; those of the decision, or else of the last report, are checked.
+
+    The page writes the whole set into the table where a box was changed, or a set was decided before.
+    """
+    decided = item.decision.label if item.decision else None
+    last = next((each for each in reversed(item.reported) if each is not None), "[]")
+    checked = set(read_set(decided or last) or [])
+    boxes = "".join(
+        f'<label><input type="checkbox" value="{html.escape(name)}"{" checked" if name in checked else ""}> '
+        f"{html.escape(name)}</label>"
+        for name in classes
+    )
+    changed = ' data-changed="yes"' if decided else ""
+    return f'<fieldset class="set"{changed}><legend>labels</legend>{boxes}</fieldset>'
 
 
 def _thumbnail(path: Path) -> str:
@@ -86,7 +107,9 @@ _PAGE = """<!doctype html>
   figure { margin: 0; padding: .6rem; border: 1px solid GrayText; border-radius: 6px; }
   img { display: block; height: 160px; image-rendering: pixelated; }
   label { display: flex; justify-content: space-between; margin-top: .3rem; }
-  select, input { width: 9rem; box-sizing: border-box; }
+  select, input:not([type=checkbox]) { width: 9rem; box-sizing: border-box; }
+  fieldset { margin-top: .3rem; border: 1px solid GrayText; max-height: 14rem; overflow-y: auto; }
+  fieldset label { justify-content: start; gap: .4rem; }
 </style>
 <header><b>{count} images.</b> Choose the decisions, <button>save decisions.csv</button> and run
 <code>python -m darkroom feedback review --table decisions.csv</code></header>
@@ -95,10 +118,17 @@ _PAGE = """<!doctype html>
 </main>
 <script>
   const quoted = (text) => '"' + text.replaceAll('"', '""') + '"';
+  for (const set of document.querySelectorAll(".set")) set.onchange = () => { set.dataset.changed = "yes"; };
+  const labels = (set) => {
+    if (!set.dataset.changed) return "";
+    return JSON.stringify([...set.querySelectorAll(":checked")].map((box) => box.value));
+  };
   document.querySelector("button").addEventListener("click", () => {
     const lines = ["sha256,decision,class"];
     for (const figure of document.querySelectorAll("figure")) {
-      const [decision, name] = [".decision", ".class"].map((which) => figure.querySelector(which).value);
+      const set = figure.querySelector(".set");
+      const decision = figure.querySelector(".decision").value;
+      const name = set ? labels(set) : figure.querySelector(".class").value;
       lines.push([figure.dataset.sha256, decision, name].map(quoted).join(","));
     }
     const link = document.createElement("a");

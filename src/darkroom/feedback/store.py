@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from darkroom.feedback.sets import shown_set
+
 NO_CLASS = "(none of these)"  # in tables and pages: the image is of none of the model's classes
 
 
@@ -26,7 +28,8 @@ class Decision:
     Attributes:
         sha256: of the image's file.
         action: confirm, correct or reject.
-        label: the correct class; None where the image is rejected.
+        label: the correct class, or the text of the correct set of labels, as `sets` has it; None where the
+            image is rejected.
         who: the reviewer.
         when: UTC, ISO 8601.
     """
@@ -46,12 +49,15 @@ class Item:
         sha256: of its file.
         file: its path.
         reported: the classes that users reported, in order and without repeats; None is none of the model's.
+            Where the model gives several labels each is the text of a whole set, as `sets` has it, and so are
+            `predicted` and the decision's label.
         predicted: the class that the model predicted when the image was last reported.
         probability: of `predicted`, 0 to 1.
         model: the name of the data set that the model was trained on.
         version: of the model.
         last_reported_at: UTC, ISO 8601.
         decision: the last one; None where there is none yet.
+        several: whether the model gives an image several labels.
     """
 
     sha256: str
@@ -63,10 +69,15 @@ class Item:
     version: str
     last_reported_at: str
     decision: Decision | None
+    several: bool = False
 
     def reported_text(self) -> str:
         """Return the reported classes as text: "cat", or "cat / dog" where users disagree."""
-        return " / ".join(NO_CLASS if label is None else label for label in self.reported)
+        return " / ".join(NO_CLASS if label is None else self.shown(label) for label in self.reported)
+
+    def shown(self, label: str) -> str:
+        """Return a class, or a set of labels, as people read it."""
+        return shown_set(label) if self.several else label
 
 
 def read_items(folder: Path) -> list[Item]:
@@ -99,6 +110,7 @@ def read_items(folder: Path) -> list[Item]:
             version=str(lines[-1]["model"]["version"]),
             last_reported_at=lines[-1]["time"],
             decision=decisions.get(sha256),
+            several=lines[-1].get("labels") == "several",
         )
         for sha256, lines in reports.items()
     ]

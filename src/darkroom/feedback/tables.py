@@ -25,7 +25,7 @@ def _row(item: Item) -> dict[str, str | float]:
     return {
         "sha256": item.sha256,
         "reported": item.reported_text(),
-        "predicted": item.predicted,
+        "predicted": item.shown(item.predicted),
         "probability": item.probability,
         "decision": decision.action if decision else "",
         "class": (decision.label or "") if decision else "",

@@ -82,6 +82,22 @@ def class_recalls(candidate: Candidate) -> dict[str, float]:
     return dict(sorted(recalls.items(), key=lambda item: item[1]))
 
 
+def class_images(candidate: Candidate, name: str) -> int:
+    """Return how many test images have the class, or the label, of that name.
+
+    >>> candidate = Candidate(
+    ...     version="1", test_sha256="", classes=("cat", "dog"), labels=np.array([0, 0, 1]),
+    ...     predictions=np.array([0, 1, 1]), calibration_error=None, milliseconds=None,
+    ... )
+    >>> class_images(candidate, "cat")
+    2
+    """
+    number = candidate.classes.index(name)
+    if candidate.probabilities is not None:
+        return int((candidate.labels[:, number] == 1).sum())
+    return int((candidate.labels == number).sum())
+
+
 def not_comparable(first: Candidate, second: Candidate) -> str | None:
     """Return why two models cannot be compared on the same images, said of `first`; None where they can."""
     if first.classes != second.classes:

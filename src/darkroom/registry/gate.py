@@ -5,10 +5,19 @@ from typing import Literal
 
 from darkroom.config.gate import Gate
 from darkroom.registry.candidate import Candidate, not_comparable
-from darkroom.registry.gate_rules import failures
+from darkroom.registry.gate_rules import failures, losses
 from darkroom.registry.paired_test import Paired, compared, describe, smallest_p_value
 
-Outcome = Literal["first", "better", "no better", "worse", "equal", "below a minimum", "not comparable"]
+Outcome = Literal[
+    "first",
+    "better",
+    "no better",
+    "worse",
+    "equal",
+    "below a minimum",
+    "a recall fell",
+    "not comparable",
+]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -31,7 +40,9 @@ class Verdict:
 
 
 def judge(challenger: Candidate, champion: Candidate | None, gate: Gate) -> Verdict:
-    """Return whether `challenger` becomes champion: it breaks no rule and is better beyond chance.
+    """Return whether `challenger` becomes champion.
+
+    It does where it breaks no rule, is better beyond chance, and no class's recall falls too far.
 
     `champion` is None where there is none: then the rules alone decide.
     """
@@ -50,13 +61,17 @@ def judge(challenger: Candidate, champion: Candidate | None, gate: Gate) -> Verd
             "promote it manually if that is intended"
         )
         return Verdict(promoted=False, outcome="not comparable", words=words, champion=version)
-    return _compare(challenger, champion, gate.significance)
+    return _compare(challenger, champion, gate)
 
 
-def _compare(challenger: Candidate, champion: Candidate, significance: float) -> Verdict:
-    """Return the verdict of the paired test; a p-value of at most `significance` is beyond chance."""
+def _compare(challenger: Candidate, champion: Candidate, gate: Gate) -> Verdict:
+    """Return the verdict of the paired test; a p-value of at most `gate.significance` is beyond chance."""
+    significance = gate.significance
     paired = compared(challenger, champion)
     outcome = _outcome(paired, significance)
+    lost = losses(challenger, champion, gate) if outcome == "better" else []
+    if lost:
+        outcome = "a recall fell"
     words = f"{'promoted' if outcome == 'better' else 'refused'}: {describe(paired, champion.version)}"
     # of several labels the test is a bootstrap, which has no such limit
     fewest = smallest_p_value(paired.images) if challenger.probabilities is None else 0.0
@@ -68,6 +83,8 @@ def _compare(challenger: Candidate, champion: Candidate, significance: float) ->
         )
     elif outcome == "no better":
         words += f"; gate.significance requires p of at most {significance:g}"
+    if lost:
+        words += "; but " + "; ".join(lost)
     return Verdict(
         promoted=outcome == "better",
         outcome=outcome,

@@ -14,7 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from darkroom.data.corrections.copies import find_copies
-from darkroom.data.corrections.reading import Correction
+from darkroom.data.corrections.reading import Correction, name_of
 from darkroom.data.splits import Split
 
 HELD_OUT = ("test", "validation")
@@ -81,14 +81,14 @@ def merge_corrections(
     for one in corrections:
         outcome = refusals.get(one.sha256)
         if outcome is None and (known := _place_of(one, places)) is not None:
-            outcome = _in_training(one, known, int(train.labels[known]), classes)
+            outcome = _in_training(one, known, _label_at(train, known), classes)
             if outcome.outcome == RELABELS:
                 labels[known], files[known] = one.label, one.sha256
         elif outcome is None:
             outcome = _Outcome(outcome=TAKEN, split="train", index=len(train) + len(added))
             added.append(one)
         filled = {name: value for name, value in vars(outcome).items() if value is not None}
-        rows.append({"sha256": one.sha256, "class": classes[one.label], **filled})
+        rows.append({"sha256": one.sha256, "class": name_of(one.label, classes), **filled})
     outcomes = pd.DataFrame(rows, columns=list(COLUMNS)).astype({"index": "Int64"})
     merged, files = _append(Split(train.images, labels), files, added)
     return MergedCorrections(train=merged, files=files, outcomes=outcomes, summary=_summary(outcomes))
@@ -107,10 +107,22 @@ def _append(
     return split, np.concatenate([files, names])
 
 
-def _in_training(one: Correction, place: int, label: int, classes: Sequence[str]) -> _Outcome:
-    """Return what becomes of a correction that equals the training image at `place`, of class `label`."""
-    same = label == one.label
-    reason = "a training image already, " + ("of this class" if same else f"which was {classes[label]}")
+def _label_at(split: Split, place: int) -> int | NDArray[np.int8]:
+    """Return the class of an image; of several labels its row, int8 [L]."""
+    return split.labels[place] if split.several else int(split.labels[place])
+
+
+def _in_training(
+    one: Correction, place: int, label: int | NDArray[np.int8], classes: Sequence[str]
+) -> _Outcome:
+    """Return what becomes of a correction that equals the training image at `place`, of class `label`.
+
+    A training image with labels that nobody knew is given all that the correction says.
+    """
+    same = np.array_equal(label, one.label)
+    of_this = "with these labels" if isinstance(label, np.ndarray) else "of this class"
+    was = f"which was {name_of(label, classes)}"
+    reason = "a training image already, " + (of_this if same else was)
     return _Outcome(
         outcome=REFUSED if same else RELABELS, reason=reason, split="train", index=place, similarity=1.0
     )
@@ -157,10 +169,10 @@ def _repeated(corrections: Sequence[Correction], classes: Sequence[str]) -> dict
             equal.setdefault(one.pixels.tobytes(), []).append(one)
     refusals = {}
     for group in equal.values():
-        agree = len({one.label for one in group}) == 1
+        agree = len({name_of(one.label, classes) for one in group}) == 1
         for one in group[1:] if agree else group:
             other = next(each for each in group if each is not one)
-            reason = f"the same image as correction {other.sha256[:12]}, of {classes[other.label]}"
+            reason = f"the same image as correction {other.sha256[:12]}, of {name_of(other.label, classes)}"
             refusals[one.sha256] = _Outcome(outcome=REFUSED, reason=reason)
     return refusals
 

@@ -72,6 +72,7 @@ def write_reference(
     precision: str,
     held_out: bool,
     seed: int,
+    given_from: Sequence[float] | None = None,
 ) -> str:
     """Write reference.json beside the graph, from which the service measures drift; return a line on it.
 
@@ -82,13 +83,12 @@ def write_reference(
         precision: in which the graph is served.
         held_out: whether the classifier was not trained on the validation images.
         seed: draws the images.
+        given_from: of several labels, the probability from which an image is given each.
 
     Of fewer than `MIN_REFERENCE_IMAGES` images no reference is written, and one that exists is removed.
     """
     path = graph.with_name("reference.json")
     path.unlink(missing_ok=True)
-    if split.several:
-        return "no reference for drift: it is not measured for several labels yet"
     if len(split) < MIN_REFERENCE_IMAGES:
         return (
             f"no reference for drift: {len(split)} validation images are too few (of {MIN_REFERENCE_IMAGES})"
@@ -97,7 +97,13 @@ def write_reference(
     images = np.asarray(split.images[chosen])
     predictions = Graph(graph.read_bytes(), precision=precision).explain(images)  # as served
     reference = build_reference(
-        images, predictions, classes=classes, sha256=sha256_file(graph), held_out=held_out, seed=seed
+        images,
+        predictions,
+        classes=classes,
+        sha256=sha256_file(graph),
+        held_out=held_out,
+        seed=seed,
+        given_from=given_from,
     )
     write_json(path, reference_to_json(reference))
     return f"drift is measured against {len(images):,} validation images: {', '.join(reference.statistics)}"

@@ -45,7 +45,7 @@ def drift_classes_figure(path: Path, reference: Reference, rows: NDArray[np.floa
         reference: of the model.
         rows: of the recent images, `[N, columns]`.
     """
-    now = np.bincount(rows[:, 0].astype(int), minlength=len(reference.classes)) / len(rows)
+    now = reference.recent_shares(rows)
     shown = np.argsort(-(now + reference.class_shares), kind="stable")[:MAX_CLASSES][::-1]
     with open_png(path, WIDTH, 1 + 0.32 * len(shown)) as figure:
         axes = figure.add_subplot()

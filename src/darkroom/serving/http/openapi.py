@@ -15,7 +15,7 @@ from ..prediction.model import Classifier
 from . import responses
 from .admission import role_for
 from .parameters import default_k
-from .uploads import BATCH_FORM, FEEDBACK_FORM, MAX_IMAGE_BYTES, PREDICT_FORM, Form
+from .uploads import BATCH_FORM, FEEDBACK_FORM, FEEDBACK_SETS_FORM, MAX_IMAGE_BYTES, PREDICT_FORM, Form
 
 RESPONSES = (
     responses.Prediction,
@@ -24,8 +24,12 @@ RESPONSES = (
     responses.Feedback,
     responses.Error,
 )
-# Fields that responses have where an image may have several labels, and only there.
-OF_SEVERAL_LABELS = {"Prediction": "labels", "ImagePrediction": "labels", "RankedClass": "decision"}
+# Fields that responses have where an image may have several labels, and those where it has one.
+OF_SEVERAL_LABELS = (
+    *(("Prediction", "labels"), ("ImagePrediction", "labels"), ("RankedClass", "decision")),
+    ("Feedback", "labels"),
+)
+OF_ONE_LABEL = (("Feedback", "class"),)
 REFUSALS = {  # of every route
     "401": "A token is needed, and no known one was sent.",
     "403": "The token's role is not sufficient, or the request comes from the page of another site.",
@@ -72,11 +76,6 @@ def _paths(classifier: Classifier) -> dict[str, Any]:
         "Whether the response also has the image as the model sees it, and heat maps.",
         {"type": "boolean", "default": False},
     )
-    reported_class = {
-        "type": "string",
-        "enum": [*classifier.classes, ""],
-        "description": "What the image shows; empty: none of the model's classes",
-    }
     return {
         "/predict": _post(
             "Classify one image",
@@ -102,7 +101,7 @@ def _paths(classifier: Classifier) -> dict[str, Any]:
                 "404": _json("This service keeps no feedback.", "Error"),
                 "507": _json("The folder for feedback is full or cannot be written.", "Error"),
             },
-            form=_form(FEEDBACK_FORM, **{"class": reported_class}),
+            form=_feedback_form(classifier),
         ),
         "/model": _get("The model and the limits on requests", _json("The description", "Model")),
         "/card": _get(
@@ -117,6 +116,24 @@ def _paths(classifier: Classifier) -> dict[str, Any]:
         "/readyz": _get("Whether the model is loaded", {"description": "It is"}, {}),
         "/metrics": _get("Metrics for Prometheus", {"description": "Text"}),
     }
+
+
+def _feedback_form(classifier: Classifier) -> dict[str, Any]:
+    """Return the form of feedback: the class of an image, or, of several labels, all that it has."""
+    if classifier.thresholds is not None:
+        labels = {
+            "type": "string",
+            "contentMediaType": "application/json",
+            "contentSchema": {"type": "array", "items": {"type": "string", "enum": classifier.classes}},
+            "description": "All labels that the image has, as a JSON list; [] where it has none",
+        }
+        return _form(FEEDBACK_SETS_FORM, labels=labels)
+    reported_class = {
+        "type": "string",
+        "enum": [*classifier.classes, ""],
+        "description": "What the image shows; empty: none of the model's classes",
+    }
+    return _form(FEEDBACK_FORM, **{"class": reported_class})
 
 
 def _post(
@@ -150,13 +167,15 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
     schemas: dict[str, Any] = definitions["$defs"]
     schemas["RankedClass"]["properties"]["class"]["enum"] = classifier.classes
     schemas["Feedback"]["properties"]["class"]["enum"] = [*classifier.classes, None]
+    schemas["Feedback"]["properties"]["labels"]["items"]["enum"] = classifier.classes
     for name in ("Prediction", "ImagePrediction"):
         schemas[name]["properties"]["confident"]["description"] = _confident(classifier)
-    for name, field in OF_SEVERAL_LABELS.items():
-        if classifier.thresholds is None:
-            del schemas[name]["properties"][field]
-        else:
-            schemas[name]["required"].append(field)
+    several, one = OF_SEVERAL_LABELS, OF_ONE_LABEL
+    there, missing = (one, several) if classifier.thresholds is None else (several, one)
+    for name, field in there:
+        schemas[name]["required"].append(field)
+    for name, field in missing:
+        del schemas[name]["properties"][field]
     return schemas
 
 

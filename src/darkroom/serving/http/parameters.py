@@ -1,5 +1,6 @@
 """Parsing of the values that requests give beside their images: `k`, `explain` and `class`."""
 
+import json
 from collections.abc import Sequence
 
 from ..errors import RequestError
@@ -67,4 +68,30 @@ def parse_class(text: str | None, classes: Sequence[str]) -> str | None:
         "bad_class",
         f"The field 'class' {found}; send one of the model's classes, or an empty text for none of them: "
         f"{', '.join(classes[:20])}{' …' if len(classes) > 20 else ''}.",
+    )
+
+
+def parse_labels(text: str | None, classes: Sequence[str]) -> list[str]:
+    """Return the labels that feedback says an image has, sorted; `text` is a JSON list of names.
+
+    Raises:
+        RequestError: 400, missing, not such a list, or a name in it is not one of `classes`.
+
+    >>> parse_labels('["tree", "car"]', ["car", "road", "tree"]), parse_labels("[]", ["car"])
+    (['car', 'tree'], [])
+    """
+    try:
+        names = json.loads(text or "")
+    except (ValueError, RecursionError):
+        names = None
+    known = set(classes)
+    # not a set of the list first: what is in it may not be hashable
+    if isinstance(names, list) and all(isinstance(name, str) and name in known for name in names):
+        return sorted(set(names))
+    found = "is missing" if text is None else f"is {text[:60]!a}"
+    raise RequestError(
+        400,
+        "bad_labels",
+        f"The field 'labels' {found}; send all labels that the image has as a JSON list, [] where it has "
+        f"none, out of {', '.join(classes[:20])}{' …' if len(classes) > 20 else ''}.",
     )

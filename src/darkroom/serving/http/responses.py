@@ -112,7 +112,10 @@ class Model(ServiceDescription):
     channels: int
 
 
-Feedback = TypedDict("Feedback", {"class": str | None, "new": bool})
+Labels = Annotated[list[str], Field(description="Of several labels, in place of the class: all it has")]
+Feedback = TypedDict(
+    "Feedback", {"class": NotRequired[str | None], "labels": NotRequired[Labels], "new": bool}
+)
 
 
 class ErrorDetails(TypedDict):

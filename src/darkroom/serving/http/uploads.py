@@ -52,6 +52,7 @@ class Form:
 
 PREDICT_FORM = Form()
 FEEDBACK_FORM = Form(text_field="class")
+FEEDBACK_SETS_FORM = Form(text_field="labels")  # of a model of several labels
 BATCH_FORM = Form(("images", "files", "pictures"), max_images=MAX_BATCH_IMAGES, max_bytes=MAX_BATCH_BYTES)
 
 

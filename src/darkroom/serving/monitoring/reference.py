@@ -13,6 +13,7 @@ from .counts import Array, Counts, indicate
 from .drift_score import MIN_IMAGES, compare
 from .embedding_axes import EmbeddingAxes
 from .features import EMBEDDING_FEATURES, feature_rows, image_features
+from .label_pairs import Labels
 from .thresholds import Thresholds
 
 
@@ -27,9 +28,11 @@ class Reference:
         features: names of the S features that are compared, in the order of a row.
         edges: inner edges of each feature's bins, `[S, B-1]`.
         shares: share of the reference images in each bin, `[S, B]`.
-        class_shares: share of the reference images in each predicted class, `[K]`.
+        class_shares: share of the reference images in each predicted class, `[K]`; of several labels the
+            share that is given each.
         axes: principal axes of the embedding; A is 0 if the model has no embedding.
         thresholds: of the J statistics.
+        labels: of several labels, what is watched of them; None where an image has one label.
     """
 
     sha256: str
@@ -41,16 +44,21 @@ class Reference:
     class_shares: Array
     axes: EmbeddingAxes
     thresholds: Thresholds
+    labels: Labels | None = None
 
     @property
     def statistics(self) -> tuple[str, ...]:
         """Names of the J statistics that are scored."""
-        return ("class_mix", *self.features, *(["embedding"] if self.axes.count else []))
+        both = (*self.features, *(["embedding"] if self.axes.count else []))
+        if self.labels is None:
+            return ("class_mix", *both)
+        return ("label_mix", *both, *(["label_pairs"] if len(self.labels.pairs) else []))
 
     @property
     def columns(self) -> int:
-        """Length of a row: the predicted class, the features, the coordinates."""
-        return 1 + len(self.features) + self.axes.count
+        """Length of a row: predicted class, features, coordinates, and of several labels those given."""
+        given = 0 if self.labels is None else len(self.classes)
+        return 1 + len(self.features) + self.axes.count + given
 
     def describe(self, pixels: NDArray[np.uint8], prediction: Prediction) -> NDArray[np.float32]:
         """Return the rows, float32 `[N, columns]`, of images uint8 `[N,H,W,C]` and their prediction."""
@@ -59,13 +67,23 @@ class Reference:
     def rows(self, statistics: NDArray[np.float32], prediction: Prediction) -> NDArray[np.float32]:
         """Return the rows, float32 `[N, columns]`, of image statistics `[N, 6]` and their prediction."""
         features = image_features(statistics, prediction, self.axes)
-        return feature_rows(features, self.features, prediction, self.axes)
+        rows = feature_rows(features, self.features, prediction, self.axes)
+        return rows if self.labels is None else self.labels.with_given(rows, prediction)
+
+    def recent_shares(self, rows: NDArray[np.float32]) -> Array:
+        """Return the share of rows `[N, columns]` in each predicted class, or given each label, `[K]`."""
+        return indicate(rows, self.edges, len(self.classes), pairs=self._pairs).classes.mean(axis=0)
+
+    @property
+    def _pairs(self) -> NDArray[np.int64] | None:
+        return None if self.labels is None else self.labels.pairs
 
     def log_fields(self, row: NDArray[np.float32]) -> dict[str, Any]:
         """Return what the prediction log keeps of a row's embedding; `row_from_log` reads it back."""
         named = dict(zip(self.features, row[1:], strict=False))
         fields = {name: round(float(named[name]), 5) for name in EMBEDDING_FEATURES if name in named}
-        coordinates = row[1 + len(self.features) :]
+        first = 1 + len(self.features)
+        coordinates = row[first : first + self.axes.count]
         return {**fields, "place": [round(float(value), 3) for value in coordinates]}
 
     def row_from_log(self, line: Mapping[str, Any]) -> list[float]:
@@ -80,6 +98,8 @@ class Reference:
             *(float(fields[name]) for name in self.features),
             *(float(value) for value in fields["place"]),
         ]
+        if self.labels is not None:
+            row += [float(name in line["labels"]) for name in self.classes]
         if len(row) != self.columns:
             raise ValueError(f"the line has {len(row)} numbers; needed: {self.columns}")
         return row
@@ -94,7 +114,7 @@ class Reference:
             raise ValueError(
                 f"rows are {list(rows.shape)}; needed: {MIN_IMAGES} or more of {self.columns} numbers"
             )
-        recent = indicate(rows, self.edges, len(self.classes)).total()
+        recent = indicate(rows, self.edges, len(self.classes), pairs=self._pairs).total()
         scores = self.thresholds.scores(compare(recent, self._counts()))
         return dict(zip(self.statistics, (float(score) for score in scores), strict=True))
 
@@ -102,4 +122,12 @@ class Reference:
         total = float(self.images)
         # the mean of the reference's coordinates is 0
         coordinates = np.zeros(self.axes.count)
-        return Counts(np.array(total), total * self.class_shares, total * self.shares, coordinates)
+        together = None if self.labels is None else total * self.labels.together
+        return Counts(
+            np.array(total),
+            total * self.class_shares,
+            total * self.shares,
+            coordinates,
+            together,
+            self._pairs,
+        )

@@ -10,6 +10,7 @@ from ..prediction.runtime import Prediction
 from .counts import indicate
 from .embedding_axes import EmbeddingAxes, fit_axes
 from .features import Features, feature_rows, image_features
+from .label_pairs import watched_labels
 from .reference import Reference
 from .thresholds import find_thresholds
 
@@ -25,6 +26,7 @@ def build_reference(
     sha256: str,
     held_out: bool = True,
     seed: int = 0,
+    given_from: Sequence[float] | None = None,
 ) -> Reference:
     """Return the reference for images and the served graph's prediction on them.
 
@@ -38,6 +40,7 @@ def build_reference(
         held_out: whether the model was not trained on the images. On training images it is more confident
             than on new ones, so confidence and embedding are then left out.
         seed: of the simulated streams.
+        given_from: of several labels, the probability from which an image is given each, `[K]`.
 
     Raises:
         ValueError: there are fewer than `MIN_REFERENCE_IMAGES` images.
@@ -54,7 +57,10 @@ def build_reference(
     edges = np.array([np.quantile(values, inner) for values in features.values()])
     edges = edges.reshape(len(features), bins - 1)
     rows = feature_rows(features, features, prediction, axes)
-    counted = indicate(rows, edges, len(classes))
+    labels = None if given_from is None else watched_labels(prediction, np.array(given_from, np.float64))
+    if labels is not None:
+        rows = labels.with_given(rows, prediction)
+    counted = indicate(rows, edges, len(classes), pairs=None if labels is None else labels.pairs)
     return Reference(
         sha256=sha256,
         classes=tuple(classes),
@@ -65,6 +71,7 @@ def build_reference(
         class_shares=counted.classes.mean(axis=0),
         axes=axes,
         thresholds=find_thresholds(counted, seed=seed),
+        labels=labels,
     )
 
 

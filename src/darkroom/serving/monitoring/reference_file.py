@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .counts import Array
 from .drift_score import WINDOW
 from .embedding_axes import EmbeddingAxes
+from .label_pairs import Labels
 from .reference import Reference
 from .thresholds import Thresholds
 
@@ -19,7 +20,7 @@ REBUILD = "run `dvc repro register` again"
 
 def reference_to_json(reference: Reference) -> dict[str, Any]:
     """Return a reference as what JSON can hold, arrays rounded to six digits."""
-    return {
+    tree = {
         "sha256": reference.sha256,
         "classes": reference.classes,
         "images": reference.images,
@@ -34,6 +35,13 @@ def reference_to_json(reference: Reference) -> dict[str, Any]:
         "threshold": reference.thresholds.threshold,
         "window": WINDOW,
     }
+    if labels := reference.labels:
+        tree["labels"] = {
+            "given_from": labels.given_from.tolist(),  # whole: each decides
+            "pairs": labels.pairs.tolist(),
+            "together": _rounded(labels.together),
+        }
+    return tree
 
 
 def read_reference(path: Path, *, sha256: str | None = None) -> Reference:
@@ -75,6 +83,15 @@ def _reference(tree: Mapping[str, Any]) -> Reference:
         class_shares=array("class_shares"),
         axes=EmbeddingAxes(centre, axes),
         thresholds=Thresholds(array("means"), array("deviations"), tree["threshold"]),
+        labels=_labels(tree["labels"]) if "labels" in tree else None,
+    )
+
+
+def _labels(tree: Mapping[str, Any]) -> Labels:
+    return Labels(
+        given_from=np.array(tree["given_from"], dtype=np.float64),
+        pairs=np.array(tree["pairs"], dtype=np.int64).reshape(-1, 2),
+        together=np.array(tree["together"], dtype=np.float64),
     )
 
 

@@ -48,6 +48,7 @@ def find_thresholds(reference: Indicators, *, seed: int) -> Thresholds:
     """Return the thresholds for the images of a reference, from `STREAMS` simulated streams."""
     maxima = _unshifted_maxima(reference, np.random.default_rng(seed))
     means, deviations = maxima.mean(axis=0), maxima.std(axis=0)
+    deviations = np.where(deviations > 0, deviations, 1.0)  # of what never varies, a label that nothing has
     largest = ((maxima - means) / deviations).max(axis=1)
     return Thresholds(means, deviations, float(np.quantile(largest, 1 - FALSE_ALARM_RATE)))
 
@@ -63,8 +64,9 @@ def _unshifted_maxima(reference: Indicators, generator: np.random.Generator) -> 
     bins_shape = reference.bins.shape[1:]
 
     def counts(images: Array, sums: Array) -> Counts:
-        classes, bins, coordinates = np.split(sums, starts, axis=-1)
-        return Counts(images, classes, bins.reshape(*bins.shape[:-1], *bins_shape), coordinates)
+        classes, bins, coordinates, *together = np.split(sums, starts, axis=-1)
+        bins = bins.reshape(*bins.shape[:-1], *bins_shape)
+        return Counts(images, classes, bins, coordinates, *together, pairs=reference.pairs)
 
     # a check sees the blocks of CHECK_EVERY images from `first` up to `last`
     last = np.arange(MIN_IMAGES, STREAM_LENGTH + 1, CHECK_EVERY) // CHECK_EVERY

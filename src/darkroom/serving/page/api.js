@@ -56,10 +56,11 @@ export async function predict(file, model, signal) {
   }
 }
 
-// Report the class of an image; null is none of the model's classes.
+// Report the class of an image, null for none of the model's classes, or a list of all its labels.
 export async function sendFeedback(file, label) {
   const form = new FormData();
   form.append("image", file, "image");
-  form.append("class", label ?? "");
+  if (Array.isArray(label)) form.append("labels", JSON.stringify(label));
+  else form.append("class", label ?? "");
   return decode(await request("feedback", { method: "POST", body: form }));
 }

@@ -3,6 +3,7 @@ import { MOST_CLASSES } from "./api.js";
 import { byId, element } from "./dom.js";
 import { percent } from "./format.js";
 import { state } from "./state.js";
+import { hasThresholds, thresholdSlider } from "./thresholds.js";
 
 // Show `classes` in their order. A class that was there keeps its bar, which grows or shrinks from where it
 // is. With `onSelect` each class is a radio button that calls it with the class's name; `selected` is the
@@ -15,7 +16,7 @@ export function showBars(classes, { onSelect = null, selected = 0 } = {}) {
     const item = before.get(name) || bar(name);
     item.querySelector(".percent").textContent = probability === null ? "" : percent(probability);
     item.classList.toggle("given", decision === true);
-    const radio = item.querySelector("input");
+    const radio = item.querySelector("input[type=radio]");
     radio.disabled = !onSelect;
     radio.checked = Boolean(onSelect) && index === selected;
     radio.onchange = onSelect && (() => onSelect(name));
@@ -24,7 +25,8 @@ export function showBars(classes, { onSelect = null, selected = 0 } = {}) {
     requestAnimationFrame(() => requestAnimationFrame(() => fill.style.setProperty("--p", probability || 0)));
     return item;
   });
-  list.replaceChildren(...items);
+  const isSame = items.length === list.children.length && items.every((item, index) => item === list.children[index]);
+  if (!isSame) list.replaceChildren(...items); // not again: a slider that is being dragged would be let go
   if (focused && focused.isConnected) focused.focus({ preventScroll: true }); // replaceChildren took the focus away
   showRest(classes);
   list.classList.toggle("choices", Boolean(onSelect));
@@ -34,6 +36,17 @@ export function showBars(classes, { onSelect = null, selected = 0 } = {}) {
 // Show the names alone, before there is a prediction.
 export function showEmptyBars(names) {
   showBars(names.slice(0, MOST_CLASSES).map((name) => ({ class: name, probability: null })));
+}
+
+// Mark which labels the image is said to have, and the one whose heat map is shown.
+export function markBars(classes, selected) {
+  const bars = new Map([...byId("bars").children].map((item) => [item.dataset.name, item]));
+  for (const [index, { class: name, decision }] of classes.entries()) {
+    const item = bars.get(name);
+    item.classList.toggle("given", decision === true);
+    const radio = item.querySelector("input[type=radio]");
+    radio.checked = !radio.disabled && index === selected;
+  }
 }
 
 // Say how many classes have no bar, and how probable they are together.
@@ -53,5 +66,6 @@ function bar(name) {
   const track = element("span", { className: "track" }, element("span", { className: "fill" }));
   const item = element("li", {}, element("label", {}, radio, label, track, element("span", { className: "percent" })));
   item.dataset.name = name;
+  if (hasThresholds()) item.append(thresholdSlider(name));
   return item;
 }

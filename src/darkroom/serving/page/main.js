@@ -1,6 +1,6 @@
 // The page starts here: load the model's description, then offer what the model can do.
 // Modules import one way: main → sources, camera → classify → contact_sheet, prediction → feedback, photo, bars →
-// heat_overlay → heat_map, state; api, format and dom import none of these.
+// heat_overlay, thresholds → heat_map, state; api, format and dom import none of these.
 import { TokenRequired, errorMessage, fetchModel, hasToken, setToken } from "./api.js";
 import { showEmptyBars } from "./bars.js";
 import "./camera.js";
@@ -10,6 +10,7 @@ import { showExamples } from "./examples.js";
 import { percent } from "./format.js";
 import "./sources.js";
 import { state } from "./state.js";
+import { showThresholds } from "./thresholds.js";
 
 async function start() {
   try {
@@ -24,6 +25,7 @@ async function start() {
   byId("model-size").textContent = `${state.model.width} × ${state.model.height}, ${state.model.channels === 1 ? "grey" : "RGB"}`;
   byId("feedback-notice").hidden = !state.model.feedback;
   showEmptyBars(state.model.classes);
+  showThresholds();
   showExamples(state.model.classes, classify);
 }
 
@@ -37,14 +39,21 @@ function reportFailure(error) {
 function showFacts(model) {
   byId("model-name").textContent = model.name;
   byId("model-version").textContent = model.version;
-  byId("accuracy-fact").hidden = !model.test;
-  if (model.test) byId("model-accuracy").textContent = percent(model.test.accuracy);
-  if (model.test?.interval) {
-    const [low, high] = model.test.interval;
-    byId("accuracy-fact").title = `95 % interval ${percent(low)} to ${percent(high)}`;
-  }
+  showFigure(model);
   byId("card-fact").hidden = !model.card || hasToken(); // a link cannot carry a token
   byId("facts").hidden = false;
+}
+
+// The figure that the model was judged by: accuracy, or, of several labels, mAP where the model states it.
+function showFigure({ test, labels }) {
+  byId("accuracy-fact").hidden = !test;
+  if (!test) return;
+  const precision = test.average_precision;
+  const several = precision === undefined ? "All labels right" : "Test mAP";
+  byId("accuracy-name").textContent = labels === "several" ? several : "Test accuracy";
+  byId("model-accuracy").textContent = percent(precision ?? test.accuracy);
+  const interval = precision === undefined ? test.interval : [test.average_precision_low, test.average_precision_high];
+  if (interval) byId("accuracy-fact").title = `95 % interval ${percent(interval[0])} to ${percent(interval[1])}`;
 }
 
 byId("token-form").onsubmit = (event) => {

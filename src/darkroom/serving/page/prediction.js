@@ -1,11 +1,12 @@
 // The panel with the prediction: its headline, the bars, the model's input and what a screen reader announces.
-import { showBars, showEmptyBars } from "./bars.js";
+import { markBars, showBars, showEmptyBars } from "./bars.js";
 import { byId, element } from "./dom.js";
 import { updateFeedback } from "./feedback.js";
 import { hasSeveral, headline, isUncertain, likeliest, percent } from "./format.js";
 import { selectHeatMap, updateHeatMap } from "./heat_overlay.js";
 import { fadeIn } from "./photo.js";
 import { state } from "./state.js";
+import { decided } from "./thresholds.js";
 
 const LONG_NAME = 8; // characters: a longer name gets a smaller font
 
@@ -36,13 +37,15 @@ export function showProgress(status) {
 }
 
 export function showPrediction(entry) {
-  const { prediction } = entry;
+  const prediction = decided(entry.prediction);
+  // of several labels the first heat map is of one that the image has
+  if (hasSeveral(prediction) && !entry.selected) entry.selected = Math.max(0, prediction.classes.findIndex((c) => c.decision));
   state.entry = entry;
   byId("prediction").dataset.state = "done";
   byId("prediction").dataset.confident = isUncertain(prediction) ? "no" : "yes";
   showHeadline(prediction);
   showModelInput(entry);
-  showBars(prediction.classes, { onSelect: prediction.heat ? selectHeatMap : null, selected: entry.selected });
+  showBars(prediction.classes, { onSelect: prediction.heat ? select : null, selected: entry.selected });
   const { name, version } = prediction.model;
   byId("timing").textContent = `${prediction.milliseconds.toFixed(1)} ms on the server · ${name} version ${version}`;
   announce(entry);
@@ -61,14 +64,46 @@ function showHeadline(prediction) {
   byId("probability").textContent = uncertain ? `It could be ${likeliest(prediction.classes)}` : percent(best.probability);
 }
 
-// One chip for each label that the image has; the bars below show the others too.
+// One chip for each label that the image has; the bars below show the others too. Where there are heat maps a chip is
+// a button that shows its label's.
 function showChips(prediction) {
   const { labels, classes } = prediction;
   byId("status").textContent = labels.length === 1 ? "It has this label" : `It has ${labels.length || "none"} of the labels`;
-  const chips = labels.map((name) => element("span", { className: "chip", textContent: name }));
+  const mapped = new Set(prediction.heat ? classes.map((c) => c.class) : []);
+  const chips = labels.map((name) => chip(name, mapped.has(name)));
   byId("headline").replaceChildren(...(chips.length ? chips : [element("span", { textContent: headline(prediction) })]));
   byId("probability").textContent = labels.length ? "" : `Most likely ${likeliest(classes)}`;
 }
+
+function chip(name, hasMap) {
+  if (!hasMap) return element("span", { className: "chip", textContent: name });
+  const button = element("button", { type: "button", className: "chip", textContent: name, onclick: () => select(name) });
+  const { entry } = state;
+  button.setAttribute("aria-pressed", entry.prediction.classes[entry.selected].class === name);
+  button.title = `Show the heat map for ${name}`;
+  return button;
+}
+
+// Show the heat map of a class, from its bar or its chip.
+function select(name) {
+  selectHeatMap(name);
+  const { prediction, selected } = state.entry;
+  markBars(decided(prediction).classes, selected);
+  for (const button of document.querySelectorAll("button.chip")) button.setAttribute("aria-pressed", button.textContent === name);
+}
+
+// Decide again by the thresholds on the page.
+function decideAgain() {
+  const { entry } = state;
+  if (!entry) return;
+  const prediction = decided(entry.prediction);
+  showHeadline(prediction);
+  markBars(prediction.classes, entry.selected);
+  updateFeedback();
+}
+
+addEventListener("thresholds", decideAgain);
+addEventListener("thresholdsettled", () => state.entry && announce(state.entry));
 
 function showModelInput({ prediction, live }) {
   const image = byId("model-input");
@@ -80,7 +115,8 @@ function showModelInput({ prediction, live }) {
 }
 
 // Of the camera's frames only a changed headline is announced: else a screen reader would never finish.
-function announce({ prediction, live }) {
+function announce({ prediction: predicted, live }) {
+  const prediction = decided(predicted);
   const region = byId("announcement");
   if (hasSeveral(prediction)) {
     if (!live || region.dataset.headline !== headline(prediction)) region.textContent = `Labels: ${headline(prediction)}`;

@@ -1,9 +1,12 @@
-"""The service with a model of several labels: each has a decision, and feedback is refused with a reason."""
+"""The service with a model of several labels: each has a decision, and feedback corrects the whole set."""
 
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from darkroom.feedback.store import read_items
 from darkroom.files import read_json, write_json
 from darkroom.serving.http.openapi import describe
 from darkroom.serving.monitoring.feedback_store import FeedbackStore
@@ -45,11 +48,47 @@ def test_the_model_says_that_an_image_may_have_several(several: Classifier) -> N
     assert body["feedback"] is False
 
 
-def test_feedback_is_refused_with_the_reason(several: Classifier, tmp_path: Path) -> None:
-    response = send(
-        several, "POST", "/feedback", store=FeedbackStore(tmp_path, limit=10**7), fields={"class": "red"}
-    )
-    assert "several labels" in refused(response, 404, "feedback_off")
+def test_feedback_keeps_the_whole_set(several: Classifier, tmp_path: Path) -> None:
+    store = FeedbackStore(tmp_path, limit=10**7)
+    sent = {"labels": '["red", "green", "red"]'}
+    response = send(several, "POST", "/feedback", store=store, fields=sent)
+    assert response.status_code == 201
+    assert response.json() == {"labels": ["green", "red"], "new": True}
+    assert send(several, "POST", "/feedback", store=store, fields=sent).status_code == 200
+    assert send(several, "POST", "/feedback", store=store, fields={"labels": "[]"}).json()["labels"] == []
+    first, second = read_lines(tmp_path)
+    assert (first["class"], second["class"]) == ('["green", "red"]', "[]")
+    assert first["labels"] == second["labels"] == "several"
+    assert first["predicted"] == '["blue", "red"]'
+    (item,) = read_items(tmp_path)
+    assert item.several
+    assert item.reported_text() == "green + red / (no label)"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {},
+        {"labels": "red"},
+        {"labels": '["pink"]'},
+        {"labels": "[1]"},
+        {"labels": '{"red": 1}'},
+        {"labels": ""},
+    ],
+)
+def test_feedback_that_is_no_set_of_labels_is_refused(
+    several: Classifier, tmp_path: Path, fields: dict[str, str]
+) -> None:
+    store = FeedbackStore(tmp_path, limit=10**7)
+    refusal = refused(send(several, "POST", "/feedback", store=store, fields=fields), 400, "bad_labels")
+    assert "as a JSON list" in refusal
+    assert not (tmp_path / "feedback.jsonl").exists()
+
+
+def read_lines(folder: Path) -> list[dict[str, Any]]:
+    """Return the lines of the feedback."""
+    lines = (folder / "feedback.jsonl").read_text(encoding="utf-8").splitlines()
+    return [json.loads(line) for line in lines]
 
 
 def test_the_description_explains_decisions(several: Classifier) -> None:
@@ -58,3 +97,6 @@ def test_the_description_explains_decisions(several: Classifier) -> None:
     assert "decision" in properties["properties"]
     assert "decision" in properties["required"]
     assert "An image may have several labels" in str(document["paths"]["/predict"])
+    form = document["paths"]["/feedback"]["post"]["requestBody"]["content"]["multipart/form-data"]["schema"]
+    assert form["required"] == ["image", "labels"]
+    assert form["properties"]["labels"]["contentSchema"]["items"]["enum"] == several.classes

@@ -25,7 +25,7 @@ async def model(request: Request) -> Response:
         "confident_from": classifier.confident_from,
         "card": classifier.card is not None,
         "heat": classifier.explains,
-        "feedback": request.app.state.feedback is not None and classifier.thresholds is None,
+        "feedback": request.app.state.feedback is not None,
         "limits": {
             "image_bytes": MAX_IMAGE_BYTES,
             "image_pixels": MAX_PIXELS,
