@@ -30,18 +30,20 @@ from darkroom.models.structures.fitting import fit_structure, from_json, joint, 
 from darkroom.registry.paired_test import paired_test
 from darkroom.training.head import Labelled
 from darkroom.training.label_head import fit_label_head
+from darkroom.training.label_heads import LABEL_HEADS
 
 RULES = ("half", "f1")  # of the thresholds
 
 
-def linear_logits(parts: dict[str, list[Labelled]], params: Params) -> tuple[dict[str, Any], float]:
-    """Return the logits float32 [N,L] of validation and test images by the linear head, and CPU seconds."""
+def logits_by(head: str, parts: dict[str, list[Labelled]], params: Params) -> tuple[dict[str, Any], float]:
+    """Return the logits float32 [N,L] of validation and test images by a head, and CPU seconds."""
     train = parts["train"]
     began = time.process_time()
     _, _, weight, bias = fit_label_head(
         Labelled(torch.cat([part.features for part in train]), torch.cat([part.labels for part in train])),
         parts["validation"][0],
         settings=params.train,
+        head=head,
     )
     seconds = time.process_time() - began
     logits = {}
@@ -113,7 +115,8 @@ def line(row: dict[str, Any]) -> str:
         cells.append(f"{100 * against['half_exact'][0]:+.1f} (p {against['half_exact'][1]:.2g})")
     else:
         cells += ["", ""]
-    return "| " + " | ".join([f"`{row['structure']}`", *cells, f"{row['cpu_seconds']:.0f}"]) + " |"
+    name = row["structure"] if row["head"] == "linear" else row["head"]
+    return "| " + " | ".join([f"`{name}`", *cells, f"{row['cpu_seconds']:.0f}"]) + " |"
 
 
 def main() -> None:
@@ -129,22 +132,26 @@ def main() -> None:
     params = override(params, {"train": {"loss": "binary_cross_entropy", "label_smoothing": 0.1}})
     parts = features(arguments.checkout, params)
     labels = {name: views[0].labels.numpy().astype(np.int8) for name, views in parts.items()}
-    logits, seconds = linear_logits(parts, params)
+    logits, seconds = logits_by("linear", parts, params)
     print(f"the linear head took {seconds:.0f} CPU seconds", flush=True)
-    scores = arguments.out.with_suffix(".npz")  # from which structures can be tried again without the head
-    np.savez(scores, **logits, **{f"{name}_labels": values for name, values in labels.items()})
+    aside = arguments.out.with_suffix(".npz")  # from which structures can be tried again without the head
+    np.savez(aside, **logits, **{f"{name}_labels": values for name, values in labels.items()})
     rows = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.is_file() else []
-    done = {row["structure"] for row in rows}
+    done = {(row["head"], row["structure"]) for row in rows}
     first, alone = measured("none", logits, labels, params)
-    for name in ("none", *STRUCTURES):
-        if name in done:
+    settings = [("linear", name) for name in ("none", *STRUCTURES)] + [(head, "none") for head in LABEL_HEADS]
+    for head, name in settings:
+        if (head, name) in done:
             continue
-        row, found = (first, alone) if name == "none" else measured(name, logits, labels, params)
-        if name != "none":
+        row, found = first, alone
+        if (head, name) != ("linear", "none"):
+            scores, seconds = logits_by(head, parts, params) if head != "linear" else (logits, 0.0)
+            row, found = measured(name, scores, labels, params)
+            row["cpu_seconds"] += seconds
             row["compared"] = compared(found, alone, labels["test"])
-        rows.append(row)
+        rows.append({"head": head, **row})
         write_json(arguments.out, rows)
-        print(line(row), flush=True)
+        print(line(rows[-1]), flush=True)
 
 
 if __name__ == "__main__":

@@ -23,6 +23,11 @@ from darkroom.models.structures.fitting import (
     to_json,
 )
 
+# Those with many fits take a second and more.
+EACH = [
+    pytest.param(name, marks=pytest.mark.integration) if name in ("crf", "chain_ensemble") else name
+    for name in STRUCTURES
+]
 SETS = np.array([[1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]], dtype=np.int8)
 
 
@@ -57,7 +62,7 @@ def two_strengths(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(STRUCTURES, name, replace(method, strengths=few))
 
 
-@pytest.mark.parametrize("name", STRUCTURES)
+@pytest.mark.parametrize("name", EACH)
 def test_where_labels_depend_on_each_other_a_structure_helps_on_new_images(name: str) -> None:
     logits, labels = related(150, seed=0)
     fitted = fit_structure(name, logits, labels, related(300, seed=1)[1], seed=0)
@@ -67,7 +72,7 @@ def test_where_labels_depend_on_each_other_a_structure_helps_on_new_images(name:
     assert loss_of(fitted.held_out, labels) == pytest.approx(fitted.log_loss, abs=1e-4)
 
 
-@pytest.mark.parametrize("name", STRUCTURES)
+@pytest.mark.parametrize("name", EACH)
 def test_where_labels_do_not_depend_on_each_other_a_structure_does_not_lose(name: str) -> None:
     logits, labels = unrelated(150, seed=0)
     fitted = fit_structure(name, logits, labels, unrelated(300, seed=1)[1], seed=0)

@@ -6,7 +6,8 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-PASSES, BATCH, RATE = 40, 128, 0.003  # over the images, images a step, and the rate at first
+PASSES, BATCH, RATE = 40, 128, 0.01  # over the images, images a step, and the rate at first
+FEWEST = 300  # steps: few images are passed over more often
 
 
 def minimise_by_adam(
@@ -26,9 +27,10 @@ def minimise_by_adam(
     for weight in weights:
         weight.requires_grad_()
     optimizer = torch.optim.Adam(weights, lr=RATE)
-    steps = PASSES * math.ceil(images / BATCH)
+    passes = max(PASSES, math.ceil(FEWEST / math.ceil(images / BATCH)))
+    steps = passes * math.ceil(images / BATCH)
     schedule = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 1e-3, total_iters=steps)
-    for _ in range(PASSES):
+    for _ in range(passes):
         for places in torch.split(torch.randperm(images), BATCH):
             optimizer.zero_grad()
             total = loss(places) + penalty()
