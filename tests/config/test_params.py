@@ -1,7 +1,7 @@
 """The parameters: what is refused, and how clear the message is."""
 
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 import pytest
@@ -11,9 +11,11 @@ from pydantic import ValidationError
 from darkroom.config import Params, ParamsError, load_params, load_tuned, override, parse_params, read_yaml
 from darkroom.config.base import Section
 from darkroom.config.messages import shown
+from darkroom.config.model import Model
 from darkroom.config.trees import flatten, merge
 from darkroom.data.splitting import split_indices
 from darkroom.files import write_json
+from darkroom.models.heads import HEADS
 from darkroom.tuning.samplers import SAMPLERS
 from tests.helpers.training import PARAMS
 
@@ -337,3 +339,37 @@ def test_an_unknown_backbone_is_refused_with_those_that_are_known() -> None:
 def test_backbones_are_not_searched(key: str) -> None:
     space = {"tune": {"space": {"model": {key: {"choices": ["none"]}}}}}
     assert f"tune.space.model.{key} cannot be searched: with a backbone" in refusal(space)
+
+
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [
+        ({}, "a head of several labels, but data.labels is one: set model.head=linear"),
+        (
+            {"data": {"labels": "several"}, "model": {"backbone": "none"}},
+            "which is put on a backbone's last maps, but model.backbone is none: set model.backbone=",
+        ),
+        (
+            {"data": {"labels": "several"}, "train": {"loss": "asymmetric"}},
+            "train.loss is asymmetric, which has no part in model.head cnn_rnn, whose loss is the",
+        ),
+        (
+            {"data": {"labels": "several"}, "train": {"class_weights": "balanced"}},
+            "train.class_weights is balanced, which has no part in model.head cnn_rnn",
+        ),
+    ],
+)
+def test_what_does_not_go_with_a_head_is_refused(changes: dict[str, Any], advice: str) -> None:
+    several = {"loss": "binary_cross_entropy", "best_by": "average_precision"}
+    head: dict[str, Any] = {"model": {"backbone": "efficientnet_lite0", "views": 2, "head": "cnn_rnn"}}
+    head |= {"tune": {"trials": 0}, "train": several if changes else {}}
+    assert advice in refusal(merge(head, changes))
+
+
+def test_a_head_is_not_searched() -> None:
+    space = {"tune": {"space": {"model": {"head": {"choices": ["linear", "gcn"]}}}}}
+    assert "tune.space.model.head cannot be searched: with a backbone" in refusal(space)
+
+
+def test_the_heads_are_those_that_there_are() -> None:
+    assert {"linear", *HEADS} <= set(get_args(Model.model_fields["head"].annotation))

@@ -66,4 +66,6 @@ def test_without_heat_maps_or_feedback_their_controls_are_hidden(open_page: Open
     opened.expect_prediction(DIGITS)
     for hidden in ("#heat", "#heat-switch", "#feedback", "#feedback-notice"):
         expect(opened.page.locator(hidden)).to_be_hidden()
+    expect(opened.page.locator("#no-heat")).to_have_text("This model has no heat maps.")
+    expect(opened.page.locator("#no-heat")).to_be_visible()
     expect(opened.page.locator("#bars input:enabled")).to_have_count(0)

@@ -69,11 +69,11 @@ class CnnRnn(MapsHead):
     def marginals(self, pooled: Tensor) -> Tensor:
         """Means of the maps float [B,F] to the probability of each label by beam search, [B,L]."""
         image = self.image(pooled)
-        h = image.new_zeros(len(image), 1, HIDDEN)
-        c, inputs = h, self.embedding[-1].expand(len(image), 1, -1)
-        allowed = image.new_ones(len(image), 1, self.labels)
-        mass = image.new_ones(len(image), 1)  # of the sequences that are followed and have not ended
-        found: Tensor = image.new_zeros(len(image), self.labels)
+        h = image.new_zeros(image.shape[0], 1, HIDDEN)
+        c, inputs = h, self.embedding[-1].expand(image.shape[0], 1, -1)
+        allowed = image.new_ones(image.shape[0], 1, self.labels)
+        mass = image.new_ones(image.shape[0], 1)  # of the sequences that are followed and have not ended
+        found: Tensor = image.new_zeros(image.shape[0], self.labels)
         width = 1
         for step in range(self.steps):
             h, c = self.read(inputs, h, c)
@@ -95,12 +95,12 @@ class CnnRnn(MapsHead):
     def losses(self, maps: Tensor, labels: Tensor, loss: LabelLoss) -> Tensor:
         """Return the cross-entropy of each image's sequence, float [B]; `loss` has no part in it."""
         image = self.drop(self.image(maps.mean((2, 3))))
-        h = image.new_zeros(len(image), HIDDEN)
-        c, inputs = h, self.embedding[-1].expand(len(image), -1)
+        h = image.new_zeros(image.shape[0], HIDDEN)
+        c, inputs = h, self.embedding[-1].expand(image.shape[0], -1)
         missing, known = labels == 1, (labels >= 0).to(image.dtype)
         allowed = known
-        total: Tensor = image.new_zeros(len(image))
-        ended = torch.zeros(len(image), dtype=torch.bool, device=image.device)
+        total: Tensor = image.new_zeros(image.shape[0])
+        ended = torch.zeros(image.shape[0], dtype=torch.bool, device=image.device)
         for _ in range(int(missing.sum(1).max()) + 1):
             h, c = self.read(inputs, h, c)
             log = self.next_probabilities(h, image, allowed, log=True)

@@ -43,7 +43,7 @@ class MlDecoder(MapsHead):
     def forward(self, maps: Tensor) -> Tensor:
         """Maps float [B,F,h,w] to logits [B,L]."""
         places = self.narrow(maps.flatten(2).transpose(1, 2))
-        queries = self.first_norm(self.queries).expand(len(maps), -1, -1)
+        queries = self.first_norm(self.queries).expand(maps.shape[0], -1, -1)
         looked, _ = self.attention(queries, places, places, need_weights=False)
         found = self.second_norm(queries + self.drop(looked))
         found = self.third_norm(found + self.drop(self.inner(found)))

@@ -45,7 +45,7 @@ class Query2Label(MapsHead):
     def forward(self, maps: Tensor) -> Tensor:
         """Maps float [B,F,h,w] to logits [B,L]; h and w are those of the construction."""
         places = self.narrow(maps.flatten(2).transpose(1, 2)) + self.encoding
-        found = self.decoder(self.queries.expand(len(maps), -1, -1), places)
+        found = self.decoder(self.queries.expand(maps.shape[0], -1, -1), places)
         logits: Tensor = (found * self.weight).sum(2) + self.bias
         return logits
 

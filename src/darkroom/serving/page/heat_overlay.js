@@ -18,6 +18,7 @@ export function updateHeatMap() {
   const [width, height] = [image.naturalWidth || image.videoWidth || 0, image.naturalHeight || image.videoHeight || 0];
   const isDrawn = Boolean(maps && width && height && !image.hidden);
   byId("heat-switch").hidden = !isDrawn;
+  byId("no-heat").hidden = maps !== null;
   byId("heat").hidden = !isDrawn || !byId("heat-on").checked;
   if (!isDrawn) return;
   const grid = maps[entry.selected];
