@@ -20,6 +20,8 @@ INTERDEPENDENT = (
     "train.logit_adjustment",
     "train.sampling",
     "train.processes",
+    "train.use_validation",
+    "data.folds",
 )
 LABEL_LOSSES: tuple[str, ...] = get_args(LabelLoss)
 # What does not go with several labels: the value that does, and why.
@@ -56,6 +58,8 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.logit_adjustment": 0,
     ...         "train.sampling": "all",
     ...         "train.processes": 1,
+    ...         "train.use_validation": False,
+    ...         "data.folds": 0,
     ...     }
     ... )
     """
@@ -111,11 +115,6 @@ def _labels(values: Mapping[str, Any]) -> str | None:
                 f"{name} is {_written(values[name])}, which does not go with several labels, {why}: set "
                 f"{name}={_written(right)}"
             )
-    if values["tune.trials"] and values["model.backbone"] == "none":
-        return (
-            f"tune.trials is {values['tune.trials']}, but the search does not compare nets of several labels "
-            "yet: set tune.trials=0"
-        )
     return None
 
 

@@ -13,6 +13,7 @@ from darkroom.evaluation.multilabel.calibration import fit_label_calibration, la
 from darkroom.evaluation.multilabel.per_image import exact
 from darkroom.evaluation.multilabel.precision_recall_f1 import mean_figures
 from darkroom.evaluation.multilabel.thresholds import HALF, Rule, decide, fit_thresholds
+from darkroom.evaluation.multilabel.uncertain import Bounds, bounds_array, uncertain, uncertain_bounds
 
 
 def calibrated(logits: NDArray[np.floating], calibration: dict[str, Any]) -> NDArray[np.float32]:
@@ -30,14 +31,15 @@ def fit_label_sets(
 ) -> CalibrationFit:
     """Fit slope, offset and threshold of each label to validation images, and measure them on these.
 
-    `models/calibration.json` then holds `slope`, `offset` and `thresholds`, a list each, beside the keys that
-    one label has. With fewer than `FEWEST_IMAGES` images nothing is fitted.
+    `models/calibration.json` then holds `slope`, `offset`, `thresholds` and `uncertain`, a list each, beside
+    the keys that one label has. With fewer than `FEWEST_IMAGES` images nothing is fitted.
 
     Args:
         logits: float [N,L], of images that the model was not trained on.
         labels: int8 [N,L]: 1, 0, or -1 for unknown.
         rule: as `fit_thresholds` has it.
-        confident_accuracy: kept beside the thresholds; there is no threshold of confidence for whole sets.
+        confident_accuracy: the share of decisions outside a label's `uncertain` bounds that are right; there
+            is no threshold of confidence for whole sets.
     """
     enough = len(labels) >= FEWEST_IMAGES
     slope, offset = np.ones(labels.shape[1]), np.zeros(labels.shape[1])
@@ -46,8 +48,10 @@ def fit_label_sets(
     if enough:
         slope, offset = fit_label_calibration(logits, labels)
     probabilities = calibrated(logits, {"slope": slope, "offset": offset})
+    bounds: Bounds = [None] * labels.shape[1]
     if enough:
         thresholds = fit_thresholds(probabilities, labels, rule=rule)
+        bounds = uncertain_bounds(probabilities, labels, thresholds, accuracy=confident_accuracy)
     decisions = decide(probabilities, thresholds)
     figures = mean_figures(decisions, labels)
     report = {
@@ -63,12 +67,15 @@ def fit_label_sets(
         "slope": slope.tolist(),
         "offset": offset.tolist(),
         "thresholds": thresholds.tolist(),
+        "uncertain": bounds,
         "rule": rule,
         "confident_from": None,
         "confident_accuracy": confident_accuracy,
         "held_out": True,
         "fitted": enough,
     }
+    known = labels >= 0
+    report["uncertain_decisions"] = float(uncertain(probabilities, bounds_array(bounds))[known].mean())
     curve = coverage_curve(set_confidence(probabilities, decisions), exact(decisions, labels), threshold=None)
     return CalibrationFit(fitted, report, curve)
 
@@ -98,5 +105,5 @@ def summary(calibration: CalibrationFit) -> str:
         f"after; thresholds {low:.2f} to {high:.2f} ({fitted['rule']}): macro F1 {report['macro_f1']:.2%}, "
         "micro "
         f"F1 {report['of1']:.2%}, exact match {report['accuracy']:.2%} on {report['images']:,} validation "
-        "images"
+        f"images; {report['uncertain_decisions']:.1%} of the decisions are uncertain"
     )
