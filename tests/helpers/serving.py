@@ -232,6 +232,7 @@ def bento_of(kind: str) -> tuple[Path, str, Path]:
     elif kind == "labels":
         shape = {"classes": LABELS, "height": 32, "width": 32, "channels": 3, "heat": True}
         shape |= {"labels": "several", "thresholds": [0.3, 0.5, 0.5, 0.62, 0.99]}
+        shape |= {"uncertain": [[0.2, 0.45], [0.4, 0.6], None, [0.5, 0.7], [0.9, 1.0]]}
     elif kind != "digits":
         shape = {"classes": CIFAR, "height": 32, "width": 32, "channels": 3}
         shape |= {"confident_from": CONFIDENT_FROM, "card": True, "heat": kind == "cifar10"}

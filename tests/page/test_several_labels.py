@@ -28,6 +28,13 @@ def probabilities(prediction: dict[str, Any]) -> dict[str, float]:
     return {one["class"]: one["probability"] for one in prediction["classes"]}
 
 
+def announced(prediction: dict[str, Any], labels: list[str], moved: str = "") -> str:
+    """Return what a screen reader is told of labels; one whose threshold was moved is not uncertain."""
+    doubtful = [one["class"] for one in prediction["classes"] if one["uncertain"] and one["class"] != moved]
+    text = "Labels: " + ", ".join(labels)
+    return f"{text}. Uncertain: {', '.join(doubtful)}" if doubtful else text
+
+
 def chips(opened: OpenPage) -> Locator:
     """Return the chips."""
     return opened.page.locator("#headline .chip")
@@ -47,7 +54,7 @@ def test_the_labels_of_an_image_are_chips_that_show_their_heat_maps(open_page: O
     assert len(labels) > 1
     expect(chips(opened)).to_have_text(labels)
     assert given(opened) == sorted(labels)
-    expect(page.locator("#announcement")).to_have_text("Labels: " + ", ".join(labels))
+    expect(page.locator("#announcement")).to_have_text(announced(prediction, labels))
     expect(page.locator("#heat-label")).to_contain_text(f"evidence for {labels[0]}")
     expect(page.locator("#accuracy-fact dt")).to_have_text("All labels right")
     assert all(one["decision"] == (one["class"] in labels) for one in prediction["classes"])
@@ -81,7 +88,7 @@ def test_a_threshold_is_moved_with_the_keyboard_and_decides_in_the_browser(open_
     expect(chips(opened)).to_have_text(rest)
     assert given(opened) == sorted(rest)
     expect(slider).to_have_attribute("aria-valuetext", "100.0\u00a0%")
-    expect(page.locator("#announcement")).to_have_text("Labels: " + ", ".join(rest))
+    expect(page.locator("#announcement")).to_have_text(announced(prediction, rest, moved=name))
     expect(page.locator("#thresholds-note")).to_contain_text(
         "the service still decides by its own thresholds"
     )
@@ -89,7 +96,7 @@ def test_a_threshold_is_moved_with_the_keyboard_and_decides_in_the_browser(open_
     page.get_by_role("button", name="Reset").click()
     expect(chips(opened)).to_have_text(labels)
     assert float(slider.input_value()) == pytest.approx(before)
-    expect(page.locator("#announcement")).to_have_text("Labels: " + ", ".join(labels))
+    expect(page.locator("#announcement")).to_have_text(announced(prediction, labels))
     expect(page.get_by_role("button", name="Reset")).to_be_hidden()
     assert len(opened.requests) == sent  # the service was not asked
     assert opened.console_errors == []
@@ -102,7 +109,7 @@ def test_one_slider_moves_all_thresholds_also_of_the_images_to_come(open_page: O
     expect(every).to_have_attribute("aria-valuetext", "each its own")
     p = probabilities(predicted(opened))
     every.fill("0")
-    expect(chips(opened)).to_have_text(sorted(LABELS, key=lambda one: -p[one]))
+    expect(chips(opened)).to_have_text([one for one, _ in sorted(p.items(), key=lambda item: -item[1])])
     every.fill("1")
     expect(chips(opened)).to_have_count(0)
     expect(page.locator("#status")).to_have_text("It has none of the labels")
@@ -178,4 +185,24 @@ def test_a_person_corrects_the_whole_set(open_page: OpenPageOf, feedback_folder:
         assert sorted(json.loads(line["predicted"])) == sorted(prediction["labels"])
         assert (feedback_folder / line["image"]).read_bytes() == content
         prediction = predicted(opened, {**IMAGE, "buffer": content})
+    assert opened.console_errors == []
+
+
+def test_labels_near_their_threshold_are_marked_as_uncertain(open_page: OpenPageOf) -> None:
+    opened = open_page("labels")
+    page = opened.page
+    prediction = predicted(opened)
+    doubtful = [one["class"] for one in prediction["classes"] if one["uncertain"]]
+    name = next(one for one in doubtful if one in prediction["labels"])
+    expect(page.locator("#bars .uncertain .label")).to_have_text(doubtful)
+    expect(page.locator("#headline .uncertain")).to_have_text(
+        [one for one in prediction["labels"] if one in doubtful]
+    )
+    expect(page.locator("#probability")).to_have_text("Uncertain: " + ", ".join(doubtful))
+    slider = page.get_by_role("slider", name=f"Threshold for {name}")
+    slider.fill("0")
+    rest = [one for one in doubtful if one != name]
+    expect(page.locator("#bars .uncertain .label")).to_have_text(rest)
+    page.get_by_role("button", name="Reset").click()
+    expect(page.locator("#bars .uncertain .label")).to_have_text(doubtful)
     assert opened.console_errors == []

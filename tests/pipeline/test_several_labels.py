@@ -22,12 +22,15 @@ LABELS = ("blue", "green", "red")
 SMALL = (
     *(
         "data.side=16",
+        "data.validation_fraction=0.3",
         "train.epochs=8",
         "train.patience=8",
         "train.low_resolutions=[]",
         "train.batch_size=20",
     ),
-    *("model.widths=[16,32,32]", "model.convolutions=2", "model.views=2", "tune.space={}"),
+    *("model.widths=[16,32,32]", "model.convolutions=2", "model.views=2"),
+    *("tune.trials=2", "tune.epochs=2", "tune.min_epochs=1", "tune.resolution=0"),
+    "tune.space={train: {label_smoothing: {choices: [0.0, 0.1]}}}",
     "evaluate.resamples=100",
     "gate.max_calibration_error=1.0",
 )
@@ -45,7 +48,7 @@ def mosaic(labels: tuple[str, ...], seed: int) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def made(folder: Path, *, count: int = 160) -> Path:
+def made(folder: Path, *, count: int = 240) -> Path:
     """Write images of no colour, one, or more, and a table; red and green seldom go together."""
     random = np.random.default_rng(0)
     folder.mkdir()
@@ -71,6 +74,18 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> tuple[Checkout, str]:
     return checkout, run_stages(checkout, STAGES)
 
 
+def test_trials_are_compared_by_mean_average_precision(run: tuple[Checkout, str]) -> None:
+    root = run[0].root
+    found = read_json(root / "reports/tune.json")
+    assert found["trials"] == 2
+    trials = pd.read_csv(root / "reports/trials.csv")
+    complete = trials[trials["state"] == "complete"]["validation_accuracy"]
+    assert found["best_validation_average_precision"] == pytest.approx(complete.max())
+    chosen = read_json(root / "models/tuned.json")["train"]["label_smoothing"]
+    assert chosen in (0.0, 0.1)
+    assert "validation average precision with" in run[1]
+
+
 def test_the_labels_are_learned_and_reported(run: tuple[Checkout, str]) -> None:
     root = run[0].root
     test = read_json(root / "reports/metrics.json")["test"]
@@ -89,7 +104,7 @@ def test_images_without_any_label_are_used_and_counted(run: tuple[Checkout, str]
     root = run[0].root
     assert read_json(root / "reports/data.json")["splits"]["train"]["without_labels"] > 0
     assert read_json(root / "data/meta.json")["labels"] == "several"
-    assert sum(read_json(root / "data/meta.json")[part] for part in ("train", "validation", "test")) == 160
+    assert sum(read_json(root / "data/meta.json")[part] for part in ("train", "validation", "test")) == 240
 
 
 def test_the_champion_decides_by_its_thresholds(run: tuple[Checkout, str]) -> None:
@@ -106,6 +121,13 @@ def test_the_champion_decides_by_its_thresholds(run: tuple[Checkout, str]) -> No
     right = sum(json.loads(found) == names for found, names in zip(table["labels"], wanted, strict=True))
     assert right >= 8
     assert (table["has_red"] == (table["p_red"] >= about["thresholds"][2])).all()
+
+
+def test_drift_is_measured_against_the_validation_images(run: tuple[Checkout, str]) -> None:
+    root = run[0].root
+    watched = read_json(root / "models/champion/reference.json")["labels"]
+    assert watched["given_from"] == read_json(root / "models/calibration.json")["thresholds"]
+    assert "label_mix" in run[1]
 
 
 def test_the_gate_says_by_what_it_judged(run: tuple[Checkout, str]) -> None:

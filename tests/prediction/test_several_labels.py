@@ -16,12 +16,38 @@ from darkroom.serving.prediction.model import Classifier
 from tests.helpers.prediction import CLASSES, colour_model
 
 
-def several(folder: Path, thresholds: object = (0.3, 0.9)) -> Path:
+def several(folder: Path, thresholds: object = (0.3, 0.9), **more: object) -> Path:
     """Return the folder of a model whose two colours are labels with these thresholds."""
     colour_model(folder, confident=None)
     about = read_json(folder / "model.json")
-    write_json(folder / "model.json", about | {"labels": "several", "thresholds": thresholds, "version": "1"})
+    changes = {"labels": "several", "thresholds": thresholds, "version": "1"} | more
+    write_json(folder / "model.json", about | changes)
     return folder
+
+
+def test_labels_near_their_threshold_are_uncertain_in_service_and_table(tmp_path: Path) -> None:
+    folder = several(tmp_path / "model", [0.3, 0.9], uncertain=[[0.1, 0.45], None])
+    classifier = Classifier(folder)
+    found = image_prediction(np.array([0.4, 0.6], np.float32), 2, classifier)
+    assert {one["class"]: one["uncertain"] for one in found["classes"]} == {"blue": True, "red": False}
+    for p, doubtful in ((0.05, False), (0.11, True), (0.46, False)):
+        one = image_prediction(np.array([p, 0.0], np.float32), 1, classifier)["classes"][0]
+        assert one["uncertain"] == doubtful
+    grey, blue = (Image.new("RGB", (20, 20), colour) for colour in ((120, 120, 120), (0, 0, 255)))
+    table = Model(folder).predict([grey, blue, b"no image"])
+    p = table["p_blue"].to_numpy(np.float64)[:2]
+    doubts = ((p > 0.1) & (p < 0.45)).tolist()
+    assert table["unsure"].tolist()[:2] == doubts
+    assert [json.loads(text) for text in table["unsure_labels"][:2]] == [
+        ["blue"] if doubt else [] for doubt in doubts
+    ]
+    assert table[["unsure", "unsure_labels"]].iloc[2].isna().all()
+
+
+@pytest.mark.parametrize("wrong", [[None], [[0.1, 0.2], [0.3]], [[0.1, 2.0], None], "none"])
+def test_bounds_that_do_not_fit_are_refused(tmp_path: Path, wrong: object) -> None:
+    with pytest.raises(ValueError, match="uncertain"):
+        Classifier(several(tmp_path / "model", [0.3, 0.9], uncertain=wrong))
 
 
 def test_each_label_has_a_column_and_the_labels_are_a_list(tmp_path: Path) -> None:
@@ -30,7 +56,7 @@ def test_each_label_has_a_column_and_the_labels_are_a_list(tmp_path: Path) -> No
     blue = Image.new("RGB", (20, 20), (0, 0, 255))
     table = model.predict([grey, blue])
     assert list(table.columns) == [
-        "path", "labels", "has_blue", "has_red", "p_blue", "p_red", "unsure", "reason",
+        "path", "labels", "has_blue", "has_red", "p_blue", "p_red", "unsure", "unsure_labels", "reason",
     ]  # fmt: skip
     for row in table.to_dict("records"):
         has = {name: row[f"p_{name}"] >= limit for name, limit in zip(CLASSES, (0.3, 0.9), strict=True)}

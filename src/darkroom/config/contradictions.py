@@ -130,11 +130,6 @@ def _labels(values: Mapping[str, Any]) -> str | None:
                 f"{name} is {_written(values[name])}, which does not go with several labels, {why}: set "
                 f"{name}={_written(right)}"
             )
-    if values["tune.trials"] and values["model.backbone"] == "none":
-        return (
-            f"tune.trials is {values['tune.trials']}, but the search does not compare nets of several labels "
-            "yet: set tune.trials=0"
-        )
     return None
 
 

@@ -219,7 +219,7 @@ def _with_labels(choices: Sequence[Choice]) -> list[Choice]:
         Choice("train.class_weights", "none", "thresholds of each label make up for rare ones"),
         Choice("train.logit_adjustment", 0.0, several),
         Choice("data.folds", 0, "nets of several labels are not cross-validated yet"),
-        Choice("tune.trials", 0, "nets of several labels are not searched for yet"),
+        Choice("tune.trials", 0, "set it to search by mAP on the validation images"),
         Choice("gate.min_average_precision", 0.0, "no minimum; set what you need"),
         Choice("gate.min_accuracy", 0.0, "the share of images whose labels are all right; set what you need"),
     ]

@@ -25,6 +25,8 @@ class Layout:
         top: how many of the most probable classes have columns of their own, at least 1.
         probabilities: whether each class has a column with its probability.
         thresholds: of several labels, the probability from which an image has each; None for one label.
+        uncertain: of several labels, the probabilities between which the decision on each is uncertain, two
+            each, NaN where the model has none.
     """
 
     classes: tuple[str, ...]
@@ -32,6 +34,7 @@ class Layout:
     top: int = 1
     probabilities: bool = True
     thresholds: tuple[float, ...] | None = None
+    uncertain: tuple[tuple[float, float], ...] = ()
 
     def schema(self) -> pa.Schema:
         """Return the columns with their types."""
@@ -41,7 +44,8 @@ class Layout:
             fields += [(f"has_{name}", pa.bool_()) for name in self.classes]
             if self.probabilities:
                 fields += [(f"p_{name}", pa.float32()) for name in self.classes]
-            return pa.schema([*fields, ("unsure", pa.bool_()), ("reason", pa.string())])
+            fields += [("unsure", pa.bool_()), ("unsure_labels", pa.string())]
+            return pa.schema([*fields, ("reason", pa.string())])
         fields += [("prediction", pa.string()), ("probability", pa.float32()), ("unsure", pa.bool_())]
         for rank in range(2, self.top + 1):
             fields += [(f"prediction_{rank}", pa.string()), (f"probability_{rank}", pa.float32())]
@@ -60,7 +64,12 @@ def layout_of(classifier: Classifier, *, top: int = 1, probabilities: bool | Non
     classes = tuple(classifier.classes)
     wanted = len(classes) <= MOST_COLUMNS if probabilities is None else bool(probabilities)
     thresholds = None if classifier.thresholds is None else tuple(classifier.thresholds.tolist())
-    return Layout(classes, classifier.confident_from, min(top, len(classes)), wanted, thresholds)
+    bounds = (
+        ()
+        if classifier.uncertain is None
+        else tuple((low, high) for low, high in classifier.uncertain.tolist())
+    )
+    return Layout(classes, classifier.confident_from, min(top, len(classes)), wanted, thresholds, bounds)
 
 
 def table(parts: Sequence[Classified], layout: Layout) -> pd.DataFrame:
@@ -70,7 +79,8 @@ def table(parts: Sequence[Classified], layout: Layout) -> pd.DataFrame:
     than the model's threshold (missing where the model has none); `prediction_2`, `probability_2` and so on
     up to `top`; `p_<class>` for each class; `reason`, why an image could not be used. A row with a reason has
     nothing else but its path. Of several labels: `path`; `labels`, those that the image has, as a JSON list;
-    `has_<label>` and `p_<label>` for each label; `unsure`, which is empty; `reason`.
+    `has_<label>` and `p_<label>` for each label; `unsure`, whether the decision on any label is uncertain;
+    `unsure_labels`, those labels as a JSON list; `reason`. Both are missing where the model has no bounds.
     """
     classes = np.asarray([*layout.classes], dtype=object)
     values: NDArray[np.float32] = (
@@ -111,10 +121,7 @@ def _sets(
 ) -> pd.DataFrame:
     """Return predictions of several labels as a table."""
     has = values >= np.array(layout.thresholds)  # in float64, as the service compares
-    names = [
-        None if unusable else json.dumps([layout.classes[n] for n in np.flatnonzero(row)], ensure_ascii=False)
-        for row, unusable in zip(has, bad, strict=True)
-    ]
+    names = [None if unusable else _names(row, layout) for row, unusable in zip(has, bad, strict=True)]
     columns: dict[str, object] = {
         "path": pd.array([item.path or None for part in parts for item in part.items], dtype="string"),
         "labels": pd.array(names, dtype="string"),
@@ -125,9 +132,29 @@ def _sets(
         columns[f"has_{name}"] = decisions
     if layout.probabilities:
         columns |= {f"p_{name}": values[:, number] for number, name in enumerate(layout.classes)}
-    columns["unsure"] = pd.array([None] * len(bad), dtype="boolean")
+    columns["unsure"], columns["unsure_labels"] = _unsure_sets(values, bad, layout)
     columns["reason"] = pd.array([reason or None for reason in reasons], dtype="string")
     return pd.DataFrame(columns)
+
+
+def _unsure_sets(
+    values: NDArray[np.float32], bad: NDArray[np.bool_], layout: Layout
+) -> tuple[object, object]:
+    """Return whether the decision on any label is uncertain, and on which."""
+    bounds = np.array(layout.uncertain, dtype=np.float64).reshape(-1, 2)
+    if not len(bounds) or np.isnan(bounds).all():
+        nothing = [None] * len(bad)
+        return pd.array(nothing, dtype="boolean"), pd.array(nothing, dtype="string")
+    doubts = (values > bounds[:, 0]) & (values < bounds[:, 1])  # in float64, as the service compares
+    unsure = pd.array(doubts.any(axis=1), dtype="boolean")
+    unsure[bad] = pd.NA
+    names = [None if unusable else _names(row, layout) for row, unusable in zip(doubts, bad, strict=True)]
+    return unsure, pd.array(names, dtype="string")
+
+
+def _names(row: NDArray[np.bool_], layout: Layout) -> str:
+    """Return the labels that a row says yes to, as a JSON list."""
+    return json.dumps([layout.classes[place] for place in np.flatnonzero(row)], ensure_ascii=False)
 
 
 def _unsure(probabilities: object, bad: NDArray[np.bool_], confident_from: float | None) -> object:

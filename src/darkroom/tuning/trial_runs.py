@@ -5,7 +5,7 @@ from contextlib import contextmanager
 
 from darkroom.stopping import Stopped
 from darkroom.tracking import runs
-from darkroom.training.history import Epoch
+from darkroom.training.history import BestByPrecision, Epoch
 from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.errors import Pruned, failure_reason
 from darkroom.tuning.search import Search
@@ -52,4 +52,6 @@ def log_epoch(epoch: Epoch) -> None:
         "validation_accuracy": epoch.validation_accuracy,
         "validation_balanced_accuracy": epoch.validation_balanced_accuracy,
     }
+    if isinstance(epoch, BestByPrecision):
+        accuracies["validation_average_precision"] = epoch.validation_average_precision
     runs.log_metrics({**accuracies, **losses}, step=epoch.epoch)

@@ -17,10 +17,10 @@ def trials_table(study: optuna.Study) -> pd.DataFrame:
     """Return a row per trial that has ended, in the order of their numbers.
 
     The columns are `COLUMNS` and one for each parameter that a trial drew. `state` is complete, pruned,
-    failed or killed; `validation_accuracy` (0 to 1; the balanced one where train.best_by says so) is the best
-    of a complete trial and the last of another; `images` counts the training images seen, over all epochs;
-    `reason` says why a trial ended early. The epochs of a killed trial are counted again in the trial that
-    continues it.
+    failed or killed; `validation_accuracy` (0 to 1; the balanced one where train.best_by says so, and mAP of
+    several labels) is the best of a complete trial and the last of another; `images` counts the training
+    images seen, over all epochs; `reason` says why a trial ended early. The epochs of a killed trial are
+    counted again in the trial that continues it.
     """
     return as_table(trial_rows(study))
 

@@ -14,6 +14,7 @@ from darkroom.evaluation.multilabel.calibration import fit_label_calibration, la
 from darkroom.evaluation.multilabel.per_image import exact
 from darkroom.evaluation.multilabel.precision_recall_f1 import mean_figures
 from darkroom.evaluation.multilabel.thresholds import HALF, Rule, decide, fit_thresholds
+from darkroom.evaluation.multilabel.uncertain import Bounds, bounds_array, uncertain, uncertain_bounds
 
 # Calibrated logits float [N,L] and labels int8 [N,L] to joint probabilities float32 [N,L] of images outside
 # each fit, and what models/calibration.json holds of the structure over labels.
@@ -40,14 +41,15 @@ def fit_label_sets(
 ) -> CalibrationFit:
     """Fit slope, offset and threshold of each label to validation images, and measure them on these.
 
-    `models/calibration.json` then holds `slope`, `offset` and `thresholds`, a list each, beside the keys that
-    one label has. With fewer than `FEWEST_IMAGES` images nothing is fitted.
+    `models/calibration.json` then holds `slope`, `offset`, `thresholds` and `uncertain`, a list each, beside
+    the keys that one label has. With fewer than `FEWEST_IMAGES` images nothing is fitted.
 
     Args:
         logits: float [N,L], of images that the model was not trained on.
         labels: int8 [N,L]: 1, 0, or -1 for unknown.
         rule: as `fit_thresholds` has it.
-        confident_accuracy: kept beside the thresholds; there is no threshold of confidence for whole sets.
+        confident_accuracy: the share of decisions outside a label's `uncertain` bounds that are right; there
+            is no threshold of confidence for whole sets.
         fit_joint: fits a structure over labels, after the calibration. Thresholds and figures are then of the
             probabilities that it has for images outside its fits, and `structure` is kept too.
     """
@@ -62,8 +64,10 @@ def fit_label_sets(
     if fit_joint is not None:
         probabilities, described = fit_joint(logits * slope + offset, labels)
         structure = {"structure": described}
+    bounds: Bounds = [None] * labels.shape[1]
     if enough:
         thresholds = fit_thresholds(probabilities, labels, rule=rule)
+        bounds = uncertain_bounds(probabilities, labels, thresholds, accuracy=confident_accuracy)
     decisions = decide(probabilities, thresholds)
     figures = mean_figures(decisions, labels)
     report = {
@@ -79,6 +83,7 @@ def fit_label_sets(
         "slope": slope.tolist(),
         "offset": offset.tolist(),
         "thresholds": thresholds.tolist(),
+        "uncertain": bounds,
         "rule": rule,
         "confident_from": None,
         "confident_accuracy": confident_accuracy,
@@ -86,6 +91,8 @@ def fit_label_sets(
         "fitted": enough,
         **structure,
     }
+    known = labels >= 0
+    report["uncertain_decisions"] = float(uncertain(probabilities, bounds_array(bounds))[known].mean())
     curve = coverage_curve(set_confidence(probabilities, decisions), exact(decisions, labels), threshold=None)
     return CalibrationFit(fitted, report, curve)
 
@@ -115,5 +122,5 @@ def summary(calibration: CalibrationFit) -> str:
         f"after; thresholds {low:.2f} to {high:.2f} ({fitted['rule']}): macro F1 {report['macro_f1']:.2%}, "
         "micro "
         f"F1 {report['of1']:.2%}, exact match {report['accuracy']:.2%} on {report['images']:,} validation "
-        "images"
+        f"images; {report['uncertain_decisions']:.1%} of the decisions are uncertain"
     )

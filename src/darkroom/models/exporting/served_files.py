@@ -40,6 +40,7 @@ def model_description(
     figures: dict[str, Any] = {"accuracy": test["accuracy"]}
     if meta.several:
         fitted = {"labels": "several", "thresholds": list(calibration["thresholds"])}
+        fitted["uncertain"] = list(calibration["uncertain"])
         names = ("average_precision", "average_precision_low", "average_precision_high", "of1", "image_f1")
         figures |= {name: test[name] for name in names}
     return {

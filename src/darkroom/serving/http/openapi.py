@@ -182,7 +182,10 @@ def _schemas(classifier: Classifier) -> dict[str, Any]:
 def _confident(classifier: Classifier) -> str:
     """Return what `confident` means in this model's predictions."""
     if classifier.thresholds is not None:
-        return "An image may have several labels, or none: each has a decision of its own; confident is null."
+        return (
+            "An image may have several labels, or none: each has a decision of its own, which is uncertain "
+            "where the probability is near the label's threshold; confident is null."
+        )
     if classifier.confident_from is None:
         return "The field confident is null: for this model no threshold of confidence was fitted."
     return (

@@ -21,8 +21,21 @@ Probability = Annotated[float, Field(ge=0, le=1)]
 Decision = Annotated[
     bool, Field(description="Of several labels: whether the image is said to have it, by its threshold")
 ]
+Uncertain = Annotated[
+    bool,
+    Field(
+        description="Of several labels: whether the probability is so near the label's threshold that fewer "
+        "validation images than wanted were decided rightly there"
+    ),
+]
 RankedClass = TypedDict(
-    "RankedClass", {"class": str, "probability": Probability, "decision": NotRequired[Decision]}
+    "RankedClass",
+    {
+        "class": str,
+        "probability": Probability,
+        "decision": NotRequired[Decision],
+        "uncertain": NotRequired[Uncertain],
+    },
 )
 
 
@@ -143,9 +156,11 @@ def image_prediction(probabilities: NDArray[np.float32], k: int, classifier: Cla
         {"class": classifier.classes[i], "probability": float(probabilities[i])} for i in best
     ]
     decisions = classifier.decisions(probabilities)
-    if decisions is not None:
+    doubts = classifier.doubts(probabilities)
+    if decisions is not None and doubts is not None:
         for one, place in zip(classes, best, strict=True):
             one["decision"] = bool(decisions[place])
+            one["uncertain"] = bool(doubts[place])
         order = _most_probable(probabilities, len(classifier.classes))
         labels = [classifier.classes[place] for place in order if decisions[place]]
         return {"classes": classes, "confident": None, "labels": labels}

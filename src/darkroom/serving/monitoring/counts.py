@@ -1,5 +1,6 @@
 """Feature rows counted: by class, by bin of each feature, and summed along the embedding's axes."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -56,14 +57,20 @@ class Indicators:
 
     def total(self) -> Counts:
         """Return the counts of all images together."""
-        sums = (np.asarray(part.sum(axis=0), np.float64) for part in self.parts)
-        return Counts(np.array(float(len(self.classes))), *sums, pairs=self.pairs)
+        sums = [np.asarray(part.sum(axis=0), np.float64) for part in self.parts]
+        return counts_of(np.array(float(len(self.classes))), sums, self.pairs)
 
     def flat(self) -> tuple[NDArray[np.float32], Any]:
         """Return one row per image, `[N, K+S*B+A+P]`, and where its parts begin but the first."""
         parts = [part.reshape(len(part), -1) for part in self.parts]
         starts = np.cumsum([part.shape[1] for part in parts])[:-1]
         return np.concatenate(parts, axis=1).astype(np.float32), starts
+
+
+def counts_of(images: Array, sums: Sequence[Array], pairs: NDArray[np.int64] | None) -> Counts:
+    """Return the counts from the sums of `Indicators.parts`."""
+    classes, bins, coordinates, *together = sums
+    return Counts(images, classes, bins, coordinates, together[0] if together else None, pairs)
 
 
 def indicate(

@@ -72,7 +72,8 @@ class Reference:
 
     def recent_shares(self, rows: NDArray[np.float32]) -> Array:
         """Return the share of rows `[N, columns]` in each predicted class, or given each label, `[K]`."""
-        return indicate(rows, self.edges, len(self.classes), pairs=self._pairs).classes.mean(axis=0)
+        counted = indicate(rows, self.edges, len(self.classes), pairs=self._pairs).total()
+        return np.asarray(counted.classes / counted.images)
 
     @property
     def _pairs(self) -> NDArray[np.int64] | None:

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from .counts import Counts, Indicators
+from .counts import Counts, Indicators, counts_of
 from .drift_score import CHECK_EVERY, MIN_IMAGES, WINDOW, compare
 
 STREAMS = 1000  # simulated
@@ -66,7 +66,7 @@ def _unshifted_maxima(reference: Indicators, generator: np.random.Generator) -> 
     def counts(images: Array, sums: Array) -> Counts:
         classes, bins, coordinates, *together = np.split(sums, starts, axis=-1)
         bins = bins.reshape(*bins.shape[:-1], *bins_shape)
-        return Counts(images, classes, bins, coordinates, *together, pairs=reference.pairs)
+        return counts_of(images, [classes, bins, coordinates, *together], reference.pairs)
 
     # a check sees the blocks of CHECK_EVERY images from `first` up to `last`
     last = np.arange(MIN_IMAGES, STREAM_LENGTH + 1, CHECK_EVERY) // CHECK_EVERY

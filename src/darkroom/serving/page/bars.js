@@ -12,10 +12,10 @@ export function showBars(classes, { onSelect = null, selected = 0 } = {}) {
   const list = byId("bars");
   const focused = list.contains(document.activeElement) && document.activeElement;
   const before = new Map([...list.children].map((item) => [item.dataset.name, item]));
-  const items = classes.map(({ class: name, probability, decision }, index) => {
+  const items = classes.map(({ class: name, probability, decision, uncertain }, index) => {
     const item = before.get(name) || bar(name);
     item.querySelector(".percent").textContent = probability === null ? "" : percent(probability);
-    item.classList.toggle("given", decision === true);
+    mark(item, decision, uncertain);
     const radio = item.querySelector("input[type=radio]");
     radio.disabled = !onSelect;
     radio.checked = Boolean(onSelect) && index === selected;
@@ -41,12 +41,18 @@ export function showEmptyBars(names) {
 // Mark which labels the image is said to have, and the one whose heat map is shown.
 export function markBars(classes, selected) {
   const bars = new Map([...byId("bars").children].map((item) => [item.dataset.name, item]));
-  for (const [index, { class: name, decision }] of classes.entries()) {
+  for (const [index, { class: name, decision, uncertain }] of classes.entries()) {
     const item = bars.get(name);
-    item.classList.toggle("given", decision === true);
+    mark(item, decision, uncertain);
     const radio = item.querySelector("input[type=radio]");
     radio.checked = !radio.disabled && index === selected;
   }
+}
+
+function mark(item, decision, uncertain) {
+  item.classList.toggle("given", decision === true);
+  item.classList.toggle("uncertain", uncertain === true);
+  item.title = uncertain ? "Uncertain: the probability is near the threshold" : "";
 }
 
 // Say how many classes have no bar, and how probable they are together.

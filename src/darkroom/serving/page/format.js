@@ -9,6 +9,9 @@ export const isUncertain = (prediction) => prediction.confident === false;
 // A model that gives several labels names those that the image has in `labels`, none included.
 export const hasSeveral = (prediction) => Array.isArray(prediction.labels);
 
+// The labels whose decision is uncertain, of those that are listed.
+export const uncertain = (classes) => classes.filter((c) => c.uncertain).map((c) => c.class);
+
 export const headline = (prediction) => {
   if (hasSeveral(prediction)) return prediction.labels.join(", ") || "None of the labels";
   return isUncertain(prediction) ? "Uncertain" : prediction.classes[0].class;

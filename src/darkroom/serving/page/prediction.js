@@ -2,7 +2,7 @@
 import { markBars, showBars, showEmptyBars } from "./bars.js";
 import { byId, element } from "./dom.js";
 import { updateFeedback } from "./feedback.js";
-import { hasSeveral, headline, isUncertain, likeliest, percent } from "./format.js";
+import { hasSeveral, headline, isUncertain, likeliest, percent, uncertain } from "./format.js";
 import { selectHeatMap, updateHeatMap } from "./heat_overlay.js";
 import { fadeIn } from "./photo.js";
 import { state } from "./state.js";
@@ -70,14 +70,17 @@ function showChips(prediction) {
   const { labels, classes } = prediction;
   byId("status").textContent = labels.length === 1 ? "It has this label" : `It has ${labels.length || "none"} of the labels`;
   const mapped = new Set(prediction.heat ? classes.map((c) => c.class) : []);
-  const chips = labels.map((name) => chip(name, mapped.has(name)));
+  const doubtful = new Set(uncertain(classes));
+  const chips = labels.map((name) => chip(name, { hasMap: mapped.has(name), isUncertain: doubtful.has(name) }));
   byId("headline").replaceChildren(...(chips.length ? chips : [element("span", { textContent: headline(prediction) })]));
-  byId("probability").textContent = labels.length ? "" : `Most likely ${likeliest(classes)}`;
+  const unsure = doubtful.size ? `Uncertain: ${[...doubtful].join(", ")}` : "";
+  byId("probability").textContent = labels.length ? unsure : `Most likely ${likeliest(classes)}`;
 }
 
-function chip(name, hasMap) {
-  if (!hasMap) return element("span", { className: "chip", textContent: name });
-  const button = element("button", { type: "button", className: "chip", textContent: name, onclick: () => select(name) });
+function chip(name, { hasMap, isUncertain }) {
+  const className = isUncertain ? "chip uncertain" : "chip";
+  if (!hasMap) return element("span", { className, textContent: name });
+  const button = element("button", { type: "button", className, textContent: name, onclick: () => select(name) });
   const { entry } = state;
   button.setAttribute("aria-pressed", entry.prediction.classes[entry.selected].class === name);
   button.title = `Show the heat map for ${name}`;
@@ -119,7 +122,9 @@ function announce({ prediction: predicted, live }) {
   const prediction = decided(predicted);
   const region = byId("announcement");
   if (hasSeveral(prediction)) {
-    if (!live || region.dataset.headline !== headline(prediction)) region.textContent = `Labels: ${headline(prediction)}`;
+    const doubtful = uncertain(prediction.classes);
+    const unsure = doubtful.length ? `. Uncertain: ${doubtful.join(", ")}` : "";
+    if (!live || region.dataset.headline !== headline(prediction)) region.textContent = `Labels: ${headline(prediction)}${unsure}`;
   } else if (!live || region.dataset.headline !== headline(prediction)) {
     const first = prediction.classes.slice(0, 3).map((c) => `${c.class}, ${percent(c.probability)}`).join("; ");
     region.textContent = isUncertain(prediction) ? `Uncertain. It could be ${likeliest(prediction.classes)}` : `Most likely ${first}`;

@@ -14,7 +14,12 @@ const threshold = (name) => moved.get(name) ?? own(name);
 // The prediction as the thresholds on the page decide it. A label that is not listed keeps the service's decision.
 export function decided(prediction) {
   if (!hasSeveral(prediction) || !moved.size) return prediction;
-  const classes = prediction.classes.map((c) => ({ ...c, decision: c.probability >= threshold(c.class) }));
+  // how near is too near was found for the model's own thresholds
+  const classes = prediction.classes.map((c) => ({
+    ...c,
+    decision: c.probability >= threshold(c.class),
+    uncertain: c.uncertain && !moved.has(c.class),
+  }));
   const listed = new Set(classes.map((c) => c.class));
   const labels = classes.filter((c) => c.decision).map((c) => c.class);
   return { ...prediction, classes, labels: [...labels, ...prediction.labels.filter((name) => !listed.has(name))] };

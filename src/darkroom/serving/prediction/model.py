@@ -29,6 +29,8 @@ class Classifier:
             fitted.
         thresholds: of several labels, the probability from which an image is said to have each, float64
             `[K]`; None where it has one label.
+        uncertain: of several labels, the probabilities between which the decision on each is uncertain,
+            float64 `[K, 2]`, NaN where none were fitted; None where it has one label.
         card: the page with the model card; None where the model has none.
     """
 
@@ -71,6 +73,7 @@ class Classifier:
         self.fit = _fit(self.about, description)
         self.confident_from = _probability(self.about.get("confident_from"), description)
         self.thresholds = _thresholds(self.about, description)
+        self.uncertain = _uncertain(self.about, description)
         card = folder / "card.html"
         self.card: Path | None = card if card.is_file() else None
         self._graph = Graph(content, precision=_precision(self.about, description), threads=threads)
@@ -90,6 +93,13 @@ class Classifier:
     def decisions(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_] | None:
         """Return which labels images have by probabilities `[..., K]`; None with one label each."""
         return None if self.thresholds is None else np.asarray(probabilities >= self.thresholds)
+
+    def doubts(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+        """Return which decisions by probabilities `[..., K]` are uncertain; None with one label each."""
+        if self.uncertain is None:
+            return None
+        low, high = self.uncertain.T
+        return np.asarray((probabilities > low) & (probabilities < high))
 
     def _check_input(self, graph: Path) -> None:
         name, kind, shape = self._graph.input
@@ -162,6 +172,30 @@ def _thresholds(about: dict[str, Any], description: Path) -> NDArray[np.float64]
         )
     checked = [_probability(value, description, "thresholds") for value in values]
     return np.array(checked, dtype=np.float64)
+
+
+def _uncertain(about: dict[str, Any], description: Path) -> NDArray[np.float64] | None:
+    """Return the bounds of uncertain decisions, checked; NaN where a model was registered without them."""
+    if about.get("labels", "one") == "one":
+        return None
+    count = len(about["classes"])
+    values = about.get("uncertain", [None] * count)
+    if not isinstance(values, list) or len(values) != count:
+        raise ValueError(
+            f"{description} has uncertain {values!r}; needed: null or two probabilities for each of {count} "
+            "labels; run `dvc repro register` again"
+        )
+    bounds = np.full((count, 2), np.nan)
+    for row, value in zip(bounds, values, strict=True):
+        if value is None:
+            continue
+        if not isinstance(value, list) or len(value) != 2:
+            raise ValueError(
+                f"{description} has uncertain bounds {value!r}; needed: two probabilities, or null; run "
+                "`dvc repro register` again"
+            )
+        row[:] = [_probability(end, description, "uncertain") for end in value]
+    return bounds
 
 
 def _fit(about: dict[str, Any], description: Path) -> Fit:

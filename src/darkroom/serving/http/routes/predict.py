@@ -79,6 +79,9 @@ def _record(
         CONFIDENCE.observe(best["probability"])
         if prediction["confident"] is False:
             UNCERTAIN.labels(best["class"]).inc()
+        for one in prediction["classes"]:
+            if one.get("uncertain"):
+                UNCERTAIN.labels(one["class"]).inc()
     monitor: Monitor | None = request.app.state.monitor
     if monitor is not None:
         monitor.offer(route, done)
