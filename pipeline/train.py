@@ -1,7 +1,9 @@
 """Train the classifier with params.yaml and what the tuner found, or a linear layer on a backbone."""
 
 import shutil
+import time
 from contextlib import nullcontext
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -18,11 +20,12 @@ from darkroom.models.hardware import Hardware, choose_hardware
 from darkroom.models.inference import accuracy, predict_logits
 from darkroom.tracking import runs
 from darkroom.tracking.training_run import TrainingRun, open_training_run
-from darkroom.training import fine_tuning, head, label_head, map_head, outputs
+from darkroom.training import fine_tuning, head, label_head, map_head, minutes, outputs
 from darkroom.training.fingerprint import fingerprint
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
 from darkroom.training.start import Start, backbone_weights, begin
+from darkroom.training.step_times import measured_ways
 from pipeline import CHECKPOINTS, DATA, MODELS, REPORTS, ROOT, TRAINING, TUNED, read_params, tracking_uri
 from pipeline.stage import stage
 
@@ -44,7 +47,7 @@ def train(params: Params) -> None:
     """Train; of several processes the first writes the outputs."""
     if processes.launched():
         stopping.leave_end_to_parent()
-    first = processes.rank() == 0
+    first, began = processes.rank() == 0, time.perf_counter()
     weights = backbone_weights(params, folder=MODELS / "backbone")
     asked, share = params.train, processes.on_this_machine()
     hardware = choose_hardware(asked.device, asked.precision, asked.threads, processes=share)
@@ -69,11 +72,14 @@ def train(params: Params) -> None:
 
     def show(epoch: Epoch) -> None:
         if first:
-            runs.log_metrics(outputs.epoch_metrics(epoch), step=epoch.epoch)
+            before = isinstance(epoch, head.Head) and params.model.tune_backbone != "none"
+            prefix = "linear_layer." if before else ""  # epochs of fine-tuning have the same numbers
+            runs.log_metrics(outputs.epoch_metrics(epoch), step=epoch.epoch, prefix=prefix)
             print(outputs.progress_line(epoch, params.train.epochs), flush=True)
 
     how: dict[str, Any] = {"device": hardware.device, "precision": hardware.precision, "on_epoch": show}
     tuned: fine_tuning.Tuned | None = None
+    plan: minutes.Plan | None = None
     with open_training_run(run) if first else nullcontext("") as run_id:
         if weights:
             how |= {"sha256": data, "config": start.config, "folder": CHECKPOINTS / "features"}
@@ -81,6 +87,10 @@ def train(params: Params) -> None:
             fit_on_trunk = map_head.train_map_head if "head" in start.config else fit_head
             splits = start.classifier, start.images, start.validation
             fitted: Fit = fit_on_trunk(*splits, params=params, **how)
+            if params.train.minutes:
+                plan, until = planned(params, start, hardware, folder, began)
+                params = minutes.planned(params, plan)
+                how |= {"enough": minutes.out_of_time(until)}
             if params.model.tune_backbone != "none":
                 tuned = fine_tuning.fine_tune(*splits, params=params, checkpoints=folder, **how)
                 print(fine_tuning.verdict_line(tuned), flush=True)
@@ -89,9 +99,27 @@ def train(params: Params) -> None:
             held_out = None if params.train.use_validation else start.validation
             fitted = fit(start.classifier, start.images, held_out, params=params, checkpoints=folder, **how)
         if first:
-            write(fitted, start, params, hardware, run_id, tuned)
+            write(fitted, start, params, hardware, run_id, tuned, plan)
     if first:
         shutil.rmtree(folder)
+
+
+def planned(
+    params: Params, start: Start, hardware: Hardware, folder: Path, began: float
+) -> tuple[minutes.Plan, float]:
+    """Return what is fine-tuned within train.minutes, and when it has to end by the performance counter."""
+    where = {"device": hardware.device, "precision": hardware.precision}
+    ways, after = measured_ways(start.classifier, start.images, start.validation, params=params, **where)
+    until = began + 60 * params.train.minutes - after
+
+    def make() -> minutes.Plan:
+        left = until - time.perf_counter()
+        return minutes.plan_minutes(ways, seconds=left, epochs=params.train.epochs)
+
+    plan = minutes.kept_plan(folder, make)
+    what = f"{plan.epochs} epochs of {plan.name}" if plan.epochs else "the linear layer alone"
+    print(f"train.minutes is {params.train.minutes:g}: {what}", *plan.reasons, sep="\n  ", flush=True)
+    return plan, until
 
 
 def write(
@@ -101,6 +129,7 @@ def write(
     hardware: Hardware,
     run_id: str,
     tuned: fine_tuning.Tuned | None = None,
+    plan: minutes.Plan | None = None,
 ) -> None:
     """Write and log the classifier and the reports, and print the result."""
     with_views = None
@@ -109,6 +138,8 @@ def write(
     summary = outputs.summary(fitted, start.classifier, accuracy_with_views=with_views)
     if isinstance(fitted, label_head.LabelHeadFit):
         summary |= label_head.summary(fitted, start.config["classes"])
+    if plan:
+        summary |= minutes.summary(plan)
     if tuned:
         summary |= fine_tuning.summary(tuned)
         start.config["tune_backbone"] = params.model.tune_backbone if tuned.kept else "none"

@@ -25,6 +25,7 @@ INTERDEPENDENT = (
     "train.sampling",
     "train.processes",
     "train.use_validation",
+    "train.minutes",
 )
 LABEL_LOSSES: tuple[str, ...] = get_args(LabelLoss)
 # Heads that embed labels: linear layers, each with a loss of its own.
@@ -68,11 +69,17 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.sampling": "all",
     ...         "train.processes": 1,
     ...         "train.use_validation": False,
+    ...         "train.minutes": 0,
     ...     }
     ... )
     """
     if wrong := _labels(values) or _head(values):
         return wrong
+    if values["model.tune_backbone"] == "none" and values["train.minutes"]:
+        return (
+            f"train.minutes is {values['train.minutes']}, which bounds fine-tuning alone, but "
+            "model.tune_backbone is none: set train.minutes=0"
+        )
     if values["model.tune_backbone"] != "none" and (wrong := _beside_tuning(values)):
         return wrong
     if values["model.backbone"] != "none":

@@ -4,7 +4,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from darkroom.config.base import MOST_CORES, Count, Epochs, Positive, Section, Share
+from darkroom.config.base import MOST, MOST_CORES, Count, Epochs, Positive, Section, Share
 
 # the figure of the validation images by which epochs and trials are compared
 BestBy = Literal["accuracy", "balanced_accuracy", "average_precision"]
@@ -25,6 +25,8 @@ class Train(Section):
 
     Attributes:
         epochs: at most.
+        minutes: of the stage train at most, with model.tune_backbone: what of the backbone is trained and for
+            how many epochs is planned from measured step times; 0 is no bound.
         batch_size: images a step.
         optimizer: a key of `darkroom.training.optimizers.OPTIMIZERS`.
         learning_rate: at its peak.
@@ -61,6 +63,7 @@ class Train(Section):
     """
 
     epochs: Epochs
+    minutes: Annotated[float, Field(ge=0, le=MOST)]
     batch_size: Positive
     optimizer: Literal["muon", "sgd", "adam", "rmsprop"]
     learning_rate: Annotated[float, Field(ge=1e-12, le=1000)]

@@ -65,6 +65,7 @@ def fine_tune(
     device: torch.device,
     precision: torch.dtype,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    enough: Callable[[Sequence[Epoch]], bool] = lambda history: False,
 ) -> Tuned:
     """Train the parts of the backbone of `classifier` that model.tune_backbone names, and its linear layer.
 
@@ -90,6 +91,7 @@ def fine_tune(
         device: to train on.
         precision: the dtype of convolutions and matrix products.
         on_epoch: is called after each epoch.
+        enough: is asked with the epochs that are done, before the next; yes ends the training there.
 
     Raises TrainingError as `fit` does, and Stopped on a signal.
     """
@@ -100,7 +102,7 @@ def fine_tune(
     first = net.trunk.late if params.model.tune_backbone == "last" else 0
     net.thaw(first)
     how: dict[str, Any] = {"device": device, "precision": precision}
-    loop: dict[str, Any] = {**how, "checkpoints": checkpoints, "on_epoch": on_epoch}
+    loop: dict[str, Any] = {**how, "checkpoints": checkpoints, "on_epoch": on_epoch, "enough": enough}
     if first:
         maps: dict[str, Any] = {**how, "first": first, "folder": folder}
         named = Part("training", train, sha256[0]), Part("validation", validation, sha256[1])

@@ -1,7 +1,7 @@
 """Training: one loop for every architecture, resumed where it was interrupted; the best epoch is kept."""
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +37,7 @@ def fit(
     precision: torch.dtype,
     checkpoints: Path | None = None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
+    enough: Callable[[Sequence[Epoch]], bool] = lambda history: False,
 ) -> Fit:
     """Train `classifier` in place by `params.train` and `params.augment`.
 
@@ -56,6 +57,7 @@ def fit(
         device: to train on.
         precision: the dtype of convolutions and matrix products.
         checkpoints: a folder in which each epoch leaves a checkpoint; the first process writes it.
+        enough: is asked with the epochs that are done, before the next; yes ends the training there.
         on_epoch: is called before the checkpoint of an epoch is written; what it raises ends the training.
 
     Raises TrainingError when the loss is not finite or a checkpoint cannot be written.
@@ -67,8 +69,10 @@ def fit(
     if checkpoints and restore_state(state, checkpoints) and processes.rank() == 0:
         print(f"resuming {place(state)}")
     with stopping.deferred():
-        while len(state.history) < settings.epochs and not out_of_patience(
-            state.history, settings.patience, settings.best_by
+        while (
+            len(state.history) < settings.epochs
+            and not out_of_patience(state.history, settings.patience, settings.best_by)
+            and not enough(state.history)
         ):
             try:
                 if processes.any_of(stopping.requested()):
