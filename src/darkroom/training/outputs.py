@@ -9,13 +9,62 @@ import pandas as pd
 import torch
 from safetensors.torch import save
 
+from darkroom.config import Params
+from darkroom.data.splits import Split
+from darkroom.evaluation.multilabel.average_precision import mean_average_precision
 from darkroom.files import atomic_write, write_json, write_table
+from darkroom.models.backbones.licences import licence_warning
+from darkroom.models.backbones.weights import Weights
 from darkroom.models.classifier import Classifier
-from darkroom.training import head, label_head, map_head
+from darkroom.models.hardware import Hardware
+from darkroom.models.inference import accuracy, predict_logits
+from darkroom.training import fine_tuning, head, label_head, map_head, minutes
 from darkroom.training.history import BestByPrecision, Epoch, Fit
+from darkroom.training.start import Start
+from darkroom.training.trained import Trained
 
 TIMED = ("seconds", "images_per_second")  # columns in which equal trainings differ
 NOTABLE = 0.001  # difference from which on the balanced accuracy is shown beside the accuracy
+
+
+def write_outputs(
+    trained: Trained,
+    start: Start,
+    params: Params,
+    hardware: Hardware,
+    models: Path,
+    reports: Path,
+    *,
+    run_id: str,
+) -> dict[str, Any]:
+    """Write the classifier and the number of its run into `models`, and `reports`; print the result.
+
+    Returns what reports/train.json states.
+    """
+    fitted, classifier = trained.fitted, start.classifier
+    with_views = None
+    if not params.train.use_validation:
+        with_views = measured(classifier, start.validation, device=hardware.device)
+    stated = summary(fitted, classifier, accuracy_with_views=with_views)
+    if isinstance(fitted, label_head.LabelHeadFit):
+        stated |= label_head.summary(fitted, start.config["classes"])
+    if trained.plan:
+        stated |= minutes.summary(trained.plan)
+    if trained.tuned:
+        stated |= fine_tuning.summary(trained.tuned)
+    write_model(classifier, start.config, models)
+    times = timing(fitted, device=hardware.device, precision=hardware.precision)
+    write_reports(fitted, stated, times, reports)
+    write_json(models / "run.json", {"run_id": run_id})
+    print(result_line(fitted, views=params.model.views, accuracy_with_views=with_views))
+    return stated
+
+
+def measured(classifier: Classifier, split: Split, *, device: torch.device) -> float:
+    """Return the accuracy of a split with all views, 0 to 1; of several labels their mAP."""
+    if split.several:
+        return mean_average_precision(predict_logits(classifier, split, device=device), split.labels)
+    return accuracy(classifier, split, device=device)
 
 
 def write_model(classifier: Classifier, config: Mapping[str, Any], folder: Path) -> None:
@@ -94,6 +143,18 @@ def epoch_metrics(epoch: Epoch) -> dict[str, Any]:
     ['images_per_second', 'learning_rate']
     """
     return {name: value for name, value in asdict(epoch).items() if name != "epoch"}
+
+
+def opening_lines(hardware: Hardware, weights: Weights | None, *, processes: int) -> list[str]:
+    """Return what is trained on, and whose weights it starts from."""
+    lines = [
+        f"device {hardware.reasons['device']}; precision {hardware.reasons['precision']}",
+        f"{processes} process(es), each with {hardware.reasons['threads']}",
+    ]
+    if weights:
+        lines.append(f"backbone {weights.backbone.name}, licence {weights.licence}")
+        lines += [warning] if (warning := licence_warning(weights.licence)) else []
+    return lines
 
 
 def progress_line(epoch: Epoch, epochs: int, *, more: int = 0) -> str:

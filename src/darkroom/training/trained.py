@@ -1,0 +1,102 @@
+"""A whole training by the method that params.yaml asks for: from scratch, on a backbone, or fine-tuned."""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from darkroom.config import Params
+from darkroom.models.hardware import Hardware
+from darkroom.training import fine_tuning, head, label_head, map_head, minutes
+from darkroom.training.history import Epoch, Fit
+from darkroom.training.loop import fit
+from darkroom.training.start import Start
+from darkroom.training.step_times import measured_ways
+
+
+@dataclass(frozen=True)
+class Trained:
+    """What a training came to; the classifier of its start has the weights.
+
+    Attributes:
+        fitted: what the classifier is.
+        tuned: what fine-tuning came to; None where the backbone was not trained on.
+        plan: of fine-tuning within train.minutes; None without a bound.
+    """
+
+    fitted: Fit
+    tuned: fine_tuning.Tuned | None = None
+    plan: minutes.Plan | None = None
+
+
+def train_classifier(
+    start: Start,
+    params: Params,
+    hardware: Hardware,
+    *,
+    sha256: Sequence[str],
+    features: Path,
+    checkpoints: Path,
+    began: float,
+    on_epoch: Callable[[Epoch], None],
+) -> Trained:
+    """Train the classifier of `start`, in place.
+
+    Args:
+        start: images, classifier and configuration; with a `backbone` in the latter, what is on it is fitted.
+        params: params.yaml.
+        hardware: to train on.
+        sha256: of the split that the training images are the first of, and of the validation split.
+        features: a folder that keeps what a backbone computes.
+        checkpoints: a folder for the checkpoints of this training alone.
+        began: when the stage began, by `time.perf_counter`; train.minutes count from then.
+        on_epoch: is called after each epoch.
+
+    Raises TrainingError where a loss is not finite, and Stopped on a signal.
+    """
+    how: dict[str, Any] = {"device": hardware.device, "precision": hardware.precision, "on_epoch": on_epoch}
+    if "backbone" not in start.config:
+        held_out = None if params.train.use_validation else start.validation
+        fitted = fit(start.classifier, start.images, held_out, params=params, checkpoints=checkpoints, **how)
+        return Trained(fitted)
+    how |= {"sha256": sha256, "config": start.config, "folder": features}
+    splits = start.classifier, start.images, start.validation
+    fit_on_backbone = _on_backbone(start)
+    fitted = fit_on_backbone(*splits, params=params, **how)
+    plan = None
+    if params.train.minutes:
+        plan, until = _planned(start, params, hardware, folder=checkpoints, began=began)
+        params = minutes.planned(params, plan)
+        how["enough"] = minutes.out_of_time(until)
+    if params.model.tune_backbone == "none":
+        return Trained(fitted, plan=plan)
+    tuned = fine_tuning.fine_tune(*splits, params=params, checkpoints=checkpoints, **how)
+    print(fine_tuning.verdict_line(tuned), flush=True)
+    start.config["tune_backbone"] = params.model.tune_backbone if tuned.kept else "none"
+    return Trained(tuned.fitted if tuned.kept else fitted, tuned, plan)
+
+
+def _on_backbone(start: Start) -> Callable[..., Fit]:
+    """Return what fits the layer or head on the backbone."""
+    if "head" in start.config:
+        return map_head.train_map_head
+    return label_head.train_label_head if start.images.several else head.train_head
+
+
+def _planned(
+    start: Start, params: Params, hardware: Hardware, *, folder: Path, began: float
+) -> tuple[minutes.Plan, float]:
+    """Return what is fine-tuned within train.minutes, and when it has to end by the performance counter."""
+    where: dict[str, Any] = {"device": hardware.device, "precision": hardware.precision}
+    ways, after = measured_ways(start.classifier, start.images, start.validation, params=params, **where)
+    until = began + 60 * params.train.minutes - after
+
+    def make() -> minutes.Plan:
+        left = until - time.perf_counter()
+        return minutes.plan_minutes(ways, seconds=left, epochs=params.train.epochs)
+
+    plan = minutes.kept_plan(folder, make)
+    what = f"{plan.epochs} epochs of {plan.name}" if plan.epochs else "the linear layer alone"
+    print(f"train.minutes is {params.train.minutes:g}: {what}", *plan.reasons, sep="\n  ", flush=True)
+    return plan, until
