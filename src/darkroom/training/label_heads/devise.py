@@ -57,4 +57,5 @@ def label_vectors(labels: Tensor, *, dimensions: int) -> Tensor:
     size, basis = size.flip(0), basis.flip(1)
     kept = size[:dimensions] > 1e-9 * size[0]
     vectors = basis[:, :dimensions][:, kept] * size[:dimensions][kept].sqrt()
-    return vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    unit: Tensor = vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    return unit
