@@ -19,6 +19,7 @@ STAGES = [
     *("calibrate", "evaluate", "export", "register"),
 ]
 LABELS = ("blue", "green", "red")
+COUNT = 260  # images, of which 50 and more validate: with fewer no structure over labels is fitted
 SMALL = (
     *(
         "data.side=16",
@@ -28,9 +29,10 @@ SMALL = (
         "train.low_resolutions=[]",
         "train.batch_size=20",
     ),
-    *("model.widths=[16,32,32]", "model.convolutions=2", "model.views=2"),
+    *("model.widths=[16,32,32]", "model.convolutions=2", "model.views=2", "model.structure=label_sets"),
     *("tune.trials=2", "tune.epochs=2", "tune.min_epochs=1", "tune.resolution=0"),
     "tune.space={train: {label_smoothing: {choices: [0.0, 0.1]}}}",
+    "data.validation_fraction=0.25",
     "evaluate.resamples=100",
     "gate.max_calibration_error=1.0",
 )
@@ -48,7 +50,7 @@ def mosaic(labels: tuple[str, ...], seed: int) -> Image.Image:
     return Image.fromarray(pixels)
 
 
-def made(folder: Path, *, count: int = 240) -> Path:
+def made(folder: Path, *, count: int = COUNT) -> Path:
     """Write images of no colour, one, or more, and a table; red and green seldom go together."""
     random = np.random.default_rng(0)
     folder.mkdir()
@@ -104,7 +106,7 @@ def test_images_without_any_label_are_used_and_counted(run: tuple[Checkout, str]
     root = run[0].root
     assert read_json(root / "reports/data.json")["splits"]["train"]["without_labels"] > 0
     assert read_json(root / "data/meta.json")["labels"] == "several"
-    assert sum(read_json(root / "data/meta.json")[part] for part in ("train", "validation", "test")) == 240
+    assert sum(read_json(root / "data/meta.json")[part] for part in ("train", "validation", "test")) == COUNT
 
 
 def test_the_champion_decides_by_its_thresholds(run: tuple[Checkout, str]) -> None:
@@ -128,6 +130,16 @@ def test_drift_is_measured_against_the_validation_images(run: tuple[Checkout, st
     watched = read_json(root / "models/champion/reference.json")["labels"]
     assert watched["given_from"] == read_json(root / "models/calibration.json")["thresholds"]
     assert "label_mix" in run[1]
+
+
+def test_the_structure_is_fitted_to_what_goes_together_and_is_told(run: tuple[Checkout, str]) -> None:
+    structure = read_json(run[0].root / "models/calibration.json")["structure"]
+    assert structure["name"] == "label_sets"
+    assert "structure label_sets, strength" in run[1]
+    together = [seen for seen in structure["fitted"]["sets"] if seen[1] and seen[2]]  # green and red
+    assert len(structure["fitted"]["sets"]) > 2 * len(together)
+    parity = read_json(run[0].root / "reports/parity.json")
+    assert parity["worst_difference"] <= parity["tolerance"]
 
 
 def test_the_gate_says_by_what_it_judged(run: tuple[Checkout, str]) -> None:

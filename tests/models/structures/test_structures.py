@@ -143,7 +143,7 @@ def test_a_planted_chain_is_found() -> None:
     true, logits = random_chain(4), random_logits(5000, 4, seed=7)
     sets = all_sets(4)
     labels = drawn(true.log_weights(logits, sets), sets)
-    found = fit_chain(logits, labels, true.order, strength=1e-4)
+    found = fit_chain(logits, labels, true.places, strength=1e-4)
     torch.testing.assert_close(found.before, true.before, atol=0.4, rtol=0)
     torch.testing.assert_close(found.scale, true.scale, atol=0.25, rtol=0)
 

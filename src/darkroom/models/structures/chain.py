@@ -147,7 +147,7 @@ CHAIN = Method(
         logits, labels, by_frequency(counted), strength=strength
     ),
     build=Chain,
-    strengths=(1.0, 0.3, 0.1, 0.03, 0.01, 0.003),
+    strengths=(10.0, 3.0, 1.0, 0.3, 0.1, 0.03),
     most=64,
     cost="a step of the graph for every label",
 )

@@ -56,7 +56,7 @@ CHAIN_ENSEMBLE = Method(
         logits, labels, drawn_orders(logits.shape[1]), strength=strength
     ),
     build=ChainEnsemble,
-    strengths=(1.0, 0.1, 0.01),
+    strengths=(10.0, 1.0, 0.1),
     most=32,
     cost=f"a step of the graph for every label of each of {CHAINS} chains",
 )

@@ -84,7 +84,7 @@ def fit_dependency_network(logits: Tensor, labels: Tensor, *, strength: float) -
 DEPENDENCY_NETWORK = Method(
     fit=lambda logits, labels, counted, strength: fit_dependency_network(logits, labels, strength=strength),
     build=DependencyNetwork,
-    strengths=(1.0, 0.3, 0.1, 0.03, 0.01, 0.003),
+    strengths=(10.0, 3.0, 1.0, 0.3, 0.1, 0.03),
     most=500,
     cost=f"a term for every pair, each of {STEPS} steps of the graph over all of them",
 )

@@ -38,9 +38,10 @@ class Rakel(Structure):
     def forward(self, logits: Tensor) -> Tensor:
         """Logits [B,L] to the probability of each label, [B,L]."""
         sets, dtype = self.sets.to(logits.dtype), logits.dtype
-        own = logits[:, self.groups.flatten()].unflatten(1, tuple(self.groups.shape))
+        own = logits[:, self.groups.flatten()].reshape(-1, *self.groups.shape)
         each = (own @ sets.T + self.log_ratio.to(dtype)).softmax(2) @ sets
-        return each.flatten(1) @ self.votes.to(dtype)
+        joint: Tensor = each.flatten(1) @ self.votes.to(dtype)
+        return joint
 
 
 def draw_groups(labels: int) -> Tensor:

@@ -10,7 +10,7 @@ from darkroom.training.losses.multilabel.pairwise_hinge import pairwise_hinge
 
 DIMENSIONS = 64  # of the labels' vectors, at most
 MARGIN = 1.0
-STRENGTHS = (0.03, 0.01, 0.003)
+STRENGTHS = (0.01, 0.003, 0.001, 0.0003, 0.0001)
 
 
 def devise(features: Tensor, labels: Tensor, seed: int) -> Iterator[tuple[float, Tensor]]:
@@ -23,20 +23,20 @@ def devise(features: Tensor, labels: Tensor, seed: int) -> Iterator[tuple[float,
     memory an image in a batch, so it is for hundreds of labels.
     """
     vectors = label_vectors(labels, dimensions=DIMENSIONS).float()
-    narrow, ones = features.float(), torch.ones(labels.shape[1])
+    narrow = torch.cat([features, torch.ones(len(features), 1)], dim=1).float()  # with the map's offset
+    ones = torch.ones(labels.shape[1])
     for strength in STRENGTHS:
-        images = torch.zeros(vectors.shape[1], features.shape[1])
+        images = torch.zeros(vectors.shape[1], narrow.shape[1])
 
         def loss(places: Tensor, images: Tensor = images) -> Tensor:
             scores = narrow[places] @ images.T @ vectors.T
             return pairwise_hinge(scores, labels[places], weights=ones, margin=MARGIN).mean()
 
         def penalty(images: Tensor = images, strength: float = strength) -> Tensor:
-            return strength / 2 * images.square().sum()
+            return strength / 2 * images[:, :-1].square().sum()
 
         minimise_by_adam([images], loss, penalty, images=len(labels), seed=seed)
-        weight = (vectors @ images).double()
-        yield strength, torch.cat([weight, torch.zeros(len(vectors), 1).double()], dim=1)
+        yield strength, (vectors @ images).double()
 
 
 def label_vectors(labels: Tensor, *, dimensions: int) -> Tensor:
@@ -57,4 +57,5 @@ def label_vectors(labels: Tensor, *, dimensions: int) -> Tensor:
     size, basis = size.flip(0), basis.flip(1)
     kept = size[:dimensions] > 1e-9 * size[0]
     vectors = basis[:, :dimensions][:, kept] * size[:dimensions][kept].sqrt()
-    return vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    unit: Tensor = vectors / vectors.norm(dim=1, keepdim=True).clamp(min=1e-12)
+    return unit

@@ -36,4 +36,5 @@ def principal_directions(codes: Tensor, *, kept: float) -> Tensor:
     size, basis = torch.linalg.eigh(codes.T @ codes)
     size, basis = size.flip(0).clamp(min=0), basis.flip(1)
     share = size.cumsum(0) / size.sum().clamp(min=math.ulp(1.0))
-    return basis[:, : int((share < kept).sum()) + 1]
+    directions: Tensor = basis[:, : int((share < kept).sum()) + 1]
+    return directions

@@ -9,7 +9,7 @@ from darkroom.training.label_heads.steps import minimise_by_adam
 from darkroom.training.losses.multilabel.warp import warp
 
 DIMENSIONS = 64  # of the space, at most
-STRENGTHS = (0.03, 0.01, 0.003)
+STRENGTHS = (0.01, 0.003, 0.001, 0.0003, 0.0001)
 
 
 def wsabie(features: Tensor, labels: Tensor, seed: int) -> Iterator[tuple[float, Tensor]]:
@@ -22,21 +22,18 @@ def wsabie(features: Tensor, labels: Tensor, seed: int) -> Iterator[tuple[float,
     labels.
     """
     count, dimensions = labels.shape[1], min(DIMENSIONS, labels.shape[1])
+    narrow = torch.cat([features, torch.ones(len(features), 1)], dim=1).float()  # with the map's offset
     ones = torch.ones(count)
     for strength in STRENGTHS:
         generator = torch.Generator().manual_seed(seed)
-        images = torch.randn(dimensions, features.shape[1], generator=generator) / features.shape[1] ** 0.5
+        images = torch.randn(dimensions, narrow.shape[1], generator=generator) / narrow.shape[1] ** 0.5
         vectors = torch.randn(count, dimensions, generator=generator) / dimensions**0.5
-        narrow = features.float()
 
-        def loss(
-            places: Tensor, images: Tensor = images, vectors: Tensor = vectors, narrow: Tensor = narrow
-        ) -> Tensor:
+        def loss(places: Tensor, images: Tensor = images, vectors: Tensor = vectors) -> Tensor:
             return warp(narrow[places] @ images.T @ vectors.T, labels[places], weights=ones).mean()
 
         def penalty(images: Tensor = images, vectors: Tensor = vectors, strength: float = strength) -> Tensor:
-            return strength / 2 * (images.square().sum() + vectors.square().sum())
+            return strength / 2 * (images[:, :-1].square().sum() + vectors.square().sum())
 
         minimise_by_adam([images, vectors], loss, penalty, images=len(labels), seed=seed)
-        weight = (vectors @ images).double()
-        yield strength, torch.cat([weight, torch.zeros(count, 1).double()], dim=1)
+        yield strength, (vectors @ images).double()
