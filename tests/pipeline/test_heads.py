@@ -1,4 +1,4 @@
-"""The pipeline with a head on a backbone's last maps: from a table to a registered model, and through train."""
+"""The pipeline with a head on a backbone's last maps: one to a registered model, the others through train."""
 
 import json
 from pathlib import Path

@@ -10,6 +10,7 @@ import torch
 
 from darkroom import stopping
 from darkroom.data.splits import Split, split_sha256
+from darkroom.evaluation.multilabel.average_precision import mean_average_precision
 from darkroom.files import write_array
 from darkroom.models.classifier import Classifier, load_classifier
 from darkroom.models.heads import HEADS
@@ -72,7 +73,7 @@ def test_each_head_learns_and_keeps_its_best_pass(
     best = max(one.validation_average_precision or 0 for one in shown)
     assert fitted.best.score("average_precision") == best > 0.6
     logits = map_head._logits(net, validation[0], CPU)
-    found = map_head.mean_average_precision(logits.numpy(), validation[1].numpy())
+    found = mean_average_precision(logits.numpy(), validation[1].numpy())
     assert found == pytest.approx(best, abs=1e-6), "it has the weights of the best pass"
 
 

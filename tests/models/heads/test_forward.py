@@ -86,8 +86,12 @@ def test_query2label_by_hand() -> None:
     places = head.narrow(maps().flatten(2).transpose(1, 2)) + head.encoding
     with torch.no_grad():
         head.bias.copy_(torch.tensor([1.0, 2.0, 3.0]))
-    found = head.decoder(head.queries.expand(2, -1, -1), places)
-    by_hand = [[(found[i, j] @ head.weight[j]).item() + j + 1 for j in range(LABELS)] for i in range(2)]
+    queries = head.first_norm(head.queries + head.relations(*[head.queries] * 3)[0])
+    found = []
+    for image in range(2):
+        looked = head.second_norm(queries + head.attention(queries, places[image], places[image])[0])
+        found.append(head.third_norm(looked + head.inner(looked)))
+    by_hand = [[(found[i][j] @ head.weight[j]).item() + j + 1 for j in range(LABELS)] for i in range(2)]
     torch.testing.assert_close(head(maps()), torch.tensor(by_hand), atol=1e-4, rtol=1e-4)
     moved = maps().flip(3)
     assert not torch.allclose(head(moved), head(maps())), "places are told apart"

@@ -28,7 +28,7 @@ class Gcn(MapsHead):
     Raises UserError where it is refused.
     """
 
-    graph: Tensor
+    shares: Tensor
 
     def __init__(self, *, features: int, labels: int) -> None:
         super().__init__()
@@ -41,7 +41,7 @@ class Gcn(MapsHead):
             raise UserError(
                 "model.head gcn needs two labels to relate, and there is one: set model.head=linear"
             )
-        self.register_buffer("graph", torch.eye(labels))
+        self.register_buffer("shares", torch.eye(labels))
         self.first = nn.Parameter(torch.empty(labels, HIDDEN))
         self.second = nn.Parameter(torch.empty(HIDDEN, features))
         nn.init.xavier_uniform_(self.first)
@@ -50,12 +50,12 @@ class Gcn(MapsHead):
 
     def prepare(self, labels: Tensor) -> None:
         """Draw the graph from the training images' labels, int8 [N,L]."""
-        self.graph = normalised(correlation(labels)).to(self.first.device)
+        self.shares = normalised(correlation(labels)).to(self.first.device)
 
     def peak_weight(self) -> Tensor:
         """Return the weight of the largest value of each map, [L,F]."""
-        hidden = F.leaky_relu(self.graph @ self.first, SLOPE)
-        return self.graph @ hidden @ self.second
+        hidden = F.leaky_relu(self.shares @ self.first, SLOPE)
+        return self.shares @ hidden @ self.second
 
     def forward(self, maps: Tensor) -> Tensor:
         """Maps float [B,F,h,w] to logits [B,L]."""

@@ -28,7 +28,8 @@ class LastMaps:
 class Net(nn.Module):
     """A network: standardised images float [B,C,H,W] to logits [B,classes].
 
-    A new one must say what its last layer is, or how many logits it has and where its embedding is. The rest has defaults that suit most networks.
+    A new one must say what its last layer is, or how many logits it has and where its embedding is. The rest
+    has defaults that suit most networks.
 
     Attributes:
         prepared_from: how many of the first training images `prepare` is given (of images larger than
