@@ -90,6 +90,9 @@ def evaluate_sets(params: Params, meta: Meta) -> LabelEvaluation:
         probabilities=probabilities,
         before=calibrated(logits, {"slope": 1.0, "offset": 0.0}),
         decisions=decide(probabilities, np.array(calibration["thresholds"])),
+        predict=lambda split: calibrated(
+            predict_logits(classifier, split, device=device, progress=False), calibration
+        ),
         compared={name: open_split(DATA / name) for name in ("train", "validation")},
         calibration=calibration,
         curve=pd.read_csv(REPORTS / "curve.csv"),

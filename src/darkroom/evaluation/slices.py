@@ -29,7 +29,7 @@ def slices_table(
         classes: the names of all classes.
     """
     groups = [("class", name, split.labels == number) for number, name in enumerate(classes)]
-    brightness = _brightness(split.images)
+    brightness = brightness_of(split.images)
     edges = np.quantile(brightness, np.linspace(0, 1, BRIGHTNESS_PARTS + 1))
     part = np.searchsorted(edges[1:-1], brightness, side="right")
     for number in range(BRIGHTNESS_PARTS):
@@ -46,7 +46,7 @@ def slices_table(
     )
 
 
-def _brightness(images: NDArray[np.uint8], chunk: int = 4096) -> NDArray[np.float64]:
+def brightness_of(images: NDArray[np.uint8], chunk: int = 4096) -> NDArray[np.float64]:
     """Return each image's mean pixel value, 0 to 255; the images may be larger than memory."""
     parts = [images[start : start + chunk].mean(axis=(1, 2, 3)) for start in range(0, len(images), chunk)]
     return np.concatenate(parts)

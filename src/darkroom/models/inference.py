@@ -46,14 +46,16 @@ def predict(
     return _run(classifier, classifier, split, device=device, progress=progress)
 
 
-def predict_logits(classifier: Classifier, split: Split, *, device: torch.device) -> NDArray[np.float32]:
+def predict_logits(
+    classifier: Classifier, split: Split, *, device: torch.device, progress: bool = True
+) -> NDArray[np.float32]:
     """Return the logits float32 [N,classes] of a split, computed in fp32, averaged over all views.
 
     They are not divided by the temperature. What is computed by OpenVINO is as in `predict`.
     """
     if _is_quick(classifier, split, device):
-        return _run_compiled(classifier, split, progress=True)
-    return _run(classifier, classifier.logits, split, device=device, progress=True)
+        return _run_compiled(classifier, split, progress=progress)
+    return _run(classifier, classifier.logits, split, device=device, progress=progress)
 
 
 def accuracy(classifier: Classifier, split: Split, *, device: torch.device) -> float:

@@ -145,8 +145,10 @@ def _unsure_sets(
     if not len(bounds) or np.isnan(bounds).all():
         nothing = [None] * len(bad)
         return pd.array(nothing, dtype="boolean"), pd.array(nothing, dtype="string")
-    doubts = (values > bounds[:, 0]) & (values < bounds[:, 1])  # in float64, as the service compares
-    unsure = pd.array(doubts.any(axis=1), dtype="boolean")
+    # in float64, as the service compares
+    doubts: NDArray[np.bool_] = (values > bounds[:, 0]) & (values < bounds[:, 1])
+    any_label: NDArray[np.bool_] = np.any(doubts, axis=1)
+    unsure = pd.array(any_label, dtype="boolean")
     unsure[bad] = pd.NA
     names = [None if unusable else _names(row, layout) for row, unusable in zip(doubts, bad, strict=True)]
     return unsure, pd.array(names, dtype="string")

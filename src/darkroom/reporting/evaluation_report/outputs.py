@@ -9,10 +9,8 @@ CHARTS = {  # on the model card, by caption
     "Corruptions": "corruptions.png",
     "Learning curve": "curve.png",
 }
-# Of these, the charts of several labels.
-LABEL_CHARTS = {
-    name: CHARTS[name] for name in ("Reliability", "Confident predictions", "Per class", "Learning curve")
-}
+# The charts of several labels.
+LABEL_CHARTS = {"Labels together" if name == "Confusion" else name: file for name, file in CHARTS.items()}
 # These show images of the data set, which not everybody who sees the card may see.
 GALLERIES = {
     "Misclassified images": "misclassified.png",

@@ -19,7 +19,7 @@ from darkroom.reporting.figures.style import (
 )
 
 
-def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None:
+def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float, measure: str = "accuracy") -> None:
     """Draw a panel a corruption, in the table's order: the accuracy against its strength.
 
     The title has the mean corruption accuracy: the mean over the corruptions of their mean over the
@@ -30,6 +30,7 @@ def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None
         table: one row a corruption and strength: `corruption`, `strength` (whole numbers), `images`,
             `accuracy`, `accuracy_low` and `accuracy_high` (its 95 % interval); shares within 0..1.
         clean: the accuracy on the same images as they are, 0..1.
+        measure: what to call the figure in the column `accuracy`.
 
     Raises:
         ValueError: a column is missing, there is no row, or a share is not 0..1.
@@ -66,7 +67,7 @@ def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None
                 label="95 % interval",
             )
             axes.plot(
-                rows["strength"], rows["accuracy"], "-o", color=BLUE, label=f"accuracy on {images} images"
+                rows["strength"], rows["accuracy"], "-o", color=BLUE, label=f"{measure} on {images} images"
             )
             above: dict[str, Any] = {"xy": (0, 1), "xycoords": "axes fraction", "textcoords": "offset points"}
             axes.annotate(shortened(names[place], 20), xytext=(0, 17), **above)
@@ -80,5 +81,5 @@ def corruptions_figure(path: Path, table: pd.DataFrame, *, clean: float) -> None
         first.yaxis.set_major_formatter(percent_tick)
         figure.legend(*first.get_legend_handles_labels(), loc="outside lower center", ncols=3)
         mean = format_share(float(np.mean(means)))
-        title = f"accuracy by strength of corruption; mean corruption accuracy {mean}"
+        title = f"{measure} by strength of corruption; mean corruption {measure} {mean}"
         figure.suptitle(title, x=0.01, ha="left", fontsize=11)

@@ -1,5 +1,5 @@
 """The evaluation report of several labels: the files of `evaluation_report`, of sets of labels.
 
-Parts that have no meaning for several labels yet (confusion of classes, slices, corruptions) are written as
-figures that say so, and as tables without rows.
+confusion.csv, which says for each image which class was taken for which, has no meaning here and no rows. The
+figure confusion.png shows which labels go together instead.
 """

@@ -1,6 +1,6 @@
 """What the evaluation report of several labels is computed from."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ class LabelEvaluation:
         probabilities: calibrated, float32 [N,L].
         before: probabilities without calibration, float32 [N,L].
         decisions: bool [N,L].
+        predict: returns the calibrated probabilities float32 [M,L] of a split of M images.
         compared: the splits, by name, in which near-duplicates of test images are looked for.
         calibration: as in models/calibration.json.
         curve: as in reports/curve.csv, a row an epoch.
@@ -36,6 +37,7 @@ class LabelEvaluation:
     probabilities: NDArray[np.float32]
     before: NDArray[np.float32]
     decisions: NDArray[np.bool_]
+    predict: Callable[[Split], NDArray[np.float32]]
     compared: Mapping[str, Split]
     calibration: Mapping[str, Any]
     curve: pd.DataFrame

@@ -11,55 +11,50 @@ from numpy.typing import NDArray
 from darkroom.data.duplicates import near_duplicates
 from darkroom.data.label_sets import set_of_row
 from darkroom.evaluation.calibration import reliability_table
+from darkroom.evaluation.corruptions.table import sample_images
 from darkroom.evaluation.coverage import coverage_curve
 from darkroom.evaluation.multilabel.calibration import label_calibration_error
 from darkroom.evaluation.multilabel.calibration_fit import set_confidence
+from darkroom.evaluation.multilabel.corruptions import label_corruptions_table
 from darkroom.evaluation.multilabel.headline import headline
 from darkroom.evaluation.multilabel.label_issues import issues_of_sets
 from darkroom.evaluation.multilabel.per_image import exact, image_figures
 from darkroom.evaluation.multilabel.per_label import per_label_table
+from darkroom.evaluation.multilabel.slices import label_slices_table
 from darkroom.files import atomic_write, write_json, write_table
 from darkroom.reporting.evaluation_report.images import stacked
+from darkroom.reporting.figures.co_occurrence import co_occurrence_figure
+from darkroom.reporting.figures.corruptions import corruptions_figure
 from darkroom.reporting.figures.coverage import coverage_figure
 from darkroom.reporting.figures.galleries import gallery_figure, pairs_figure
 from darkroom.reporting.figures.learning_curve import learning_curve_figure
 from darkroom.reporting.figures.per_class import per_class_figure
 from darkroom.reporting.figures.reliability import reliability_figure
-from darkroom.reporting.figures.study.blank import blank_figure
+from darkroom.reporting.figures.slices import slices_figure
 from darkroom.reporting.label_report.inputs import LabelEvaluation
 
-# Files of the report of one label that have no counterpart yet: the columns of a table, the title of a
-# figure.
-NO_TABLES = {
-    "confusion.csv": ("actual", "predicted"),
-    "slices.csv": ("slice", "value", "images", "accuracy"),
-    "corruptions.csv": ("corruption", "strength", "accuracy"),
-}
-NO_FIGURES = {
-    "slices.png": "Slices are not computed for several labels yet.",
-    "corruptions.png": "Corruptions are not measured for several labels yet.",
-}
+# A table of the report of one label that has no counterpart: its columns.
+NO_TABLES = {"confusion.csv": ("actual", "predicted")}
 
 
 def write_label_report(folder: Path, evaluation: LabelEvaluation) -> dict[str, Any]:
     """Write all tables and figures, predictions.parquet and metrics.json; return the metrics as a tree."""
     for name, columns in NO_TABLES.items():
         write_table(folder / name, pd.DataFrame(columns=list(columns)))
-    for name, words in NO_FIGURES.items():
-        blank_figure(folder / name, words)
     learning_curve_figure(folder / "curve.png", evaluation.curve, evaluation.best_epoch)
     metrics = {
         "test": _headline(folder, evaluation),
         "calibration": _calibration(folder, evaluation),
         "duplicates": _duplicates(folder, evaluation),
         "label_issues": _label_issues(folder, evaluation),
+        "corrupted": _corruptions(folder, evaluation),
     }
     _misclassified(folder, evaluation)
+    _slices(folder, evaluation)
     together = co_occurrence(evaluation.decisions, evaluation.test.labels, evaluation.classes)
     write_table(folder / "confusion_matrix.csv", together)
-    blank_figure(
-        folder / "confusion.png",
-        "Labels do not exclude each other; confusion_matrix.csv has which are given beside which.",
+    co_occurrence_figure(
+        folder / "confusion.png", evaluation.decisions, evaluation.test.labels, evaluation.classes
     )
     with atomic_write(folder / "predictions.parquet") as file:
         predictions_table(evaluation).to_parquet(file, index=False)
@@ -191,6 +186,30 @@ def _label_issues(folder: Path, evaluation: LabelEvaluation) -> dict[str, int]:
         none="No label looks wrong.",
     )
     return {"test": len(found)}
+
+
+def _slices(folder: Path, evaluation: LabelEvaluation) -> None:
+    table = label_slices_table(
+        evaluation.test,
+        probabilities=evaluation.probabilities,
+        decisions=evaluation.decisions,
+        classes=evaluation.classes,
+    )
+    write_table(folder / "slices.csv", table)
+    slices_figure(folder / "slices.png", table)
+
+
+def _corruptions(folder: Path, evaluation: LabelEvaluation) -> dict[str, Any]:
+    settings = evaluation.settings
+    split = sample_images(evaluation.test, settings.corruption_images, seed=evaluation.seed)
+    table, report = label_corruptions_table(
+        evaluation.predict, split, seed=evaluation.seed, resamples=settings.resamples
+    )
+    write_table(folder / "corruptions.csv", table)
+    ends = ("", "_low", "_high")
+    drawn = table.rename(columns={f"average_precision{end}": f"accuracy{end}" for end in ends})
+    corruptions_figure(folder / "corruptions.png", drawn, clean=report["clean"], measure="mAP")
+    return report
 
 
 def _misclassified(folder: Path, evaluation: LabelEvaluation) -> None:
