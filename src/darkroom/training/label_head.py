@@ -120,8 +120,9 @@ def fit_label_head(
     held_out = Labelled((validation.features.double() - mean) / scale, validation.labels)
     separate = head == "linear" and settings.loss in SEPARATE
     loss = summed(build_label_loss(settings, seen.labels))
+    strengths: tuple[float, ...] = STRENGTHS
     if head == "linear":
-        strengths, fits = STRENGTHS, _layers(seen, loss, settings=settings, seed=seed)
+        fits = _layers(seen, loss, settings=settings, seed=seed)
     else:
         strengths, fit_layers = LABEL_HEADS[head]
         fits = fit_layers(seen.features, seen.labels, seed)
