@@ -23,7 +23,7 @@ from darkroom.evaluation.multilabel.calibration_fit import calibrated, fit_label
 from darkroom.evaluation.multilabel.headline import headline
 from darkroom.evaluation.multilabel.paired import paired_differences
 from darkroom.evaluation.multilabel.per_image import exact
-from darkroom.evaluation.multilabel.thresholds import decide
+from darkroom.evaluation.multilabel.thresholds import Rule, decide
 from darkroom.files import write_json
 from darkroom.models.structures import STRUCTURES
 from darkroom.models.structures.fitting import fit_structure, from_json, joint, to_json
@@ -32,7 +32,7 @@ from darkroom.training.head import Labelled
 from darkroom.training.label_head import fit_label_head
 from darkroom.training.label_heads import LABEL_HEADS
 
-RULES = ("half", "f1")  # of the thresholds
+RULES: tuple[Rule, ...] = ("half", "f1")  # of the thresholds
 
 
 def logits_by(head: str, parts: dict[str, list[Labelled]], params: Params) -> tuple[dict[str, Any], float]:
@@ -65,7 +65,9 @@ def measured(
             kept.append((fitted.held_out, to_json(fitted)))
         return kept[0]
 
-    began, row, found = time.process_time(), {"structure": name}, {}
+    began = time.process_time()
+    row: dict[str, Any] = {"structure": name}
+    found: dict[str, Any] = {}
     for rule in RULES:
         calibration = fit_label_sets(
             logits["validation"],
@@ -135,7 +137,8 @@ def main() -> None:
     logits, seconds = logits_by("linear", parts, params)
     print(f"the linear head took {seconds:.0f} CPU seconds", flush=True)
     aside = arguments.out.with_suffix(".npz")  # from which structures can be tried again without the head
-    np.savez(aside, **logits, **{f"{name}_labels": values for name, values in labels.items()})
+    kept: dict[str, Any] = {**logits, **{f"{name}_labels": values for name, values in labels.items()}}
+    np.savez(aside, **kept)
     rows = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.is_file() else []
     done = {(row["head"], row["structure"]) for row in rows}
     first, alone = measured("none", logits, labels, params)

@@ -120,6 +120,7 @@ def fit_label_head(
     held_out = Labelled((validation.features.double() - mean) / scale, validation.labels)
     separate = head == "linear" and settings.loss in SEPARATE
     loss = summed(build_label_loss(settings, seen.labels))
+    strengths: tuple[float, ...]
     if head == "linear":
         strengths, fits = STRENGTHS, _layers(seen, loss, settings=settings, seed=seed)
     else:
