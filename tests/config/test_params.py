@@ -341,20 +341,23 @@ def test_backbones_are_not_searched(key: str) -> None:
     assert f"tune.space.model.{key} cannot be searched: with a backbone" in refusal(space)
 
 
+SEVERAL = {"labels": "several", "source": "photos"}
+
+
 @pytest.mark.parametrize(
     ("changes", "advice"),
     [
         ({}, "a head of several labels, but data.labels is one: set model.head=linear"),
         (
-            {"data": {"labels": "several"}, "model": {"backbone": "none"}},
+            {"data": SEVERAL, "model": {"backbone": "none"}},
             "which is put on a backbone's last maps, but model.backbone is none: set model.backbone=",
         ),
         (
-            {"data": {"labels": "several"}, "train": {"loss": "asymmetric"}},
+            {"data": SEVERAL, "train": {"loss": "asymmetric"}},
             "train.loss is asymmetric, which has no part in model.head cnn_rnn, whose loss is the",
         ),
         (
-            {"data": {"labels": "several"}, "train": {"class_weights": "balanced"}},
+            {"data": SEVERAL, "train": {"class_weights": "balanced"}},
             "train.class_weights is balanced, which has no part in model.head cnn_rnn",
         ),
     ],
