@@ -21,7 +21,7 @@ AFTER = ["train", "folds", "calibrate", "evaluate", "export", "register"]
 LABELS = ("blue", "red")
 SMALL = (
     *("data.side=64", "model.backbone=efficientnet_lite0", "model.views=2"),
-    *("evaluate.resamples=50", "gate.max_calibration_error=1.0", "gate.min_accuracy=0", "tune.trials=0"),
+    *("evaluate.resamples=100", "gate.max_calibration_error=1.0", "gate.min_accuracy=0", "tune.trials=0"),
     *("gate.min_class_recall=0", "gate.max_milliseconds=0"),
 )
 
