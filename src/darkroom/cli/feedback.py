@@ -106,11 +106,18 @@ def propose(options: Options, folder: Path | None) -> None:
 
         from darkroom.data.splits import open_split, read_meta
         from darkroom.feedback import proposals
+        from darkroom.feedback.store import ReviewError
         from darkroom.serving.monitoring.feedback_store import FeedbackStore
 
         table = proposals.read_proposals(ROOT / "reports" / "label_proposals.csv")
         images = open_split(ROOT / "data" / "train").images
-        name = read_meta(ROOT / "data" / "meta.json").name
+        meta = read_meta(ROOT / "data" / "meta.json")
+        if meta.several:
+            raise ReviewError(
+                f"images of {meta.name} have several labels, of which no proposals are made yet: "
+                "reports/label_issues.csv lists answers that look wrong"
+            )
+        name = meta.name
         store = FeedbackStore(kept, limit=UNLIMITED)
 
         def keep(image: bytes, kind: str, label: str, about: Mapping[str, Any]) -> bool:
