@@ -107,7 +107,7 @@ def planned(
     params: Params, start: Start, hardware: Hardware, folder: Path, began: float
 ) -> tuple[minutes.Plan, float]:
     """Return what is fine-tuned within train.minutes, and when it has to end by the performance counter."""
-    where = {"device": hardware.device, "precision": hardware.precision}
+    where: dict[str, Any] = {"device": hardware.device, "precision": hardware.precision}
     ways, after = measured_ways(start.classifier, start.images, start.validation, params=params, **where)
     until = began + 60 * params.train.minutes - after
 

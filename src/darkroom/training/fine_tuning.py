@@ -142,7 +142,8 @@ def of_maps(params: Params) -> Params:
 
 def predictions(classifier: Classifier, split: Split, device: torch.device) -> NDArray[np.int64]:
     """Return the most probable class of each image with all views, int64 [N]."""
-    return predict_logits(classifier, split, device=device).argmax(1)
+    most_probable: NDArray[np.int64] = predict_logits(classifier, split, device=device).argmax(1)
+    return most_probable
 
 
 def judged(fitted: Fit, before: NDArray[np.bool_], after: NDArray[np.bool_]) -> Tuned:

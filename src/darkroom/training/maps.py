@@ -69,7 +69,7 @@ def maps_of(
         chunk for part in parts for chunk in _maps(part, classifier, config, first, folder, device, precision)
     ]
     labels = np.concatenate([part.split.labels for part in parts])
-    return Split(np.concatenate(found), labels)  # type: ignore[arg-type]  # of maps, which are no bytes
+    return Split(np.concatenate(found), labels)
 
 
 def _maps(
@@ -93,7 +93,7 @@ def _maps(
             compiled_module(module, how.shape, torch.get_num_threads()) if how.quick else _torch(module, how)
         )
         # kept as they are used, so that a run that goes on has the same
-        return lambda images: exact(images).astype(HALF)  # type: ignore[return-value]
+        return lambda images: exact(images).astype(HALF)
 
     return computed_once(part, {**depends, "code": code, "first": first}, how, title, folder, compute)
 
