@@ -12,7 +12,7 @@ from darkroom.config import Params
 from darkroom.config.loading import override
 from darkroom.models.backbones.net import RATE_SHARE, BackboneNet, LateNet
 from darkroom.models.classifier import Classifier
-from darkroom.training import fine_tuning
+from darkroom.training import fine_tuning, outputs
 from darkroom.training.fine_tuning import Tuned, fine_tune, judged
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.optimizers import OptimizerSettings, build_optimizers
@@ -95,7 +95,11 @@ def test_the_late_net_on_maps_predicts_as_the_whole_one_on_images(tmp_path: Path
 def test_all_parts_learn_from_the_images(tmp_path: Path) -> None:
     classifier, config = fresh(tmp_path)
     before = state_of(classifier)
-    tune(tmp_path, params("all", epochs=1), classifier, config)
+    tuned = tune(tmp_path, params("all", epochs=1), classifier, config)
+    assert outputs.result_line(tuned.fitted, views=1, accuracy_with_views=0.5).startswith(
+        "best epoch 1 of 1:"
+    )
+    assert outputs.summary(tuned.fitted, classifier, accuracy_with_views=0.5)["epochs"] == 1
     assert "net.trunk.stem.conv.weight" in changed(before, classifier)
 
 
@@ -136,6 +140,7 @@ def test_rates_fall_towards_the_image() -> None:
     (optimizer,) = build_optimizers(late, "adam", settings)
     rates = {id(weight): group["lr"] for group in optimizer.param_groups for weight in group["params"]}
     assert rates[id(late.head.weight)] == 0.01
+    assert optimizer.param_groups[0]["peak_lr"] == 0.01, "the rate that reports/curve.csv shows is this one's"
     named = dict(net.trunk.named_parameters())
     for name, distance in (
         ("last.conv.weight", 1),

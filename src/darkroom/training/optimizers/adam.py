@@ -18,5 +18,9 @@ def build(net: nn.Module, settings: OptimizerSettings) -> list[Optimizer]:
     groups: dict[float, list[nn.Parameter]] = {}
     for name, weight in trained_weights(net).items():
         groups.setdefault(shares.get(name, 1.0), []).append(weight)
-    rated = [{"params": weights, "lr": settings.learning_rate * share} for share, weights in groups.items()]
+    # the largest share first: the curve shows the rate of the first group
+    rated = [
+        {"params": weights, "lr": settings.learning_rate * share}
+        for share, weights in sorted(groups.items(), reverse=True)
+    ]
     return [torch.optim.AdamW(rated, lr=settings.learning_rate, weight_decay=settings.decay)]
