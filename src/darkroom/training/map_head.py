@@ -33,6 +33,7 @@ from darkroom.training.maps import KeptMaps, maps_of, moments
 
 PASSES, PATIENCE = 60, 8  # over the images, at most, and without a higher mAP
 BATCH, RATE, DECAY = 64, 5e-4, 0.01  # images a step, and of AdamW
+LEAST_STEPS = 20  # of a pass: of fewer than 1,280 images it goes over them several times
 MEMORY = 40  # of the average of the weights, in steps
 
 
@@ -148,7 +149,7 @@ def fit_map_head(
                 ),
                 learning_rate=RATE,
                 seconds=time.perf_counter() - began,
-                images_per_second=len(train_labels) / trained,
+                images_per_second=len(train_labels) * times_a_pass(len(train_labels)) / trained,
                 validation_average_precision=precision,
             )
         )
@@ -159,6 +160,15 @@ def fit_map_head(
     net.head.load_state_dict(kept)
     net.eval()
     return Fit(list(history), best, stopped_early=len(history) < PASSES)
+
+
+def times_a_pass(images: int) -> int:
+    """Return how often a pass goes over so many images: once, or as often as gives `LEAST_STEPS`.
+
+    >>> times_a_pass(1300), times_a_pass(64)
+    (1, 20)
+    """
+    return max(1, LEAST_STEPS // math.ceil(images / BATCH))
 
 
 def progress_line(head: MapHead) -> str:
@@ -178,10 +188,11 @@ def _pass(
     optimizer: torch.optim.Optimizer,
     average: Average[Any],
 ) -> float:
-    """Go once over the images, each in a view that is drawn; return the mean loss."""
+    """Go over the images, each in a view that is drawn; return the mean loss."""
     net.train()
     total = 0.0
-    for rows in torch.split(torch.randperm(len(labels)), BATCH):
+    order = torch.cat([torch.randperm(len(labels)) for _ in range(times_a_pass(len(labels)))])
+    for rows in torch.split(order, BATCH):
         views = torch.randint(len(train), (len(rows),)).tolist()
         picked = [train[view].take([row]) for view, row in zip(views, rows.tolist(), strict=True)]
         maps = net.standardised(torch.cat(picked).to(labels.device))
@@ -191,7 +202,7 @@ def _pass(
         optimizer.step()
         average.step(1, 2)  # of an exponential average the step's number has no part
         total += losses.sum().item()
-    return total / len(labels)
+    return total / len(order)
 
 
 @torch.inference_mode()
