@@ -64,7 +64,7 @@ def co_occurrence_figure(
         which = f"; the {len(shown)} most frequent labels" if left else ""
         figure.suptitle(
             f"of the images with the label of a row, the share with that of a column{which}\n"
-            f"(marked: differs by {MARKED:.0%} or more)".replace("%", " %"),
+            f"(marked: differs by {100 * MARKED:g} points or more)",
             x=0.01,
             ha="left",
             fontsize=11,
