@@ -140,6 +140,26 @@ def test_a_version_is_reproduced_to_the_bit(run: tuple[Checkout, Path, str], tmp
     assert "the same" in printed.split("metrics:")[1]
 
 
+def test_fine_tuning_within_minutes_beats_the_linear_layer_or_leaves_it(
+    run: tuple[Checkout, Path, str],
+) -> None:
+    root = run[0].root
+    written, linear = (root / "params.yaml").read_bytes(), load_file(root / "models/model.safetensors")
+    adam = ("train.optimizer=adam", "train.learning_rate=0.0005", "train.epochs=2", "train.minutes=60")
+    try:
+        set_params(root / "params.yaml", ("model.tune_backbone=last", *adam))
+        printed = run_stages(run[0], ["train"])
+    finally:
+        (root / "params.yaml").write_bytes(written)
+    report = read_json(root / "reports/train.json")
+    assert report["plan"] == {"tune_backbone": "last", "epochs": 2}
+    assert "train.minutes is 60: 2 epochs of last" in printed
+    kept = report["fine_tuning"]["kept"]
+    assert read_json(root / "models/model_config.json")["tune_backbone"] == ("last" if kept else "none")
+    tuned = load_file(root / "models/model.safetensors")
+    assert all(np.array_equal(tuned[name], value) for name, value in linear.items()) != kept
+
+
 def test_without_a_backbone_the_stage_ends_at_once(tmp_path: Path) -> None:
     checkout = new_checkout(tmp_path / "checkout")
     assert checkout.stage("backbone") == "model.backbone is none: no pretrained weights\n"
