@@ -129,11 +129,12 @@ def random_model(folder: Path) -> tuple[Path, Path]:
     from darkroom.files import sha256_file
     from darkroom.models.classifier import build_classifier
     from darkroom.models.exporting.onnx_graph import export_onnx
+    from darkroom.training.start import OF_BACKBONES
 
     params = load_params(ROOT / "params.yaml")
     classes = [f"class {number}" for number in range(10)]
     shape = {"channels": 3, "height": 32, "width": 32}
-    config = params.model.model_dump(mode="json", exclude={"backbone", "weights", "head"}) | shape
+    config = params.model.model_dump(mode="json", exclude=OF_BACKBONES) | shape
     config |= {"classes": classes, "mean": [0.49, 0.48, 0.45], "std": [0.25, 0.24, 0.26]}
     torch.manual_seed(0)
     classifier = build_classifier(config)

@@ -155,9 +155,10 @@ def test_the_table() -> None:
 
 def test_training_work_is_counted_forward_and_backward(tmp_path: Path) -> None:
     from darkroom.models.classifier import build_classifier
+    from darkroom.training.start import OF_BACKBONES
 
     params = load_params(PARAMS, merge(read_recipe("airbench94"), {"train": {"epochs": 2}}))
-    config = params.model.model_dump(exclude={"backbone", "weights"})
+    config = params.model.model_dump(exclude=OF_BACKBONES)
     config |= {
         "mean": [0.5] * 3,
         "std": [0.2] * 3,

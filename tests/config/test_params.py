@@ -341,7 +341,7 @@ def test_backbones_are_not_searched(key: str) -> None:
     assert f"tune.space.model.{key} cannot be searched: with a backbone" in refusal(space)
 
 
-SEVERAL = {"labels": "several", "source": "photos"}
+SEVERAL = {"labels": "several", "name": "photos", "source": "photos"}
 
 
 @pytest.mark.parametrize(
@@ -350,7 +350,7 @@ SEVERAL = {"labels": "several", "source": "photos"}
         ({}, "a head of several labels, but data.labels is one: set model.head=linear"),
         (
             {"data": SEVERAL, "model": {"backbone": "none"}},
-            "which is put on a backbone's last maps, but model.backbone is none: set model.backbone=",
+            "which is put on a backbone, but model.backbone is none: set model.backbone=",
         ),
         (
             {"data": SEVERAL, "train": {"loss": "asymmetric"}},
