@@ -29,6 +29,12 @@ EACH = [
     for name in STRUCTURES
 ]
 SETS = np.array([[1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]], dtype=np.int8)
+# Graphs that take long to export: a beam of each chain.
+LONG = {
+    ("chain_ensemble", 4): pytest.mark.ci,
+    ("chain", 14): pytest.mark.ci,
+    ("chain_ensemble", 14): pytest.mark.slow,
+}
 
 
 def related(count: int, *, seed: int, noise: float = 1.2) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
@@ -93,8 +99,14 @@ def test_a_structure_is_the_same_after_json(name: str) -> None:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("labels", [4, 14])
-@pytest.mark.parametrize("name", STRUCTURES)
+@pytest.mark.parametrize(
+    ("name", "labels"),
+    [
+        pytest.param(name, labels, marks=LONG.get((name, labels), ()))
+        for name in STRUCTURES
+        for labels in (4, 14)
+    ],
+)
 def test_the_exported_graph_has_the_structure_in_it(name: str, labels: int, tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     given = np.repeat((random.random((30, labels)) < 0.4).astype(np.int8), 2, axis=0)
