@@ -24,7 +24,7 @@ export BENTOML_DO_NOT_TRACK ?= True
 export DVC_NO_ANALYTICS ?= 1
 
 .DEFAULT_GOAL := help
-.PHONY: help install install-postgres install-ray install-backbone quickstart mine repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-corpus test-hostile environments bench-train bench-serve bench-tune bench-drift bench-data lint format ui dashboard serve deploy rollback image lock lock-add
+.PHONY: help install install-postgres install-ray install-backbone quickstart mine repro test test-unit test-ci test-slow test-real test-servers test-ray test-deploy test-life test-corpus test-hostile environments bench-train bench-serve bench-tune bench-drift bench-data bench-multilabel lint format ui dashboard serve deploy rollback image lock lock-add
 
 help:  ## list the commands
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-16s %s\n", $$1, $$2}'
@@ -135,6 +135,13 @@ bench-tune: install  ## compare tuning with random search: validation accuracy a
 
 bench-data: $(LOADERS)  ## compare loading images with torchvision, timm, datasets, LitData, WebDataset (an hour, 12 GB)
 	python -m benchmarks.data $(ARGS)
+
+bench-multilabel: $(BACKBONE)  ## compare losses, structures and heads of several labels on land-use (hours); DATA=FOLDER
+	@test -n "$(DATA)" || { echo "Name the folder of land-use.zip and land-use-splits.csv: make bench-multilabel DATA=FOLDER" >&2; exit 1; }
+	python -m benchmarks.land_use --data "$(DATA)" --into .checkpoints/land-use
+	python -m benchmarks.multilabel --checkout .checkpoints/land-use/checkout --out benchmarks/results/multilabel.json
+	python -m benchmarks.label_structures --checkout .checkpoints/land-use/checkout --out benchmarks/results/label_structures.json
+	python -m benchmarks.multilabel_heads --checkout .checkpoints/land-use/checkout --out benchmarks/results/multilabel_heads.json
 
 # the loaders have an environment of their own: LitData's boto3 wants python-dateutil < 3
 $(LOADERS): $(INSTALLED) requirements/loaders.lock
