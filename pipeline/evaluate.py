@@ -1,9 +1,11 @@
 """Measure the calibrated classifier on the test set, which no other stage reads, and report."""
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from darkroom.config import Params
 from darkroom.data.splits import Meta, open_split, read_meta
@@ -11,7 +13,7 @@ from darkroom.evaluation.calibration import scale
 from darkroom.evaluation.multilabel.calibration_fit import calibrated
 from darkroom.evaluation.multilabel.thresholds import decide
 from darkroom.files import read_json
-from darkroom.models.classifier import load_classifier
+from darkroom.models.classifier import Classifier, load_classifier
 from darkroom.models.hardware import choose_device
 from darkroom.models.inference import predict, predict_logits
 from darkroom.models.structures.fitting import joint
@@ -81,17 +83,15 @@ def evaluate_sets(params: Params, meta: Meta) -> LabelEvaluation:
     device, _ = choose_device(params.train.device)
     classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json", CALIBRATION)
     logits = predict_logits(classifier, test, device=device)
-    probabilities = calibrated(logits, calibration)
-    if classifier.structure is not None:
-        probabilities = joint(classifier.structure, logits * calibration["slope"] + calibration["offset"])
+    probabilities = label_probabilities(classifier, logits, calibration)
     return LabelEvaluation(
         classes=meta.classes,
         test=test,
         probabilities=probabilities,
         before=calibrated(logits, {"slope": 1.0, "offset": 0.0}),
         decisions=decide(probabilities, np.array(calibration["thresholds"])),
-        predict=lambda split: calibrated(
-            predict_logits(classifier, split, device=device, progress=False), calibration
+        predict=lambda split: label_probabilities(
+            classifier, predict_logits(classifier, split, device=device, progress=False), calibration
         ),
         compared={name: open_split(DATA / name) for name in ("train", "validation")},
         calibration=calibration,
@@ -101,6 +101,15 @@ def evaluate_sets(params: Params, meta: Meta) -> LabelEvaluation:
         mirror=params.augment.flip != "none",
         seed=params.seed,
     )
+
+
+def label_probabilities(
+    classifier: Classifier, logits: NDArray[np.float32], calibration: dict[str, Any]
+) -> NDArray[np.float32]:
+    """Return what the classifier gives for logits [N,L]: calibrated, and joint where it has a structure."""
+    if classifier.structure is None:
+        return calibrated(logits, calibration)
+    return joint(classifier.structure, logits * calibration["slope"] + calibration["offset"])
 
 
 if __name__ == "__main__":

@@ -70,6 +70,21 @@ def test_a_table_with_named_columns_and_then_a_folder(root: Path, tmp_path: Path
     assert (data.table, data.label, data.group) == ("", "", "")
 
 
+@pytest.mark.parametrize("another", ["digits", "photos"])
+def test_what_was_set_for_several_labels_is_taken_back(root: Path, tmp_path: Path, another: str) -> None:
+    folder = colours(tmp_path / "mine", count=12)
+    names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.png"))
+    rows = [f"{name},{'warm|bright' if number % 2 else 'warm'}" for number, name in enumerate(names)]
+    (folder / "labels.csv").write_text("\n".join(["file_name,labels", *rows]))
+    main(["data", "use", str(folder), "--table", "labels.csv"])
+    assert load_params(root / "params.yaml").data.labels == "several"
+    set_params(root / "params.yaml", ["model.structure=crf"])
+    main(["data", "use", str(colours(tmp_path / "photos", count=3)) if another == "photos" else another])
+    params = load_params(root / "params.yaml")
+    assert (params.data.name, params.data.labels, params.model.structure) == (another, "one", "none")
+    assert (params.train.loss, params.train.best_by) == ("cross_entropy", "accuracy")
+
+
 def test_back_to_a_published_data_set(root: Path, tmp_path: Path) -> None:
     main(["data", "use", str(colours(tmp_path / "mine", count=3))])
     main(["data", "use", "digits"])

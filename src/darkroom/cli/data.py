@@ -22,6 +22,16 @@ if TYPE_CHECKING:
 
 SHOWN = 12  # classes, and reasons for leaving files out, that are listed
 COLOURED = 4  # of 255: the mean difference of an image's channels from which on it is in colour
+# What is set for one data set by hand and would not go with another, and how it is without.
+OF_ANOTHER_SOURCE: dict[str, object] = {
+    "model.head": "linear",
+    "model.structure": "none",
+    "model.tune_backbone": "none",
+    "train.minutes": 0,
+    "train.processes": 1,
+    "train.use_validation": False,
+}
+OF_ONE_LABEL: dict[str, object] = {"train.loss": "cross_entropy", "train.best_by": "accuracy"}
 SAMPLE = 48  # images whose sizes are looked at, and that are drawn
 
 
@@ -75,6 +85,7 @@ def use(
     try:
         if source in PUBLISHED:
             changes: dict[str, object] = {"data.name": source, "data.source": "", "data.labels": "one"}
+            changes |= OF_ANOTHER_SOURCE | OF_ONE_LABEL
             _say(
                 options,
                 f"Uses {source}. Its other parameters are those of the last commit: git checkout params.yaml",
@@ -90,7 +101,7 @@ def use(
             chosen = chosen.model_copy(update={"labels": labels or _kind_of_labels(place, chosen)})
             changes["data.labels"] = chosen.labels
             facts, proposed = _look(place, chosen, options)
-            changes |= proposed
+            changes |= OF_ANOTHER_SOURCE | proposed
         if not dry_run:
             write_params(path, changes)
     except (ParamsError, SourceError) as error:

@@ -52,10 +52,17 @@ BATCH_IMAGES = Histogram(
 WAITING = Gauge(
     "darkroom_waiting_images", "Images accepted and not predicted yet", multiprocess_mode="livesum"
 )
-PREDICTIONS = Counter("darkroom_predictions", "Images classified, by the most probable class", ["class"])
+PREDICTIONS = Counter(
+    "darkroom_predictions",
+    "Images classified, by the most probable class; of several labels, by each that an image is said to have",
+    ["class"],
+)
 CONFIDENCE = Histogram("darkroom_confidence", "Probability of the most probable class", buckets=SHARE_BUCKETS)
 UNCERTAIN = Counter(
-    "darkroom_uncertain", "Predictions below the confidence threshold, by the most probable class", ["class"]
+    "darkroom_uncertain",
+    "Predictions below the confidence threshold, by the most probable class; of several labels, decisions "
+    "near a label's threshold",
+    ["class"],
 )
 REJECTED = Counter("darkroom_rejected", "Requests refused, by reason", ["reason"])
 FEEDBACK = Counter("darkroom_feedback", "Feedback kept, by the predicted class", ["class"])
@@ -83,6 +90,7 @@ class ServedModel(Protocol):
     about: dict[str, Any]
     classes: list[str]
     confident_from: float | None
+    thresholds: Any
 
 
 def start_worker(model: ServedModel, *, routes: Iterable[str]) -> None:
@@ -97,7 +105,7 @@ def start_worker(model: ServedModel, *, routes: Iterable[str]) -> None:
             REQUESTS.labels(route, status)
     for name in model.classes:
         PREDICTIONS.labels(name)
-        if model.confident_from is not None:
+        if model.confident_from is not None or model.thresholds is not None:
             UNCERTAIN.labels(name)
     for reason in DROP_REASONS:
         LOG_DROPPED.labels(reason)

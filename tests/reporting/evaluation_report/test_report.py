@@ -69,6 +69,7 @@ def write_everything(folder: Path) -> None:
     write_json(folder / "source.json", {"data": "digits", "official": True})
     write_json(folder / "model_config.json", {"architecture": "fast", "widths": [8, 16], "height": 8})
     write_json(folder / "tuned.json", {})
+    write_json(folder / "calibration.json", {"temperature": 1.0})
     write_json(folder / "train.json", {"parameters": 1234, "best_epoch": 2})
     write_report(folder, evaluation())
     write_card(folder, read_card_inputs(data=folder, models=folder, reports=folder, training={"seed": 0}))

@@ -62,13 +62,15 @@ def read_card_inputs(*, data: Path, models: Path, reports: Path, training: Mappi
 
     Args:
         data: the folder with meta.json and source.json.
-        models: the folder with model_config.json and tuned.json.
+        models: the folder with model_config.json, calibration.json and tuned.json.
         reports: the folder with metrics.json, per_class.csv, train.json, the figures, and folds.json, which
             is left out where it is missing.
         training: the parameters the model was trained with; may be nested.
     """
     metrics, config = read_json(reports / "metrics.json"), read_json(models / "model_config.json")
     folds = reports / "folds.json"
+    if structure := read_json(models / "calibration.json").get("structure"):
+        config["structure"] = structure["name"]
     return CardInputs(
         meta=read_json(data / "meta.json"),
         metrics=metrics["test"],

@@ -46,7 +46,7 @@ def label_card(inputs: CardInputs) -> str:
                 "not measured.",
                 f"The intervals cover the chance in the choice of {metrics['images']:,} test images, not "
                 "how much another training run would differ.",
-                "Each label is decided by itself, by its own threshold.",
+                "Each label is decided by a threshold of its own.",
                 *inputs.limits,
             )
         ),

@@ -27,7 +27,7 @@ RESPONSES = (
 # Fields that responses have where an image may have several labels, and those where it has one.
 OF_SEVERAL_LABELS = (
     *(("Prediction", "labels"), ("ImagePrediction", "labels"), ("RankedClass", "decision")),
-    ("Feedback", "labels"),
+    *(("RankedClass", "uncertain"), ("Feedback", "labels")),
 )
 OF_ONE_LABEL = (("Feedback", "class"),)
 REFUSALS = {  # of every route

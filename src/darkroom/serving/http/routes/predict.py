@@ -79,9 +79,11 @@ def _record(
         CONFIDENCE.observe(best["probability"])
         if prediction["confident"] is False:
             UNCERTAIN.labels(best["class"]).inc()
-        for one in prediction["classes"]:
-            if one.get("uncertain"):
-                UNCERTAIN.labels(one["class"]).inc()
+    classifier = request.app.state.engine.classifier
+    doubts = classifier.doubts(done.prediction.probabilities)
+    if doubts is not None:  # of all labels, also of those that the response does not list
+        for name, count in zip(classifier.classes, doubts.sum(axis=0).tolist(), strict=True):
+            UNCERTAIN.labels(name).inc(count)
     monitor: Monitor | None = request.app.state.monitor
     if monitor is not None:
         monitor.offer(route, done)
