@@ -59,6 +59,7 @@ def net_of(name: str) -> MapsNet:
     return MapsNet(trunk, HEADS[name](FEATURES, 3, SIDE, SIDE), features=FEATURES, labels=3)
 
 
+@pytest.mark.integration
 @pytest.mark.parametrize("name", HEADS)
 def test_each_head_learns_and_keeps_its_best_pass(
     name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
