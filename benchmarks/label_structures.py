@@ -7,17 +7,14 @@ linear one every structure is fitted to the validation images, as the stage `cal
 are measured once, after everything is chosen.
 """
 
-import argparse
-import json
 import time
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.multilabel import SHOWN, features
+from benchmarks.label_tables import CONFIDENT, cells, features, kept_rows, linear_logits, parser
 from darkroom.config import Params, load_params, override
 from darkroom.evaluation.multilabel.calibration_fit import calibrated, fit_label_sets
 from darkroom.evaluation.multilabel.headline import headline
@@ -28,7 +25,7 @@ from darkroom.files import write_json
 from darkroom.models.structures import STRUCTURES
 from darkroom.models.structures.fitting import fit_structure, from_json, joint, to_json
 from darkroom.registry.paired_test import paired_test
-from darkroom.training.head import Labelled
+from darkroom.training.head import Labelled, joined
 from darkroom.training.label_head import fit_label_head
 from darkroom.training.label_heads import LABEL_HEADS
 
@@ -37,19 +34,12 @@ RULES: tuple[Rule, ...] = ("half", "f1")  # of the thresholds
 
 def logits_by(head: str, parts: dict[str, list[Labelled]], params: Params) -> tuple[dict[str, Any], float]:
     """Return the logits float32 [N,L] of validation and test images by a head, and CPU seconds."""
-    train = parts["train"]
     began = time.process_time()
     _, _, weight, bias = fit_label_head(
-        Labelled(torch.cat([part.features for part in train]), torch.cat([part.labels for part in train])),
-        parts["validation"][0],
-        settings=params.train,
-        head=head,
+        joined(parts["train"]), parts["validation"][0], settings=params.train, head=head
     )
     seconds = time.process_time() - began
-    logits = {}
-    for name in ("validation", "test"):
-        views = torch.stack([view.features.double() for view in parts[name]]).mean(0)
-        logits[name] = np.asarray((views @ weight.T + bias).float().numpy())
+    logits = {name: linear_logits(parts[name], weight, bias) for name in ("validation", "test")}
     return logits, seconds
 
 
@@ -73,7 +63,7 @@ def measured(
             logits["validation"],
             labels["validation"],
             rule=rule,
-            confident_accuracy=0.98,
+            confident_accuracy=CONFIDENT,
             fit_joint=None if name == "none" else fit,
         ).fitted
         probabilities = calibrated(logits["test"], calibration)
@@ -106,29 +96,20 @@ def compared(found: dict[str, Any], alone: dict[str, Any], labels: NDArray[np.in
 
 def line(row: dict[str, Any]) -> str:
     """Return a row of the table in per cent; exact match and its p-value with both rules of thresholds."""
-    test = row["f1"]
-    cells = [f"{100 * test[name]:.1f}" for name in SHOWN]
-    low, high = 100 * test["average_precision_low"], 100 * test["average_precision_high"]
-    cells[0] += f" ({low:.1f} to {high:.1f})"
-    cells.append(f"{100 * row['half']['accuracy']:.1f}")
+    found = [*cells(row["f1"]), f"{100 * row['half']['accuracy']:.1f}"]
     if "compared" in row:
         against = row["compared"]
-        cells.append(" to ".join(f"{100 * value:+.1f}" for value in against["average_precision"]))
-        cells.append(f"{100 * against['half_exact'][0]:+.1f} (p {against['half_exact'][1]:.2g})")
+        found.append(" to ".join(f"{100 * value:+.1f}" for value in against["average_precision"]))
+        found.append(f"{100 * against['half_exact'][0]:+.1f} (p {against['half_exact'][1]:.2g})")
     else:
-        cells += ["", ""]
+        found += ["", ""]
     name = row["structure"] if row["head"] == "linear" else row["head"]
-    return "| " + " | ".join([f"`{name}`", *cells, f"{row['cpu_seconds']:.0f}"]) + " |"
+    return "| " + " | ".join([f"`{name}`", *found, f"{row['cpu_seconds']:.0f}"]) + " |"
 
 
 def main() -> None:
     """Run the comparison and write it as JSON after every row."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--checkout", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    arguments = parser.parse_args()
+    arguments = parser(__doc__).parse_args()
     torch.set_num_threads(1)
     params = load_params(arguments.checkout / "params.yaml")
     params = override(params, {"train": {"loss": "binary_cross_entropy", "label_smoothing": 0.1}})
@@ -139,7 +120,7 @@ def main() -> None:
     aside = arguments.out.with_suffix(".npz")  # from which structures can be tried again without the head
     kept: dict[str, Any] = {**logits, **{f"{name}_labels": values for name, values in labels.items()}}
     np.savez(aside, **kept)
-    rows = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.is_file() else []
+    rows = kept_rows(arguments.out)
     done = {(row["head"], row["structure"]) for row in rows}
     first, alone = measured("none", logits, labels, params)
     settings = [("linear", name) for name in ("none", *STRUCTURES)] + [(head, "none") for head in LABEL_HEADS]

@@ -7,8 +7,6 @@ The best pass, calibration and thresholds come from the validation images; the t
 after everything is chosen. It goes on where it was stopped.
 """
 
-import argparse
-import json
 import time
 from dataclasses import replace
 from pathlib import Path
@@ -18,41 +16,29 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from benchmarks.label_tables import begin, cells, how, judged, kept_rows, parser
 from darkroom.config import Params, load_params, override
-from darkroom.data.splits import open_split, read_meta, split_sha256
 from darkroom.evaluation.multilabel.average_precision import mean_average_precision
-from darkroom.evaluation.multilabel.calibration_fit import calibrated, fit_label_sets
-from darkroom.evaluation.multilabel.headline import headline
-from darkroom.evaluation.multilabel.thresholds import decide
 from darkroom.files import write_json
 from darkroom.models.heads import HEADS
 from darkroom.models.heads.net import MapsNet
-from darkroom.training.features import Part
 from darkroom.training.map_head import BATCH, fit_map_head
 from darkroom.training.maps import KeptMaps, maps_of
-from darkroom.training.start import backbone_weights, model_config, new_classifier
 
-NAMES = {"train": "training", "validation": "validation", "test": "test"}
-SHOWN = ("average_precision", "macro_f1", "of1", "image_f1", "accuracy", "hamming_loss")
 HEAD_RUNS = 100  # of the head alone on one image's maps, of whose times the median is stated
 
 
 def trained(checkout: Path, params: Params) -> dict[str, Any]:
     """Train one head and return its time and the figures of validation and test images."""
-    data = checkout / "data"
-    weights = backbone_weights(params, folder=checkout / "models/backbone")
-    config = model_config(params, read_meta(data / "meta.json"), weights)
-    splits = {name: open_split(data / name) for name in NAMES}
-    classifier = new_classifier(config, splits["train"], seed=params.seed, weights=weights)
-    how: dict[str, Any] = {"folder": checkout / ".checkpoints/features"}
-    how |= {"device": torch.device("cpu"), "precision": torch.float32}
-    maps: dict[str, list[KeptMaps]] = {}
-    for name, split in splits.items():
-        part = Part(NAMES[name], split, split_sha256(data / name))
-        maps[name] = [
-            maps_of(replace(part, mirrored=mirrored), classifier, config, **how) for mirrored in (False, True)
+    classifier, config, parts = begin(checkout, params)
+    maps = {
+        name: [
+            maps_of(replace(part, mirrored=mirrored), classifier, config, **how(checkout))
+            for mirrored in (False, True)
         ]
-    labels = {name: np.array(split.labels) for name, split in splits.items()}
+        for name, part in parts.items()
+    }
+    labels = {name: np.array(part.split.labels) for name, part in parts.items()}
     net = classifier.net
     assert isinstance(net, MapsNet)
     began = time.process_time()
@@ -67,11 +53,6 @@ def trained(checkout: Path, params: Params) -> dict[str, Any]:
     )
     seconds = time.process_time() - began
     logits = {name: _logits(net, maps[name]) for name in ("validation", "test")}
-    calibration = fit_label_sets(
-        logits["validation"], labels["validation"], rule="f1", confident_accuracy=0.98
-    ).fitted
-    probabilities = calibrated(logits["test"], calibration)  # nothing is chosen from here on
-    decisions = decide(probabilities, np.array(calibration["thresholds"]))
     return {
         "head": params.model.head,
         "seed": params.seed,
@@ -81,39 +62,26 @@ def trained(checkout: Path, params: Params) -> dict[str, Any]:
         "passes": len(fitted.history),
         "best_pass": fitted.best.epoch,
         "validation_average_precision": mean_average_precision(logits["validation"], labels["validation"]),
-        "test": headline(
-            probabilities,
-            decisions,
-            labels["test"],
-            resamples=params.evaluate.resamples,
-            seed=0,
-        ),
+        "test": judged(logits, labels, rule="f1", params=params),
     }
 
 
 def line(row: dict[str, Any]) -> str:
     """Return a row of the table."""
-    test = row["test"]
-    cells = [f"{100 * test[name]:.1f}" for name in SHOWN]
-    cells[0] += f" ({100 * test['average_precision_low']:.1f} to {100 * test['average_precision_high']:.1f})"
-    cells.insert(0, f"{100 * row['validation_average_precision']:.1f}")
-    cells += [f"{row['cpu_seconds']:.0f}", f"{row['head_milliseconds']:.1f}"]
-    return "| " + " | ".join([f"`{row['head']}`", str(row["seed"]), *cells]) + " |"
+    found = [f"{100 * row['validation_average_precision']:.1f}", *cells(row["test"])]
+    found += [f"{row['cpu_seconds']:.0f}", f"{row['head_milliseconds']:.1f}"]
+    return "| " + " | ".join([f"`{row['head']}`", str(row["seed"]), *found]) + " |"
 
 
 def main() -> None:
     """Run the comparison and write it as JSON after every row."""
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--checkout", type=Path, required=True)
-    parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--heads", nargs="+", choices=list(HEADS), default=list(HEADS))
-    parser.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
-    arguments = parser.parse_args()
+    arguments_of = parser(__doc__)
+    arguments_of.add_argument("--heads", nargs="+", choices=list(HEADS), default=list(HEADS))
+    arguments_of.add_argument("--seeds", nargs="+", type=int, default=[0, 1, 2])
+    arguments = arguments_of.parse_args()
     torch.set_num_threads(1)
     params = load_params(arguments.checkout / "params.yaml")
-    rows = json.loads(arguments.out.read_text(encoding="utf-8")) if arguments.out.is_file() else []
+    rows = kept_rows(arguments.out)
     done = {(row["head"], row["seed"]) for row in rows}
     for seed in arguments.seeds:
         for head in arguments.heads:
