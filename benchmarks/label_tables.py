@@ -1,4 +1,4 @@
-"""What the comparisons of several labels share: arguments, kept rows, features, figures of the test images."""
+"""What the comparisons of several labels share: arguments, kept rows, features, figures on test images."""
 
 import argparse
 import json
@@ -14,8 +14,7 @@ from darkroom.data.splits import open_split, read_meta, split_sha256
 from darkroom.evaluation.multilabel.calibration_fit import calibrated, fit_label_sets
 from darkroom.evaluation.multilabel.headline import headline
 from darkroom.evaluation.multilabel.thresholds import Rule, decide
-from darkroom.models.classifier import Classifier
-from darkroom.training.features import Part
+from darkroom.training.features import OnBackbone, Part
 from darkroom.training.head import Labelled, labelled_views
 from darkroom.training.start import backbone_weights, model_config, new_classifier
 
@@ -40,8 +39,8 @@ def kept_rows(out: Path) -> list[dict[str, Any]]:
     return rows
 
 
-def begin(checkout: Path, params: Params) -> tuple[Classifier, dict[str, Any], dict[str, Part]]:
-    """Return a fresh classifier on the backbone, its configuration, and the images of each split."""
+def begin(checkout: Path, params: Params) -> tuple[OnBackbone, dict[str, Part]]:
+    """Return a fresh classifier on the backbone, and the images of each split."""
     data = checkout / "data"
     weights = backbone_weights(params, folder=checkout / "models/backbone")
     config = model_config(params, read_meta(data / "meta.json"), weights)
@@ -50,23 +49,15 @@ def begin(checkout: Path, params: Params) -> tuple[Classifier, dict[str, Any], d
         for name, title in SPLITS.items()
     }
     classifier = new_classifier(config, parts["train"].split, seed=params.seed, weights=weights)
-    return classifier, config, parts
-
-
-def how(checkout: Path) -> dict[str, Any]:
-    """Return where features are kept, and how they are computed."""
-    folder = checkout / ".checkpoints/features"
-    return {"folder": folder, "device": torch.device("cpu"), "precision": torch.float32}
+    folder, cpu = checkout / ".checkpoints/features", torch.device("cpu")
+    return OnBackbone(classifier, config, folder, cpu, torch.float32), parts
 
 
 def features(checkout: Path, params: Params) -> dict[str, list[Labelled]]:
     """Return for each split its features as they are, and mirrored where augment.flip mirrors."""
-    classifier, config, parts = begin(checkout, params)
+    on, parts = begin(checkout, params)
     mirrored = params.augment.flip != "none"
-    return {
-        name: labelled_views(part, classifier, mirrored=mirrored, config=config, **how(checkout))
-        for name, part in parts.items()
-    }
+    return {name: labelled_views(part, on, mirrored=mirrored) for name, part in parts.items()}
 
 
 def linear_logits(views: list[Labelled], weight: torch.Tensor, bias: torch.Tensor) -> NDArray[np.float32]:

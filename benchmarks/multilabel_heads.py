@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from benchmarks.label_tables import begin, cells, how, judged, kept_rows, parser
+from benchmarks.label_tables import begin, cells, judged, kept_rows, parser
 from darkroom.config import Params, load_params, override
 from darkroom.evaluation.multilabel.average_precision import mean_average_precision
 from darkroom.files import write_json
@@ -30,16 +30,13 @@ HEAD_RUNS = 100  # of the head alone on one image's maps, of whose times the med
 
 def trained(checkout: Path, params: Params) -> dict[str, Any]:
     """Train one head and return its time and the figures of validation and test images."""
-    classifier, config, parts = begin(checkout, params)
+    on, parts = begin(checkout, params)
     maps = {
-        name: [
-            maps_of(replace(part, mirrored=mirrored), classifier, config, **how(checkout))
-            for mirrored in (False, True)
-        ]
+        name: [maps_of(replace(part, mirrored=mirrored), on) for mirrored in (False, True)]
         for name, part in parts.items()
     }
     labels = {name: np.array(part.split.labels) for name, part in parts.items()}
-    net = classifier.net
+    net = on.classifier.net
     assert isinstance(net, MapsNet)
     began = time.process_time()
     fitted = fit_map_head(

@@ -14,7 +14,7 @@ from darkroom.data.splits import Split, split_sha256
 from darkroom.files import write_array
 from darkroom.models.backbones import compiled
 from darkroom.training import features
-from darkroom.training.features import Part, features_of
+from darkroom.training.features import OnBackbone, Part, features_of
 from tests.helpers.backbones import backbone_classifier, coloured, random_weights
 
 CPU = torch.device("cpu")
@@ -35,8 +35,7 @@ def computed(
     write_array(place / "labels.npy", split.labels)
     classifier, config = backbone_classifier(random_weights(folder, seed=seed), split)
     part = Part("training", split.first(first), split_sha256(place), mirrored)
-    kept = folder / "features"
-    return features_of(part, classifier, config, folder=kept, device=CPU, precision=precision)
+    return features_of(part, OnBackbone(classifier, config, folder / "features", CPU, precision))
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from darkroom.config.loading import override
 from darkroom.models.backbones.net import RATE_SHARE, BackboneNet, LateNet
 from darkroom.models.classifier import Classifier
 from darkroom.training import fine_tuning, outputs
+from darkroom.training.features import OnBackbone, Part
 from darkroom.training.fine_tuning import Tuned, fine_tune, judged
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.optimizers import OptimizerSettings, build_optimizers
@@ -33,15 +34,10 @@ def tune(
     folder: Path, settings: Params, classifier: Classifier, config: dict[str, object], **changes: Any
 ) -> Tuned:
     return fine_tune(
-        classifier,
-        coloured(16),
-        coloured(VALIDATED, seed=1),
-        sha256=["a" * 64, "b" * 64],
-        config=config,
+        OnBackbone(classifier, config, folder / "maps", CPU, torch.float32),
+        Part("training", coloured(16), "a" * 64),
+        Part("validation", coloured(VALIDATED, seed=1), "b" * 64),
         params=settings,
-        folder=folder / "maps",
-        device=CPU,
-        precision=torch.float32,
         **{"checkpoints": None, **changes},
     )
 

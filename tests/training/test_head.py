@@ -14,6 +14,7 @@ from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.classifier import load_classifier
 from darkroom.models.inference import predict
 from darkroom.training import head, outputs
+from darkroom.training.features import OnBackbone, Part
 from darkroom.training.head import STRENGTHS, HeadFit, Labelled, fit_head, fit_once, minimise, train_head
 from darkroom.training.history import TrainingError
 from darkroom.training.start import model_config
@@ -104,15 +105,10 @@ def test_a_classifier_is_fitted_written_and_read_and_its_trunk_is_as_it_was(tmp_
     train, validation = coloured(60), coloured(30, seed=1)
     classifier, config = backbone_classifier(weights, train)
     fitted = train_head(
-        classifier,
-        train,
-        validation,
-        sha256=["a" * 64, "b" * 64],
-        config=config,
+        OnBackbone(classifier, config, tmp_path / "features", CPU, torch.float32),
+        Part("training", train, "a" * 64),
+        Part("validation", validation, "b" * 64),
         params=backbone_params(),
-        folder=tmp_path / "features",
-        device=CPU,
-        precision=torch.float32,
     )
     assert fitted.best.validation_accuracy is not None
     assert fitted.best.validation_accuracy > 0.6  # of random weights; chance is a third
@@ -149,15 +145,10 @@ def test_a_final_fit_is_to_training_and_validation_images_at_the_chosen_strength
     def fitted(**changes: Any) -> tuple[HeadFit, torch.Tensor, torch.Tensor]:
         classifier, config = backbone_classifier(weights, train)
         found = train_head(
-            classifier,
-            train,
-            validation,
-            sha256=["a" * 64, "b" * 64],
-            config=config,
+            OnBackbone(classifier, config, tmp_path / "features", CPU, torch.float32),
+            Part("training", train, "a" * 64),
+            Part("validation", validation, "b" * 64),
             params=backbone_params(**changes),
-            folder=tmp_path / "features",
-            device=CPU,
-            precision=torch.float32,
         )
         with torch.no_grad():
             both = Split(

@@ -18,7 +18,7 @@ from darkroom.models.heads.net import MapsNet
 from darkroom.models.heatmaps import with_heat_maps
 from darkroom.models.inference import predict_logits
 from darkroom.training import features, map_head, outputs
-from darkroom.training.features import Part
+from darkroom.training.features import OnBackbone, Part
 from darkroom.training.history import TrainingError
 from darkroom.training.map_head import MapHead, MapHeadFit, fit_map_head, train_map_head
 from darkroom.training.maps import KeptMaps, maps_of, moments
@@ -126,7 +126,8 @@ def test_stage_train_with_a_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyP
         hashes.append(split_sha256(tmp_path / name))
     classifier, config = head_classifier(random_weights(tmp_path), train, "gcn")
     params = backbone_params().model_copy(update={"train": settings()})
-    how: dict[str, Any] = {"folder": tmp_path / "features", "device": CPU, "precision": torch.float32}
+    on = OnBackbone(classifier, config, tmp_path / "features", CPU, torch.float32)
+    parts = Part("training", train, hashes[0]), Part("validation", validation, hashes[1])
     compute = features._compute
 
     def stopped_in_the_second(part: Split, *arguments: Any) -> Any:
@@ -137,8 +138,8 @@ def test_stage_train_with_a_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyP
     with monkeypatch.context() as patched:
         patched.setattr(features, "_compute", stopped_in_the_second)
         with pytest.raises(stopping.Stopped, match="after 8 of 12 maps of the training images"):
-            maps_of(Part("training", train, hashes[0]), classifier, config, **how)
-    fitted = train_map_head(classifier, train, validation, sha256=hashes, config=config, params=params, **how)
+            maps_of(parts[0], on)
+    fitted = train_map_head(on, *parts, params=params)
     assert isinstance(fitted, MapHeadFit)
     assert outputs.summary(fitted, classifier, accuracy_with_views=0.5)["validation"].keys() == {
         "loss",
@@ -150,7 +151,7 @@ def test_stage_train_with_a_backbone(tmp_path: Path, monkeypatch: pytest.MonkeyP
     assert outputs.progress_line(fitted.history[0], 1).startswith("pass  1")
     outputs.write_model(classifier, config, tmp_path)
     read = load_classifier(tmp_path / "model.safetensors", tmp_path / "model_config.json")
-    kept_maps = maps_of(Part("validation", validation, hashes[1]), classifier, config, **how)
+    kept_maps = maps_of(parts[1], on)
     net = classifier.net
     assert isinstance(net, MapsNet)
     with torch.inference_mode():

@@ -4,10 +4,8 @@ The parts before it stay as they are, so that training does not run them again f
 """
 
 import inspect
-from collections.abc import Mapping
 from functools import cache
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -20,7 +18,7 @@ from darkroom.models.backbones.compiled import Compute, compiled_module
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.classifier import Classifier
 from darkroom.models.inference import to_device
-from darkroom.training.features import How, Part, computed_once, dependencies
+from darkroom.training.features import How, OnBackbone, Part, computed_once, dependencies
 from darkroom.training.validation import autocast
 
 
@@ -47,44 +45,23 @@ class EarlyParts(nn.Module):
         return maps.permute(0, 2, 3, 1)
 
 
-def maps_of(
-    parts: list[Part],
-    classifier: Classifier,
-    config: Mapping[str, Any],
-    *,
-    first: int,
-    folder: Path,
-    device: torch.device,
-    precision: torch.dtype,
-) -> Split:
+def maps_of(parts: list[Part], on: OnBackbone, *, first: int) -> Split:
     """Return the maps float16 [N,h,w,F] of all images of `parts`, one part after the other, as a split.
 
-    The arguments are those of `darkroom.training.features.features_of`, and `first`, the number of the part
-    of the trunk at whose entrance the maps are. An image of 224 pixels has 44 kB of maps at the entrance of
-    `last`. They are in memory. Raises Stopped on a signal.
+    They are those at the entrance of the part of the trunk with number `first`. An image of 224 pixels has
+    44 kB of maps at the entrance of `last`. They are in memory. Raises Stopped on a signal.
     """
-    files = [
-        path for part in parts for path in _kept(part, classifier, config, first, folder, device, precision)
-    ]
-    found = [np.load(path, allow_pickle=False) for path in files]
+    found = [np.load(path, allow_pickle=False) for part in parts for path in _kept(part, on, first)]
     labels = np.concatenate([part.split.labels for part in parts])
     return Split(np.concatenate(found), labels)  # of maps, which are no bytes
 
 
-def _kept(
-    part: Part,
-    classifier: Classifier,
-    config: Mapping[str, Any],
-    first: int,
-    folder: Path,
-    device: torch.device,
-    precision: torch.dtype,
-) -> list[Path]:
+def _kept(part: Part, on: OnBackbone, first: int) -> list[Path]:
     # kept in half precision: its rounding, 0.05 %, is far below what training images differ by
-    how = How(device, precision, len(part.split), part.split.images.shape[1:], maps=True)
-    module = EarlyParts(classifier, first).to(device).eval()
+    how = on.how(part, maps=True)
+    module = EarlyParts(on.classifier, first).to(on.device).eval()
     title = f"maps of the {part.name} images{', mirrored' if part.mirrored else ''}"
-    depends = dependencies(part, config, how)
+    depends = dependencies(part, on.config, how)
     code = {**depends["code"], "maps": sha256_file(Path(inspect.getfile(EarlyParts)))}
 
     @cache
@@ -93,7 +70,7 @@ def _kept(
             return compiled_module(module, how.shape, torch.get_num_threads())
         return _torch(module, how)
 
-    return computed_once(part, {**depends, "code": code, "first": first}, how, title, folder, compute)
+    return computed_once(part, {**depends, "code": code, "first": first}, how, title, on.folder, compute)
 
 
 def _torch(module: EarlyParts, how: How) -> Compute:

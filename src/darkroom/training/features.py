@@ -71,48 +71,52 @@ class How:
         return exact and pays(self.images, self.shape)
 
 
-def features_of(
-    part: Part,
-    classifier: Classifier,
-    config: Mapping[str, Any],
-    *,
-    folder: Path,
-    device: torch.device,
-    precision: torch.dtype,
-) -> NDArray[np.float32]:
-    """Return the features float32 [N,F] of the images of `part`, from `folder` or computed and kept there.
+@dataclass(frozen=True)
+class OnBackbone:
+    """A classifier on a backbone, and how what the backbone computes is computed and kept.
+
+    Attributes:
+        classifier: its net has a trunk with the backbone's weights.
+        config: as `model_config` returns, of this classifier.
+        folder: keeps features and maps.
+        device: on which they are computed.
+        precision: the dtype of convolutions and matrix products.
+    """
+
+    classifier: Classifier
+    config: Mapping[str, Any]
+    folder: Path
+    device: torch.device
+    precision: torch.dtype
+
+    def how(self, part: Part, *, maps: bool = False) -> How:
+        """Return how what the backbone computes of `part` is computed."""
+        return How(self.device, self.precision, len(part.split), part.split.images.shape[1:], maps)
+
+
+def features_of(part: Part, on: OnBackbone) -> NDArray[np.float32]:
+    """Return the features float32 [N,F] of the images of `part`, kept or computed.
 
     They are kept in files of `CHUNK` images, so that a run that was stopped goes on. On a CPU, in fp32,
     OpenVINO computes those of many images. Raises Stopped on a signal, with how far it came.
-
-    Args:
-        part: the images.
-        classifier: its net has a frozen trunk with the backbone's weights.
-        config: as `model_config` returns, of this classifier.
-        folder: of all features.
-        device: to compute them on.
-        precision: the dtype of convolutions and matrix products.
     """
-    how = How(device, precision, len(part.split), part.split.images.shape[1:])
-    kept = kept_files(part, classifier, config, how=how, folder=folder)
-    return np.concatenate([np.load(path, allow_pickle=False) for path in kept])
+    return np.concatenate([np.load(path, allow_pickle=False) for path in kept_files(part, on, maps=False)])
 
 
-def kept_files(
-    part: Part, classifier: Classifier, config: Mapping[str, Any], *, how: How, folder: Path
-) -> list[Path]:
+def kept_files(part: Part, on: OnBackbone, *, maps: bool) -> list[Path]:
     """Return the files of `CHUNK` images each, .npy, of the features of `part`, after computing what lacks.
 
-    With `how.maps` they hold float16 [n,F,h,w], else float32 [n,F]. Raises Stopped on a signal.
+    With `maps` they hold float16 [n,F,h,w], else float32 [n,F]. Raises Stopped on a signal.
     """
-    classifier.to(how.device).eval()
-    wanted = "maps" if how.maps else "features"
-    title = f"{wanted} of the {part.name} images{', mirrored' if part.mirrored else ''}"
+    how, classifier = on.how(part, maps=maps), on.classifier.to(on.device).eval()
+    title = (
+        f"{'maps' if maps else 'features'} of the {part.name} images{', mirrored' if part.mirrored else ''}"
+    )
 
     def compute() -> Compute:
         return _by_openvino(classifier, part.split, how) if how.quick else _by_torch(classifier, how)
 
-    return computed_once(part, dependencies(part, config, how), how, title, folder, compute)
+    return computed_once(part, dependencies(part, on.config, how), how, title, on.folder, compute)
 
 
 def computed_once(

@@ -5,7 +5,7 @@ Kumar et al. 2022, arXiv:2202.10054). What comes out has to beat the linear laye
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ from darkroom.models.backbones.net import BackboneNet, LateNet
 from darkroom.models.classifier import Classifier
 from darkroom.models.inference import predict_logits
 from darkroom.training.early_maps import maps_of
-from darkroom.training.features import Part
+from darkroom.training.features import OnBackbone, Part
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
 
@@ -53,21 +53,16 @@ class Tuned:
 
 
 def fine_tune(
-    classifier: Classifier,
-    train: Split,
-    validation: Split,
+    on: OnBackbone,
+    train: Part,
+    validation: Part,
     *,
-    sha256: Sequence[str],
-    config: Mapping[str, Any],
     params: Params,
-    folder: Path,
     checkpoints: Path | None,
-    device: torch.device,
-    precision: torch.dtype,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     enough: Callable[[Sequence[Epoch]], bool] = lambda history: False,
 ) -> Tuned:
-    """Train the parts of the backbone of `classifier` that model.tune_backbone names, and its linear layer.
+    """Train the parts of the backbone of a classifier that model.tune_backbone names, and its linear layer.
 
     With `last` the parts before them run once, and the maps that they give are trained on: of each image as
     it is and, where `augment.flip` is not none, mirrored. With `all` every part is trained, from the images,
@@ -80,42 +75,35 @@ def fine_tune(
     evaluation mode on the CPU.
 
     Args:
-        classifier: with a linear layer that was fitted to the features of its backbone.
+        on: a classifier with a linear layer that was fitted to the features of its backbone.
         train: the training images.
         validation: the validation images.
-        sha256: of the split that `train` are the first images of, and of the validation split.
-        config: as `model_config` returns, of this classifier.
         params: params.yaml.
-        folder: keeps maps.
         checkpoints: a folder in which each epoch leaves a checkpoint.
-        device: to train on.
-        precision: the dtype of convolutions and matrix products.
         on_epoch: is called after each epoch.
         enough: is asked with the epochs that are done, before the next; yes ends the training there.
 
     Raises TrainingError as `fit` does, and Stopped on a signal.
     """
+    classifier, device = on.classifier, on.device
     linear = copy.deepcopy(classifier.state_dict())
-    before = predictions(classifier, validation, device)
+    before = predictions(classifier, validation.split, device)
     net = classifier.net
     assert isinstance(net, BackboneNet)
     first = net.trunk.late if params.model.tune_backbone == "last" else 0
     net.thaw(first)
-    how: dict[str, Any] = {"device": device, "precision": precision}
-    loop: dict[str, Any] = {**how, "checkpoints": checkpoints, "on_epoch": on_epoch, "enough": enough}
+    loop: dict[str, Any] = {"device": device, "precision": on.precision, "checkpoints": checkpoints}
+    loop |= {"on_epoch": on_epoch, "enough": enough}
     if first:
-        maps: dict[str, Any] = {**how, "first": first, "folder": folder}
-        named = Part("training", train, sha256[0]), Part("validation", validation, sha256[1])
-        seen = [named[0]] if params.augment.flip == "none" else [named[0], replace(named[0], mirrored=True)]
-        split, held_out = (maps_of(parts, classifier, config, **maps) for parts in (seen, [named[1]]))
-        late = late_classifier(net, first)
-        fitted = fit(late, split, held_out, params=of_maps(params), **loop)
+        seen = [train] if params.augment.flip == "none" else [train, replace(train, mirrored=True)]
+        split, held_out = (maps_of(parts, on, first=first) for parts in (seen, [validation]))
+        fitted = fit(late_classifier(net, first), split, held_out, params=of_maps(params), **loop)
     else:
-        fitted = fit(classifier, train, validation, params=params, **loop)
+        fitted = fit(classifier, train.split, validation.split, params=params, **loop)
     net.trunk.requires_grad_(False)
     classifier.to("cpu").eval()
-    after = predictions(classifier, validation, device)
-    tuned = judged(fitted, before == validation.labels, after == validation.labels)
+    after = predictions(classifier, validation.split, device)
+    tuned = judged(fitted, before == validation.split.labels, after == validation.split.labels)
     if not tuned.kept:
         classifier.to("cpu").load_state_dict(linear)
     classifier.to("cpu").eval()

@@ -6,9 +6,8 @@ L2 penalty is the one of `STRENGTHS` with the smallest log-loss on the validatio
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +17,9 @@ from torch import Tensor
 
 from darkroom.config import Params
 from darkroom.config.train import BestBy, Train
-from darkroom.data.splits import Split
-from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.classifier import Classifier
 from darkroom.models.hardware import Hardware
-from darkroom.training.features import Part, features_of
+from darkroom.training.features import OnBackbone, Part, features_of
 from darkroom.training.history import Epoch, Fit, TrainingError
 from darkroom.training.losses import Loss, build_loss
 from darkroom.training.losses.class_weights import balanced, weighted
@@ -74,19 +71,14 @@ def in_fp32(hardware: Hardware) -> Hardware:
 
 
 def train_head(
-    classifier: Classifier,
-    train: Split,
-    validation: Split,
+    on: OnBackbone,
+    train: Part,
+    validation: Part,
     *,
-    sha256: Sequence[str],
-    config: Mapping[str, Any],
     params: Params,
-    folder: Path,
-    device: torch.device,
-    precision: torch.dtype,
     on_epoch: Callable[[Head], None] = lambda head: None,
 ) -> HeadFit:
-    """Fit the linear layer of `classifier`, whose net is a `BackboneNet`, in place; its trunk stays.
+    """Fit the linear layer of a classifier, whose net is a `BackboneNet`, in place; its trunk stays.
 
     Where training images are mirrored (augment.flip), each counts as it is and mirrored. With
     `train.use_validation` the layer is then fitted to training and validation images together, at the
@@ -96,60 +88,42 @@ def train_head(
     left in evaluation mode on the CPU.
 
     Args:
-        classifier: with the backbone's weights.
+        on: the classifier, and how features are computed.
         train: the training images.
         validation: the validation images, which choose the strength.
-        sha256: of the split that `train` are the first images of, and of the validation split.
-        config: as `model_config` returns, of this classifier.
         params: params.yaml.
-        folder: keeps features.
-        device: on which features are computed.
-        precision: in which they are.
         on_epoch: is called after the fit of each strength.
 
     Raises TrainingError when the loss is not finite, and Stopped on a signal.
     """
     began = time.perf_counter()
-    how: dict[str, Any] = {"config": config, "folder": folder, "device": device, "precision": precision}
     flipped, final = params.augment.flip != "none", params.train.use_validation
-    seen = labelled_views(Part("training", train, sha256[0]), classifier, mirrored=flipped, **how)
-    held_out = labelled_views(
-        Part("validation", validation, sha256[1]), classifier, mirrored=flipped and final, **how
-    )
+    seen = labelled_views(train, on, mirrored=flipped)
+    held_out = labelled_views(validation, on, mirrored=flipped and final)
     seconds = time.perf_counter() - began
-    fit: dict[str, Any] = {"classes": len(config["classes"]), "settings": params.train}
+    fit: dict[str, Any] = {"classes": len(on.config["classes"]), "settings": params.train}
     fitted, weight, bias = fit_head(joined(seen), held_out[0], on_epoch=on_epoch, **fit)
     best = fitted.best
     assert isinstance(best, Head)
     if final:
         weight, bias = fit_once(joined([*seen, *held_out]), strength=best.strength, **fit)
-    classifier.to("cpu").eval()
-    net = classifier.net
-    assert isinstance(net, BackboneNet)
-    with torch.no_grad():
-        net.head.weight.copy_(weight)
-        net.head.bias.copy_(bias)
+    set_layer(on.classifier, weight, bias)
     return HeadFit(fitted.history, best, fitted.stopped_early, best.strength, seconds)
 
 
-def labelled_views(
-    part: Part,
-    classifier: Classifier,
-    *,
-    mirrored: bool,
-    config: Mapping[str, Any],
-    folder: Path,
-    device: torch.device,
-    precision: torch.dtype,
-) -> list[Labelled]:
-    """Return the features of the images of `part` as they are and, if `mirrored`, of their mirror images.
+def set_layer(classifier: Classifier, weight: Tensor, bias: Tensor) -> None:
+    """Set the linear layer of a classifier, and leave it in evaluation mode on the CPU."""
+    layer = classifier.to("cpu").eval().net.last_layer()
+    with torch.no_grad():
+        layer.weight.copy_(weight)
+        layer.bias.copy_(bias)
 
-    The other arguments are those of `features_of`.
-    """
-    how: dict[str, Any] = {"folder": folder, "device": device, "precision": precision}
+
+def labelled_views(part: Part, on: OnBackbone, *, mirrored: bool) -> list[Labelled]:
+    """Return the features of the images of `part` as they are and, if `mirrored`, of their mirror images."""
     labels = torch.from_numpy(np.array(part.split.labels))
     parts = [part, replace(part, mirrored=True)] if mirrored else [part]
-    return [Labelled(torch.from_numpy(features_of(one, classifier, config, **how)), labels) for one in parts]
+    return [Labelled(torch.from_numpy(features_of(one, on)), labels) for one in parts]
 
 
 def joined(parts: Sequence[Labelled]) -> Labelled:

@@ -12,7 +12,7 @@ from darkroom.config import Params
 from darkroom.data.folds import Divided
 from darkroom.models.backbones.weights import Weights
 from darkroom.models.hardware import choose_hardware
-from darkroom.training.features import Part
+from darkroom.training.features import OnBackbone, Part
 from darkroom.training.head import Head, Labelled, fit_head, fit_once, in_fp32, joined, labelled_views
 from darkroom.training.start import new_classifier
 
@@ -42,10 +42,9 @@ def head_out_of_fold(
     print(f"device {hardware.reasons['device']}; precision {hardware.reasons['precision']}", flush=True)
     classifier = new_classifier(dict(config), divided.train, seed=params.seed, weights=weights)
     flipped, two = params.augment.flip != "none", params.model.views > 1
-    how: dict[str, Any] = {"device": hardware.device, "precision": hardware.precision}
-    how |= {"config": config, "folder": folder}
+    on = OnBackbone(classifier, config, folder, hardware.device, hardware.precision)
     train, validation = (
-        labelled_views(Part(name, split, sha256), classifier, mirrored=flipped or two, **how)
+        labelled_views(Part(name, split, sha256), on, mirrored=flipped or two)
         for name, split, sha256 in zip(
             ("training", "validation"), (divided.train, divided.validation), divided.sha256, strict=False
         )

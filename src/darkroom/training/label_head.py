@@ -7,9 +7,8 @@ one.
 
 import math
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,22 @@ from torch import Tensor
 
 from darkroom.config import Params
 from darkroom.config.train import Train
-from darkroom.data.splits import Split
 from darkroom.evaluation.multilabel.average_precision import mean_average_precision
 from darkroom.evaluation.multilabel.per_image import exact
-from darkroom.models.backbones.net import BackboneNet
-from darkroom.models.classifier import Classifier
-from darkroom.training.features import Part, features_of
-from darkroom.training.head import CONSTANT, STRENGTHS, WORSE, Head, HeadFit, Labelled, logits_of, minimise
+from darkroom.training.features import OnBackbone, Part
+from darkroom.training.head import (
+    CONSTANT,
+    STRENGTHS,
+    WORSE,
+    Head,
+    HeadFit,
+    Labelled,
+    joined,
+    labelled_views,
+    logits_of,
+    minimise,
+    set_layer,
+)
 from darkroom.training.history import BestByPrecision, Fit, TrainingError
 from darkroom.training.label_heads import LABEL_HEADS
 from darkroom.training.losses import Loss
@@ -54,45 +62,31 @@ class LabelHeadFit(HeadFit):
 
 
 def train_label_head(
-    classifier: Classifier,
-    train: Split,
-    validation: Split,
+    on: OnBackbone,
+    train: Part,
+    validation: Part,
     *,
-    sha256: Sequence[str],
-    config: Mapping[str, Any],
     params: Params,
-    folder: Path,
-    device: torch.device,
-    precision: torch.dtype,
     on_epoch: Callable[[LabelHead], None] = lambda head: None,
 ) -> LabelHeadFit:
-    """Fit the linear layer of `classifier`, whose net is a `BackboneNet`, in place; its trunk stays.
+    """Fit the linear layer of a classifier, whose net is a `BackboneNet`, in place; its trunk stays.
 
     The arguments are those of `head.train_head`. Of `params.train` the loss and its class_weights, device and
     precision have a part. Raises TrainingError when the loss is not finite, and Stopped on a signal.
     """
     began = time.perf_counter()
-    views = [False] if params.augment.flip == "none" else [False, True]
-    parts = [Part("training", train, sha256[0], mirrored) for mirrored in views]
-    parts.append(Part("validation", validation, sha256[1]))
-    how: dict[str, Any] = {"folder": folder, "device": device, "precision": precision}
-    *seen, held_out = (torch.from_numpy(features_of(part, classifier, config, **how)) for part in parts)
+    seen = joined(labelled_views(train, on, mirrored=params.augment.flip != "none"))
+    (held_out,) = labelled_views(validation, on, mirrored=False)
     seconds = time.perf_counter() - began
-    labels = torch.from_numpy(np.array(train.labels))
     fitted, by_label, weight, bias = fit_label_head(
-        Labelled(torch.cat(seen), labels.repeat(len(views), 1)),
-        Labelled(held_out, torch.from_numpy(np.array(validation.labels))),
+        seen,
+        held_out,
         settings=params.train,
         head=params.model.head,
         seed=params.seed,
         on_epoch=on_epoch,
     )
-    classifier.to("cpu").eval()
-    net = classifier.net
-    assert isinstance(net, BackboneNet)
-    with torch.no_grad():
-        net.head.weight.copy_(weight)
-        net.head.bias.copy_(bias)
+    set_layer(on.classifier, weight, bias)
     best = fitted.best
     assert isinstance(best, LabelHead)
     return LabelHeadFit(fitted.history, best, fitted.stopped_early, best.strength, seconds, by_label)

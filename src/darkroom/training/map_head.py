@@ -8,9 +8,8 @@ learning rate have no part.
 
 import math
 import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -19,13 +18,11 @@ from torch import Tensor
 
 from darkroom.config import Params
 from darkroom.config.train import Train
-from darkroom.data.splits import Split
 from darkroom.evaluation.multilabel.average_precision import mean_average_precision
 from darkroom.evaluation.multilabel.per_image import exact
-from darkroom.models.classifier import Classifier
 from darkroom.models.heads.net import MapsNet
 from darkroom.training.averaging import Average
-from darkroom.training.features import Part
+from darkroom.training.features import OnBackbone, Part
 from darkroom.training.history import BestByPrecision, Fit, TrainingError
 from darkroom.training.label_head import label_losses
 from darkroom.training.losses.multilabel import build_label_loss
@@ -54,19 +51,14 @@ class MapHeadFit(Fit):
 
 
 def train_map_head(
-    classifier: Classifier,
-    train: Split,
-    validation: Split,
+    on: OnBackbone,
+    train: Part,
+    validation: Part,
     *,
-    sha256: Sequence[str],
-    config: Mapping[str, Any],
     params: Params,
-    folder: Path,
-    device: torch.device,
-    precision: torch.dtype,
     on_epoch: Callable[[MapHead], None] = lambda head: None,
 ) -> MapHeadFit:
-    """Train the head of `classifier`, whose net is a `MapsNet`, in place; its trunk stays.
+    """Train the head of a classifier, whose net is a `MapsNet`, in place; its trunk stays.
 
     The arguments are those of `head.train_head`. Of `params.train` the loss with its class_weights and
     label_smoothing, device and precision have a part. A training that was stopped finds its maps again, and
@@ -74,17 +66,16 @@ def train_map_head(
     """
     began = time.perf_counter()
     views = [False] if params.augment.flip == "none" else [False, True]
-    how: dict[str, Any] = {"folder": folder, "device": device, "precision": precision}
-    seen = [maps_of(Part("training", train, sha256[0], view), classifier, config, **how) for view in views]
-    held_out = maps_of(Part("validation", validation, sha256[1]), classifier, config, **how)
+    seen = [maps_of(replace(train, mirrored=mirrored), on) for mirrored in views]
+    held_out = maps_of(validation, on)
     seconds = time.perf_counter() - began
-    net = classifier.to(device).net
+    net = on.classifier.to(on.device).net
     assert isinstance(net, MapsNet)
-    labels = [torch.from_numpy(np.array(split.labels)).to(device) for split in (train, validation)]
+    labels = [torch.from_numpy(np.array(part.split.labels)).to(on.device) for part in (train, validation)]
     fitted = fit_map_head(
         net, seen, labels[0], held_out, labels[1], settings=params.train, seed=params.seed, on_epoch=on_epoch
     )
-    classifier.to("cpu").eval()
+    on.classifier.to("cpu").eval()
     return MapHeadFit(fitted.history, fitted.best, fitted.stopped_early, seconds)
 
 

@@ -1,16 +1,14 @@
 """The last maps of a frozen backbone, kept on disk in half precision and read a batch at a time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from darkroom.models.classifier import Classifier
 from darkroom.training import features
-from darkroom.training.features import How, Part, kept_files
+from darkroom.training.features import OnBackbone, Part, kept_files
 from darkroom.training.history import TrainingError
 
 
@@ -31,23 +29,12 @@ class KeptMaps:
         return torch.from_numpy(taken.astype(np.float32))
 
 
-def maps_of(
-    part: Part,
-    classifier: Classifier,
-    config: Mapping[str, Any],
-    *,
-    folder: Path,
-    device: torch.device,
-    precision: torch.dtype,
-) -> KeptMaps:
-    """Return the maps of the images of `part`, from `folder` or computed and kept there.
+def maps_of(part: Part, on: OnBackbone) -> KeptMaps:
+    """Return the maps of the images of `part`, kept or computed.
 
-    The arguments are those of `features_of`. Images of 224 pixels take 125 KB each on EfficientNet-Lite0.
-    Raises Stopped on a signal.
+    Images of 224 pixels take 125 KB each on EfficientNet-Lite0. Raises Stopped on a signal.
     """
-    how = How(device, precision, len(part.split), part.split.images.shape[1:], maps=True)
-    paths = kept_files(part, classifier, config, how=how, folder=folder)
-    return KeptMaps(paths, chunk=features.CHUNK)
+    return KeptMaps(kept_files(part, on, maps=True), chunk=features.CHUNK)
 
 
 def moments(parts: Sequence[KeptMaps], *, batch: int = 64) -> tuple[Tensor, Tensor]:

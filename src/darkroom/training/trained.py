@@ -9,6 +9,7 @@ from typing import Any
 from darkroom.config import Params
 from darkroom.models.hardware import Hardware
 from darkroom.training import fine_tuning, head, label_head, map_head, minutes
+from darkroom.training.features import OnBackbone, Part
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
 from darkroom.training.start import Start
@@ -55,23 +56,28 @@ def train_classifier(
 
     Raises TrainingError where a loss is not finite, and Stopped on a signal.
     """
-    how: dict[str, Any] = {"device": hardware.device, "precision": hardware.precision, "on_epoch": on_epoch}
     if "backbone" not in start.config:
         held_out = None if params.train.use_validation else start.validation
-        fitted = fit(start.classifier, start.images, held_out, params=params, checkpoints=checkpoints, **how)
-        return Trained(fitted)
-    how |= {"sha256": sha256, "config": start.config, "folder": features}
-    splits = start.classifier, start.images, start.validation
-    fit_on_backbone = _on_backbone(start)
-    fitted = fit_on_backbone(*splits, params=params, **how)
+        how: dict[str, Any] = {"device": hardware.device, "precision": hardware.precision}
+        how |= {"checkpoints": checkpoints, "on_epoch": on_epoch}
+        return Trained(fit(start.classifier, start.images, held_out, params=params, **how))
+    on = OnBackbone(start.classifier, start.config, features, hardware.device, hardware.precision)
+    train, validation = (
+        Part(name, split, of_split)
+        for name, split, of_split in zip(
+            ("training", "validation"), (start.images, start.validation), sha256, strict=True
+        )
+    )
+    fitted = _on_backbone(start)(on, train, validation, params=params, on_epoch=on_epoch)
     plan = None
+    more: dict[str, Any] = {"checkpoints": checkpoints, "on_epoch": on_epoch}
     if params.train.minutes:
         plan, until = _planned(start, params, hardware, folder=checkpoints, began=began)
         params = minutes.planned(params, plan)
-        how["enough"] = minutes.out_of_time(until)
+        more["enough"] = minutes.out_of_time(until)
     if params.model.tune_backbone == "none":
         return Trained(fitted, plan=plan)
-    tuned = fine_tuning.fine_tune(*splits, params=params, checkpoints=checkpoints, **how)
+    tuned = fine_tuning.fine_tune(on, train, validation, params=params, **more)
     print(fine_tuning.verdict_line(tuned), flush=True)
     start.config["tune_backbone"] = params.model.tune_backbone if tuned.kept else "none"
     return Trained(tuned.fitted if tuned.kept else fitted, tuned, plan)
