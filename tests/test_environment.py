@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -169,6 +170,25 @@ def test_text_that_the_terminal_lacks_is_escaped() -> None:
     left = prepared(PROJECT, PYTHONIOENCODING="ascii")[0]
     assert left["PYTHONIOENCODING"] == "ascii:backslashreplace", "DVC and BentoML print such text too"
     assert "PYTHONIOENCODING" not in prepared(PROJECT)[0]
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize("locale", ["C", "POSIX"])
+def test_a_folder_with_other_letters_works_without_utf8(tmp_path: Path, locale: str) -> None:
+    folder = tmp_path / "Bilder (ä) 日本"
+    for name in ("src", "pipeline"):
+        shutil.copytree(PROJECT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    (folder / ".venv").symlink_to(sys.prefix)
+    code = "import pipeline, torch; print(pipeline.ROOT.name, torch.ones(1).item())"
+    variables = {"PATH": os.environ["PATH"], "LC_ALL": locale, "PYTHONUTF8": "0", "PYTHONCOERCECLOCALE": "0"}
+    python = [str(folder / ".venv/bin/python"), "-c", code]
+    done = subprocess.run(python, cwd=folder, env=variables, capture_output=True, text=True, encoding="utf-8")
+    assert (done.returncode, done.stdout) == (0, "Bilder (ä) 日本 1.0\n"), done.stderr
+    python.insert(1, "-Xutf8=0")
+    refused = subprocess.run(python, cwd=folder, env=variables, capture_output=True, text=True)
+    assert refused.returncode == 1
+    assert "runs with -X utf8=0" in refused.stderr
+    assert "Traceback" not in refused.stderr
 
 
 @pytest.mark.skipif(os.getuid() != 0, reason="only root can run a process as another user")

@@ -73,6 +73,7 @@ def prepare_process(root: Path, *, stage: bool = False) -> None:
         root: of the checkout.
         stage: whether this is a stage. DVC's variables are meant for it, and what is used is told as well.
     """
+    read_paths_as_utf8(root)
     print_any_text()
     aside = set_aside(os.environ, stage=stage)
     if without_errors(os.environ):
@@ -97,6 +98,22 @@ def prepare_process(root: Path, *, stage: bool = False) -> None:
     if told and TOLD not in os.environ:
         print(f"environment: {'; '.join(told)} (docs/environment.md)", file=sys.stderr, flush=True)
         os.environ[TOLD] = "1"
+
+
+def read_paths_as_utf8(root: Path) -> None:
+    """Start this process again in Python's UTF-8 mode where a folder's name cannot be read without it.
+
+    PYTHONUTF8=0 in the locale C, for example, leaves an ä as two bytes that are no text, with which torch
+    cannot even be imported. Processes that are started from here are in that mode too.
+    """
+    if (f"{root}{sys.prefix}").isascii() or sys.getfilesystemencoding() == "utf-8":
+        return
+    if os.environ.get("PYTHONUTF8") == "1":
+        raise SystemExit(
+            f"{sys.executable} runs with -X utf8=0, and cannot read the name of {root}: leave it away"
+        )
+    os.environ["PYTHONUTF8"] = "1"
+    os.execv(sys.executable, [sys.executable, *sys.orig_argv[1:]])  # noqa: S606  its own command again
 
 
 def bento_home(root: Path) -> Path:

@@ -60,7 +60,6 @@ def _kept(part: Part, on: OnBackbone, first: int) -> list[Path]:
     # kept in half precision: its rounding, 0.05 %, is far below what training images differ by
     how = on.how(part, maps=True)
     module = EarlyParts(on.classifier, first).to(on.device).eval()
-    title = f"maps of the {part.name} images{', mirrored' if part.mirrored else ''}"
     depends = dependencies(part, on.config, how)
     code = {**depends["code"], "maps": sha256_file(Path(inspect.getfile(EarlyParts)))}
 
@@ -70,7 +69,9 @@ def _kept(part: Part, on: OnBackbone, first: int) -> list[Path]:
             return compiled_module(module, how.shape, torch.get_num_threads())
         return _torch(module, how)
 
-    return computed_once(part, {**depends, "code": code, "first": first}, how, title, on.folder, compute)
+    return computed_once(
+        part, {**depends, "code": code, "first": first}, how, part.title("maps"), on.folder, compute
+    )
 
 
 def _torch(module: EarlyParts, how: How) -> Compute:

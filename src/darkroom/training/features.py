@@ -45,6 +45,10 @@ class Part:
     sha256: str
     mirrored: bool = False
 
+    def title(self, what: str) -> str:
+        """Return for people what of these images is computed."""
+        return f"{what} of the {self.name} images{', mirrored' if self.mirrored else ''}"
+
 
 @dataclass(frozen=True)
 class How:
@@ -109,9 +113,7 @@ def kept_files(part: Part, on: OnBackbone, *, maps: bool) -> list[Path]:
     With `maps` they hold float16 [n,F,h,w], else float32 [n,F]. Raises Stopped on a signal.
     """
     how, classifier = on.how(part, maps=maps), on.classifier.to(on.device).eval()
-    title = (
-        f"{'maps' if maps else 'features'} of the {part.name} images{', mirrored' if part.mirrored else ''}"
-    )
+    title = part.title("maps" if maps else "features")
 
     def compute() -> Compute:
         return _by_openvino(classifier, part.split, how) if how.quick else _by_torch(classifier, how)
