@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -118,6 +119,25 @@ def test_a_run_that_goes_on_keeps_its_plan(tmp_path: Path) -> None:
 def test_a_bound_without_fine_tuning_is_refused() -> None:
     with pytest.raises(ValueError, match=r"bounds fine-tuning alone.*set train\.minutes=0"):
         override(backbone_params(), {"train": {"minutes": 3}})
+
+
+@pytest.mark.integration
+def test_epochs_of_fewer_or_smaller_images_count_as_what_they_compute(tmp_path: Path) -> None:
+    classifier, _ = backbone_classifier(random_weights(tmp_path), coloured(3))
+    now = count()
+
+    def ways(**train: Any) -> list[Way]:
+        given = {**ADAM, "epochs": 4, "batch_size": 4, "low_resolutions": [], "hardest_share": 1.0, **train}
+        params = override(backbone_params(**given), {"model": {"tune_backbone": "all"}})
+        how: dict[str, Any] = {"params": params, "device": CPU, "precision": torch.float32}
+        # each step lasts one tick, so that an image costs an eighth of it
+        return measured_ways(classifier, coloured(16), coloured(6), **how, clock=lambda: next(now))[0]
+
+    assert [way.epoch * 8 for way in ways()] == pytest.approx([16 + 6, 16 + 2])
+    assert [way.epoch * 8 for way in ways(hardest_share=0.5)] == pytest.approx([8 + 6, 8 + 2])
+    # of 32 pixels: two epochs of a quarter of them; maps stay as they are
+    small = ways(low_resolutions=[16, 16])
+    assert [way.epoch * 8 for way in small] == pytest.approx([(4 + 4 + 16 + 16) / 4 + 6, 16 + 2])
 
 
 @pytest.mark.integration

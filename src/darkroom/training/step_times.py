@@ -2,7 +2,7 @@
 
 import copy
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import torch
@@ -14,7 +14,9 @@ from darkroom.data.splits import Split
 from darkroom.models.backbones.net import BackboneNet, LateNet
 from darkroom.models.classifier import Classifier
 from darkroom.models.inference import to_device
+from darkroom.training.fine_tuning import of_maps
 from darkroom.training.minutes import Clock, Way, step_seconds
+from darkroom.training.plan import EpochPlan, plan_epochs
 from darkroom.training.validation import autocast
 
 MEASURED_IMAGES = 8  # of a step: more take longer to measure, and an image of them as long
@@ -67,16 +69,27 @@ def measured_ways(
         maps = _forward(early, x, **how).float()
     net.thaw(first)
     late = LateNet(net, first)
-    of_maps = seconds(lambda: _backward(late, maps, labels, **how))
+    of_map = seconds(lambda: _backward(late, maps, labels, **how))
     net.thaw(0)
-    of_images = seconds(lambda: _backward(net, x, labels, **how))
+    of_image = seconds(lambda: _backward(net, x, labels, **how))
     sides = 1 if params.augment.flip == "none" else 2
     count, held_out = len(train), len(validation)
     preparation = mapped * (count * sides + held_out)
-    last = Way("last", preparation, of_maps * (count * sides + held_out / 3))
-    whole = Way("all", 0.0, of_images * count + shown * held_out)
+    of_last = plan_epochs(of_maps(params).train, count * sides)
+    last = Way("last", preparation, of_map * (_seen(of_last) + held_out / 3))
+    side = min(train.images.shape[1:3])
+    whole = Way("all", 0.0, of_image * _seen(plan_epochs(params.train, count), side) + shown * held_out)
     ways = [last] if params.model.tune_backbone == "last" else [whole, last]
     return ways, 3 * shown * held_out * params.model.views
+
+
+def _seen(epochs: Sequence[EpochPlan], side: int = 0) -> float:
+    """Return how many images of full size an epoch computes as much as, on average over `epochs`.
+
+    Images at a lower resolution count by their pixels; `side` is the shorter one of the full size.
+    """
+    whole = [one.images * (one.side / side) ** 2 if one.side else one.images for one in epochs]
+    return sum(whole) / len(whole)
 
 
 def _forward(net: nn.Module, x: Tensor, *, device: torch.device, precision: torch.dtype) -> Tensor:
