@@ -1,4 +1,4 @@
-"""What the comparisons of several labels share: arguments, kept rows, features, figures of the test images."""
+"""What the comparisons of several labels share: arguments, kept rows, features, figures on test images."""
 
 import argparse
 import json
