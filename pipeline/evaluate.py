@@ -54,26 +54,22 @@ def main() -> None:
 
 def evaluate(params: Params, meta: Meta) -> Evaluation:
     """Predict the test images, and collect what the report is computed from."""
-    train, validation = open_split(DATA / "train"), open_split(DATA / "validation")
-    test, calibration = open_split(DATA / "test"), read_json(CALIBRATION)
+    test, validation, calibration = (
+        open_split(DATA / "test"),
+        open_split(DATA / "validation"),
+        read_json(CALIBRATION),
+    )
     device, _ = choose_device(params.train.device)
     classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json", CALIBRATION)
     logits = predict_logits(classifier, test, device=device)
     scaled = partial(scale, temperature=calibration["temperature"])
     validation_logits = np.load(MODELS / "validation_logits.npy", allow_pickle=False)
     return Evaluation(
-        classes=meta.classes,
         test=Predictions(test, scaled(logits)),
         confidence_before=scale(logits, 1.0).max(axis=1),
         validation=Predictions(validation, scaled(validation_logits)) if calibration["held_out"] else None,
-        compared={"train": train, "validation": validation},
-        calibration=calibration,
         predict=partial(predict, classifier, device=device, progress=False),
-        curve=pd.read_csv(REPORTS / "curve.csv"),
-        best_epoch=read_json(REPORTS / "train.json")["best_epoch"],
-        settings=params.evaluate,
-        mirror=params.augment.flip != "none",
-        seed=params.seed,
+        **of_every_report(params, meta, calibration),
     )
 
 
@@ -85,7 +81,6 @@ def evaluate_sets(params: Params, meta: Meta) -> LabelEvaluation:
     logits = predict_logits(classifier, test, device=device)
     probabilities = label_probabilities(classifier, logits, calibration)
     return LabelEvaluation(
-        classes=meta.classes,
         test=test,
         probabilities=probabilities,
         before=calibrated(logits, {"slope": 1.0, "offset": 0.0}),
@@ -93,14 +88,22 @@ def evaluate_sets(params: Params, meta: Meta) -> LabelEvaluation:
         predict=lambda split: label_probabilities(
             classifier, predict_logits(classifier, split, device=device, progress=False), calibration
         ),
-        compared={name: open_split(DATA / name) for name in ("train", "validation")},
-        calibration=calibration,
-        curve=pd.read_csv(REPORTS / "curve.csv"),
-        best_epoch=read_json(REPORTS / "train.json")["best_epoch"],
-        settings=params.evaluate,
-        mirror=params.augment.flip != "none",
-        seed=params.seed,
+        **of_every_report(params, meta, calibration),
     )
+
+
+def of_every_report(params: Params, meta: Meta, calibration: dict[str, Any]) -> dict[str, Any]:
+    """Return the attributes of `ReportInputs`, but for `predict`."""
+    return {
+        "classes": meta.classes,
+        "compared": {name: open_split(DATA / name) for name in ("train", "validation")},
+        "calibration": calibration,
+        "curve": pd.read_csv(REPORTS / "curve.csv"),
+        "best_epoch": read_json(REPORTS / "train.json")["best_epoch"],
+        "settings": params.evaluate,
+        "mirror": params.augment.flip != "none",
+        "seed": params.seed,
+    }
 
 
 def label_probabilities(

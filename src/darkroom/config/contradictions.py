@@ -28,8 +28,11 @@ INTERDEPENDENT = (
     "train.minutes",
 )
 LABEL_LOSSES: tuple[str, ...] = get_args(LabelLoss)
-# Heads that embed labels: linear layers, each with a loss of its own.
-EMBEDDING_HEADS = ("wsabie", "devise", "cca", "principal_labels")
+# Heads with a loss of their own: which.
+OWN_LOSS = {
+    **dict.fromkeys(("wsabie", "devise", "cca", "principal_labels"), "its own"),
+    **dict.fromkeys(("cnn_rnn", "cnn_rnn_frequency"), "the cross-entropy of a sequence of labels"),
+}
 # What does not go with several labels: the value that does, and why.
 BESIDE_LABELS = {
     "train.best_by": ("average_precision", "whose epochs are compared by it"),
@@ -154,19 +157,12 @@ def _head(values: Mapping[str, Any]) -> str | None:
             f"model.head is {head}, which is put on a backbone, but model.backbone is none: set "
             "model.backbone=efficientnet_lite0 or model.head=linear"
         )
-    if head in EMBEDDING_HEADS:
+    if loss := OWN_LOSS.get(head):
         for name, right in (("train.loss", "binary_cross_entropy"), ("train.class_weights", "none")):
             if values[name] != right:
                 return (
-                    f"{name} is {values[name]}, which has no part in model.head {head}, whose loss is its "
-                    f"own: set {name}={right}"
-                )
-    if head.startswith("cnn_rnn"):
-        for name, right in (("train.loss", "binary_cross_entropy"), ("train.class_weights", "none")):
-            if values[name] != right:
-                return (
-                    f"{name} is {values[name]}, which has no part in model.head {head}, whose loss is the "
-                    f"cross-entropy of a sequence of labels: set {name}={right}"
+                    f"{name} is {values[name]}, which has no part in model.head {head}, whose loss is {loss}: "
+                    f"set {name}={right}"
                 )
     return None
 

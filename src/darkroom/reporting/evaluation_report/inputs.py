@@ -37,19 +37,14 @@ class Predictions:
 
 
 @dataclass(frozen=True, kw_only=True)
-class Evaluation:
-    """A classifier, its predictions, and the settings of the report.
+class ReportInputs:
+    """What every evaluation report is computed from, beside the predictions.
 
     Attributes:
         classes: the K names.
-        test: predictions for the test images, with the temperature of `calibration`.
-        confidence_before: the confidence of each test image without that temperature, [N].
-        validation: predictions for the validation images; None where they were trained on.
         compared: the splits, by name, in which near-duplicates of test images are looked for.
-        calibration: as in models/calibration.json: `temperature`, `confident_from` (or None),
-            `confident_accuracy`, `held_out` (whether the model was not trained on the validation images) and
-            `fitted` (whether there were enough of those to fit on).
-        predict: returns the probabilities float32 [N,K] of a split.
+        calibration: as in models/calibration.json.
+        predict: returns the calibrated probabilities float32 [N,K] of a split.
         curve: as in reports/curve.csv, a row an epoch.
         best_epoch: the epoch whose weights were kept.
         settings: the section `evaluate` of params.yaml.
@@ -58,9 +53,6 @@ class Evaluation:
     """
 
     classes: tuple[str, ...]
-    test: Predictions
-    confidence_before: NDArray[np.float32]
-    validation: Predictions | None
     compared: Mapping[str, Split]
     calibration: Mapping[str, Any]
     predict: Callable[[Split], NDArray[np.float32]]
@@ -69,3 +61,21 @@ class Evaluation:
     settings: Evaluate
     mirror: bool
     seed: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation(ReportInputs):
+    """A classifier, its predictions, and the settings of the report.
+
+    Its `calibration` has `temperature`, `confident_from` (or None), `confident_accuracy`, `held_out` (whether
+    the model was not trained on the validation images) and `fitted` (whether there were enough of those).
+
+    Attributes:
+        test: predictions for the test images, with the temperature of `calibration`.
+        confidence_before: the confidence of each test image without that temperature, [N].
+        validation: predictions for the validation images; None where they were trained on.
+    """
+
+    test: Predictions
+    confidence_before: NDArray[np.float32]
+    validation: Predictions | None

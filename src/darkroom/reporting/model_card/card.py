@@ -8,13 +8,11 @@ from pathlib import Path
 
 from darkroom.files import write_text
 from darkroom.reporting.card_page import card_page
-from darkroom.reporting.markdown import image, percent, percent_interval, text, tree_table
+from darkroom.reporting.markdown import percent, percent_interval, text
 from darkroom.reporting.model_card.description import (
-    data_table,
+    closing_sections,
     intended_use,
     limits,
-    model_section,
-    reproduce_section,
 )
 from darkroom.reporting.model_card.evidence import calibration_table, corruptions_table, data_checks
 from darkroom.reporting.model_card.inputs import CardInputs
@@ -50,21 +48,7 @@ def model_card(inputs: CardInputs) -> str:
         parts += ["### Under corruptions", corruptions_table(inputs.corrupted)]
     if inputs.duplicates or inputs.label_issues:
         parts += ["### Checks of the data", data_checks(inputs.duplicates, inputs.label_issues)]
-    for caption, link in inputs.images.items():
-        parts += [f"### {text(caption)}", image(caption, link)]
-    parts += ["## Data", data_table(meta)]
-    if inputs.source:
-        parts += ["### Source", tree_table(inputs.source)]
-    parts += model_section(inputs)
-    if inputs.training:
-        parts += ["## Training", tree_table(inputs.training, heads=("parameter", "value"))]
-    if inputs.tuned:
-        parts += [
-            "### Found by the tuner",
-            "Chosen by the accuracy on the validation images:",
-            tree_table(inputs.tuned, heads=("parameter", "value")),
-        ]
-    parts += reproduce_section(inputs)
+    parts += closing_sections(inputs, chosen_by="the accuracy")
     return "\n\n".join(parts) + "\n"
 
 

@@ -3,7 +3,17 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from darkroom.reporting.markdown import cell, code, percent, percent_interval, table, text, tree_rows
+from darkroom.reporting.markdown import (
+    cell,
+    code,
+    image,
+    percent,
+    percent_interval,
+    table,
+    text,
+    tree_rows,
+    tree_table,
+)
 from darkroom.reporting.model_card.inputs import CardInputs
 
 FEW_IMAGES = 30  # from which on a bootstrap draws from enough different images
@@ -77,6 +87,26 @@ def model_section(inputs: CardInputs) -> list[str]:
     if inputs.parameters is not None and not (inputs.architecture and "parameters" in inputs.architecture):
         rows.append(("parameters", f"{inputs.parameters:,}"))
     return ["## Model", table(("", "value"), rows)] if rows else []
+
+
+def closing_sections(inputs: CardInputs, *, chosen_by: str) -> list[str]:
+    """Return the figures, and what the model was made from; trials were compared by `chosen_by`."""
+    parts = []
+    for caption, link in inputs.images.items():
+        parts += [f"### {text(caption)}", image(caption, link)]
+    parts += ["## Data", data_table(inputs.meta)]
+    if inputs.source:
+        parts += ["### Source", tree_table(inputs.source)]
+    parts += model_section(inputs)
+    if inputs.training:
+        parts += ["## Training", tree_table(inputs.training, heads=("parameter", "value"))]
+    if inputs.tuned:
+        parts += [
+            "### Found by the tuner",
+            f"Chosen by {chosen_by} on the validation images:",
+            tree_table(inputs.tuned, heads=("parameter", "value")),
+        ]
+    return parts + reproduce_section(inputs)
 
 
 def reproduce_section(inputs: CardInputs) -> list[str]:

@@ -1,7 +1,7 @@
 """The model card of several labels."""
 
-from darkroom.reporting.markdown import image, percent, percent_interval, table, text, tree_table
-from darkroom.reporting.model_card.description import data_table, model_section, reproduce_section
+from darkroom.reporting.markdown import percent, percent_interval, table, text
+from darkroom.reporting.model_card.description import closing_sections
 from darkroom.reporting.model_card.inputs import CardInputs
 
 FIGURES = {
@@ -61,15 +61,7 @@ def label_card(inputs: CardInputs) -> str:
             f"Expected calibration error of all answers {percent(inputs.calibration['error'])}, before "
             f"slope and offset of each label {percent(inputs.calibration['error_before'])}.",
         ]
-    for caption, link in inputs.images.items():
-        parts += [f"### {text(caption)}", image(caption, link)]
-    parts += ["## Data", data_table(meta)]
-    if inputs.source:
-        parts += ["### Source", tree_table(inputs.source)]
-    parts += model_section(inputs)
-    if inputs.training:
-        parts += ["## Training", tree_table(inputs.training, heads=("parameter", "value"))]
-    parts += reproduce_section(inputs)
+    parts += closing_sections(inputs, chosen_by="the mAP")
     return "\n\n".join(parts) + "\n"
 
 
