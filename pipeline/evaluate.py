@@ -54,11 +54,8 @@ def main() -> None:
 
 def evaluate(params: Params, meta: Meta) -> Evaluation:
     """Predict the test images, and collect what the report is computed from."""
-    test, validation, calibration = (
-        open_split(DATA / "test"),
-        open_split(DATA / "validation"),
-        read_json(CALIBRATION),
-    )
+    test, validation = open_split(DATA / "test"), open_split(DATA / "validation")
+    calibration = read_json(CALIBRATION)
     device, _ = choose_device(params.train.device)
     classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json", CALIBRATION)
     logits = predict_logits(classifier, test, device=device)

@@ -161,8 +161,8 @@ def _head(values: Mapping[str, Any]) -> str | None:
         for name, right in (("train.loss", "binary_cross_entropy"), ("train.class_weights", "none")):
             if values[name] != right:
                 return (
-                    f"{name} is {values[name]}, which has no part in model.head {head}, whose loss is {loss}: "
-                    f"set {name}={right}"
+                    f"{name} is {values[name]}, which has no part in model.head {head}, whose loss is "
+                    f"{loss}: set {name}={right}"
                 )
     return None
 

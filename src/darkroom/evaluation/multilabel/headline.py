@@ -17,9 +17,9 @@ from darkroom.evaluation.multilabel.precision_recall_f1 import (
     top,
 )
 from darkroom.evaluation.multilabel.ranking import ranking_figures
+from darkroom.evaluation.multilabel.resampling import draws
 
 TOP = 3  # labels of the highest scores, for the figures that other work has of them
-CHUNK = 100  # resamples computed at once
 
 
 def headline(
@@ -69,16 +69,15 @@ def intervals(
     seed: int,
 ) -> dict[str, tuple[float, float]]:
     """Return the 95 % intervals of mAP, macro F1, micro F1, image F1, exact match and Hamming loss."""
-    random, count = np.random.default_rng(seed), len(labels)
+    count = len(labels)
     right, wrong, missed = (
         (part).astype(np.float64)
         for part in (decisions & (labels == 1), decisions & (labels == 0), ~decisions & (labels == 1))
     )
     images = image_figures(decisions, labels)
     drawn: dict[str, list[NDArray[np.float64]]] = {}
-    for start in range(0, resamples, CHUNK):
-        draws = min(CHUNK, resamples - start)
-        times = random.multinomial(count, np.full(count, 1 / count), size=draws).astype(np.float64)
+    for drawn_times in draws(count, resamples=resamples, seed=seed):
+        times = drawn_times.astype(np.float64)
         precision = resampled_average_precisions(probabilities, labels, times)
         counts = [times @ part for part in (right, wrong, missed)]
         _, _, f1 = precision_recall_f1(*counts)

@@ -4,8 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from darkroom.evaluation.multilabel.average_precision import resampled_average_precisions
-
-CHUNK = 100
+from darkroom.evaluation.multilabel.resampling import draws
 
 
 def paired_differences(
@@ -21,10 +20,8 @@ def paired_differences(
     Both models are measured on the same draw (Efron and Tibshirani 1993, "An introduction to the bootstrap"),
     so what is hard for both cancels out. `first` and `second` are scores [N,L].
     """
-    random, count = np.random.default_rng(seed), len(labels)
     drawn = []
-    for start in range(0, resamples, CHUNK):
-        times = random.multinomial(count, np.full(count, 1 / count), size=min(CHUNK, resamples - start))
+    for times in draws(len(labels), resamples=resamples, seed=seed):
         one, other = (
             np.nanmean(resampled_average_precisions(scores, labels, times), axis=1)
             for scores in (first, second)

@@ -7,13 +7,13 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from darkroom.models.structures.conditionals import fit_conditionals
-from darkroom.models.structures.enumeration import all_sets, marginals, most_probable
-from darkroom.models.structures.structure import Method, Structure
+from darkroom.models.structures.enumeration import Enumerable
+from darkroom.models.structures.structure import Method
 
 WIDTH = 32  # of the beam in a served graph
 
 
-class Chain(Structure):
+class Chain(Enumerable):
     """p(y) as the product of p(y_l | the logits, the labels before l in an order).
 
     Classifier chains (Read et al. 2009), as the joint distribution that they are (Dembczynski, Cheng and
@@ -62,16 +62,6 @@ class Chain(Structure):
         z = own[:, None, :] + (sets @ self.before.T.to(logits.dtype))[None]
         sign = 2 * sets - 1
         return F.logsigmoid(z * sign).sum(2)
-
-    def exact(self, logits: Tensor) -> Tensor:
-        """Return the probability of each label, [B,L], by enumeration; raises ValueError for many labels."""
-        sets = all_sets(logits.shape[1])
-        return marginals(self.log_weights(logits, sets), sets)
-
-    def most_probable(self, logits: Tensor) -> Tensor:
-        """Return the most probable set of each image, [B,L], by enumeration."""
-        sets = all_sets(logits.shape[1])
-        return most_probable(self.log_weights(logits, sets), sets)
 
     def beam(self, logits: Tensor, *, width: int) -> tuple[Tensor, Tensor]:
         """Return the best sets that a beam search finds, [B,width,L], best first, and log-probabilities.

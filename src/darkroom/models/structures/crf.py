@@ -6,14 +6,14 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from darkroom.models.structures.enumeration import FEW, all_sets, marginals, most_probable
-from darkroom.models.structures.structure import Method, Structure
+from darkroom.models.structures.enumeration import FEW, Enumerable, all_sets, marginals
+from darkroom.models.structures.structure import Method
 
 STEPS = 50  # of mean field, each of which moves half of the way
 FITTING = 200  # steps of L-BFGS
 
 
-class PairwiseCrf(Structure):
+class PairwiseCrf(Enumerable):
     """p(y) proportional to exp(sum of y_l (logit_l + bias_l) + sum over pairs of y_l y_m pair_lm).
 
     Lafferty, McCallum and Pereira 2001; for labels of images Ghamrawi and McCallum 2005 ("Collective
@@ -56,16 +56,6 @@ class PairwiseCrf(Structure):
         sets = sets.to(logits.dtype)
         together = ((sets @ self.pair.to(logits.dtype)) * sets).sum(1) / 2
         return (logits + self.bias.to(logits.dtype)) @ sets.T + together
-
-    def exact(self, logits: Tensor) -> Tensor:
-        """Return the probability of each label, [B,L], by enumeration; raises ValueError for many labels."""
-        sets = all_sets(logits.shape[1])
-        return marginals(self.log_weights(logits, sets), sets)
-
-    def most_probable(self, logits: Tensor) -> Tensor:
-        """Return the most probable set of each image, [B,L], by enumeration."""
-        sets = all_sets(logits.shape[1])
-        return most_probable(self.log_weights(logits, sets), sets)
 
     def mean_field(self, logits: Tensor, *, steps: int = STEPS) -> Tensor:
         """Return the probabilities [B,L] of the independent distribution nearest to this one.
