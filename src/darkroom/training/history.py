@@ -65,8 +65,8 @@ class Fit:
 
     Attributes:
         history: all epochs.
-        best: the epoch whose weights the classifier has now: that of the best validation accuracy or balanced
-            accuracy (`train.best_by`); without validation images the last.
+        best: the epoch whose weights the classifier has now: the best by `train.best_by` of the validation
+            images (accuracy, balanced accuracy or mAP); without validation images the last.
         stopped_early: whether that no longer improved.
     """
 

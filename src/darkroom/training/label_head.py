@@ -189,11 +189,11 @@ def label_losses(logits: Tensor, labels: Tensor) -> Tensor:
     return (each * known).sum(0) / known.sum(0).clamp(min=1)
 
 
-def summary(fitted: LabelHeadFit, classes: Sequence[str]) -> dict[str, Any]:
-    """Return what reports/train.json states of the linear layer."""
-    tried = [head.strength for head in fitted.history if isinstance(head, Head)]
+def summary(fitted: LabelHeadFit, classes: Sequence[str], *, head: str) -> dict[str, Any]:
+    """Return what reports/train.json states of the linear layer, which `head` (model.head) was fitted by."""
+    tried = [one.strength for one in fitted.history if isinstance(one, Head)]
     by_label = dict(zip(classes, fitted.by_label, strict=True))
-    return {"strength": fitted.strength, "strengths": tried, "strength_by_label": by_label}
+    return {"head": head, "strength": fitted.strength, "strengths": tried, "strength_by_label": by_label}
 
 
 def progress_line(head: LabelHead) -> str:

@@ -47,7 +47,7 @@ def write_outputs(
         with_views = measured(classifier, start.validation, device=hardware.device)
     stated = summary(fitted, classifier, accuracy_with_views=with_views)
     if isinstance(fitted, label_head.LabelHeadFit):
-        stated |= label_head.summary(fitted, start.config["classes"])
+        stated |= label_head.summary(fitted, start.config["classes"], head=params.model.head)
     if trained.plan:
         stated |= minutes.summary(trained.plan)
     if trained.tuned:

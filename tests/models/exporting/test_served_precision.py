@@ -32,7 +32,7 @@ GOOD = {"same_class": 0.998, "mean_difference": 0.003, "worst_difference": 0.1, 
 @pytest.mark.parametrize(
     ("name", "report", "chosen", "why"),
     [
-        ("auto", GOOD, "bf16", "99.80% of the images keep their class"),
+        ("auto", GOOD, "bf16", "99.80% of the predictions stay the same"),
         ("bf16", GOOD, "bf16", "move by 0.003"),
         ("fp32", GOOD, "fp32", "set in params.yaml"),
         ("auto", None, "fp32", "does not compute in bf16"),

@@ -46,7 +46,8 @@ def choose_served_precision(
     Args:
         name: `export.precision` of params.yaml: `auto`, `bf16` or `fp32`.
         report: what `reduced_parity` returned.
-        same_class: the smallest share of images that must keep their class in bf16.
+        same_class: the smallest share of images that must keep their class in bf16, or of answers where
+            an image has several labels.
         difference: the largest `mean_difference` allowed in bf16.
 
     Raises:
@@ -64,13 +65,13 @@ def choose_served_precision(
         why = "this machine does not compute in bf16, so its parity cannot be measured"
     elif not (report["same_class"] >= same_class and report["mean_difference"] <= difference):
         why = (
-            f"in bf16 {report['same_class']:.2%} of the images keep their class (export.bf16_same_class="
+            f"in bf16 {report['same_class']:.2%} of the predictions stay the same (export.bf16_same_class="
             f"{same_class:g}) and probabilities move by {report['mean_difference']:.2g} on average "
             f"(export.bf16_difference={difference:g})"
         )
     else:
         return "bf16", (
-            f"bf16: {report['same_class']:.2%} of the images keep their class and probabilities move by "
+            f"bf16: {report['same_class']:.2%} of the predictions stay the same and probabilities move by "
             f"{report['mean_difference']:.2g} on average"
         )
     if name == "bf16":

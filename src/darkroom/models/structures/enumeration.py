@@ -26,7 +26,7 @@ class Enumerable(Structure):
     """A structure of which the weight of every set of labels is known."""
 
     def log_weights(self, logits: Tensor, sets: Tensor) -> Tensor:
-        """Return the log-probability of sets [S,L] for logits [B,L], up to a constant for each image: [B,S]."""
+        """Return the log-probability of sets [S,L] for logits [B,L]: [B,S], up to a constant an image."""
         raise NotImplementedError(f"{type(self).__name__} does not say how probable a set is")
 
     def exact(self, logits: Tensor) -> Tensor:

@@ -68,7 +68,9 @@ def read_card_inputs(*, data: Path, models: Path, reports: Path, training: Mappi
         training: the parameters the model was trained with; may be nested.
     """
     metrics, config = read_json(reports / "metrics.json"), read_json(models / "model_config.json")
-    folds = reports / "folds.json"
+    folds, trained = reports / "folds.json", read_json(reports / "train.json")
+    if "head" in trained:
+        config["head"] = trained["head"]
     if structure := read_json(models / "calibration.json").get("structure"):
         config["structure"] = structure["name"]
     return CardInputs(
@@ -81,7 +83,7 @@ def read_card_inputs(*, data: Path, models: Path, reports: Path, training: Mappi
         duplicates=metrics["duplicates"],
         label_issues=metrics["label_issues"],
         architecture={key: value for key, value in config.items() if key in Model.model_fields},
-        parameters=read_json(reports / "train.json")["parameters"],
+        parameters=trained["parameters"],
         source=read_json(data / "source.json"),
         training=training,
         tuned=read_json(models / "tuned.json"),
