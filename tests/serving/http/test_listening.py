@@ -8,6 +8,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
+from typing import Any
 
 import pytest
 
@@ -15,6 +16,7 @@ if sys.platform == "win32":
     pytest.skip("workers share no socket on Windows", allow_module_level=True)
 
 import uvicorn
+import uvloop
 from starlette.types import Receive, Scope, Send
 
 from darkroom.serving.http import listening
@@ -98,6 +100,32 @@ def test_a_stopping_server_leaves_waiting_connections_to_the_others() -> None:
             first = [server_of(connected(stack, listener)) for _ in range(8)]
         assert set(first) == {"a", "b"}
         assert {server_of(connected(stack, listener)) for _ in range(8)} == {"a"}
+
+
+def test_a_connection_accepted_just_before_the_stop_gets_one_response_and_is_closed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A client that never pauses would otherwise keep the server running for ever."""
+    accepted = threading.Event()
+
+    async def after_the_stop(loop: Loop, *arguments: Any) -> object:
+        accepted.set()
+        while server.servers[0].sockets:
+            await asyncio.sleep(0.01)
+        return await uvloop.Loop.connect_accepted_socket(loop, *arguments)
+
+    with ExitStack() as stack:
+        listener = stack.enter_context(closing(socket.create_server(("127.0.0.1", 0))))
+        server = stack.enter_context(served(listener, "a"))
+        monkeypatch.setattr(Loop, "connect_accepted_socket", after_the_stop, raising=False)
+        connection = connected(stack, listener)
+        connection.sendall(GET)
+        assert accepted.wait(30)
+        server.should_exit = True
+        connection.settimeout(30)
+        response = b"".join(iter(lambda: connection.recv(65_536), b""))
+    assert response.startswith(b"HTTP/1.1 200")
+    assert b"connection: close" in response
 
 
 def test_a_single_server_accepts_all_connections() -> None:

@@ -112,6 +112,8 @@ class Listener:
             accepted.close()
             return
         self._connections = protocol.connections  # type: ignore[attr-defined]  # uvicorn's set of all
+        if self._closed:  # accepted just before the stop, which reached only the connections there were
+            protocol.shutdown()  # type: ignore[attr-defined]
 
 
 class Loop(uvloop.Loop):
