@@ -1,59 +1,20 @@
 """dvc.yaml names all the code a stage reaches, and only evaluation reads the test set."""
 
 import ast
-from functools import cache
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 from darkroom.config import read_yaml
 from darkroom.config.data import Data
+from tests.helpers.imports import PROJECT, anywhere, at_once, parsed, reached
 
-PROJECT = Path(__file__).resolve().parents[2]
 STAGES: dict[str, Any] = read_yaml(PROJECT / "dvc.yaml")["stages"]
 
 
-def module_file(name: str) -> Path | None:
-    """Return the project's file of a module, None for anybody else's."""
-    base = PROJECT / ("src" if name.split(".")[0] == "darkroom" else ".") / name.replace(".", "/")
-    for path in (base.with_suffix(".py"), base / "__init__.py"):
-        if path.is_file() and name.split(".")[0] in ("darkroom", "pipeline"):
-            return path
-    return None
-
-
-@cache
-def parsed(path: Path) -> ast.Module:
-    """Return the syntax tree of a file."""
-    return ast.parse(path.read_text(encoding="utf-8"))
-
-
-@cache
-def imported(path: Path) -> set[Path]:
-    """Return the project's files that a file imports, wherever in it, with the packages above them."""
-    package = path.relative_to(PROJECT / "src" if "src" in path.parts else PROJECT).with_suffix("").parts[:-1]
-    names: set[str] = set()
-    for node in ast.walk(parsed(path)):
-        if isinstance(node, ast.Import):
-            names |= {alias.name for alias in node.names}
-        elif isinstance(node, ast.ImportFrom):
-            above = package[: len(package) - node.level + 1] if node.level else ()
-            base = ".".join([*above, *([node.module] if node.module else [])])
-            names |= {base} | {f"{base}.{alias.name}" for alias in node.names}
-    names |= {name.rpartition(".")[0] for name in names} | {name.partition(".")[0] for name in names}
-    return {file for name in names if name and (file := module_file(name))}
-
-
-def reached(stage: str) -> set[str]:
+def reached_names(stage: str) -> set[str]:
     """Return all the project's code that a stage's script reaches, as paths from the project's root."""
-    script = PROJECT / "pipeline" / f"{stage}.py"
-    found, todo = {script}, [script]
-    while todo:
-        for path in imported(todo.pop()) - found:
-            found.add(path)
-            todo.append(path)
-    return {str(path.relative_to(PROJECT)) for path in found}
+    return {str(path.relative_to(PROJECT)) for path in reached(stage)}
 
 
 def covers(deps: list[str], path: str) -> bool:
@@ -62,14 +23,14 @@ def covers(deps: list[str], path: str) -> bool:
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_names_all_its_code(stage: str) -> None:
-    missing = sorted(path for path in reached(stage) if not covers(STAGES[stage]["deps"], path))
+    missing = sorted(path for path in reached_names(stage) if not covers(STAGES[stage]["deps"], path))
     assert not missing, f"stage {stage} in dvc.yaml lacks the deps {', '.join(missing)}"
 
 
 @pytest.mark.parametrize("stage", STAGES)
 def test_a_stage_names_no_code_it_does_not_reach(stage: str) -> None:
     named = [dep for dep in STAGES[stage]["deps"] if dep.endswith(".py")]
-    assert sorted(set(named) - reached(stage)) == []
+    assert sorted(set(named) - reached_names(stage)) == []
 
 
 @pytest.mark.parametrize("stage", ["download", "preprocess"])
@@ -83,7 +44,7 @@ def test_the_walk_sees_imports() -> None:
         "src/darkroom/models/networks/__init__.py",
         "src/darkroom/files.py",
         "pipeline/__init__.py",
-    } <= reached("train")
+    } <= reached_names("train")
 
 
 def test_only_evaluate_and_the_data_report_read_the_test_set() -> None:
@@ -117,15 +78,6 @@ def test_every_script_is_a_stage() -> None:
     assert all(stage["cmd"] == f"python -m pipeline.{name}" for name, stage in STAGES.items())
 
 
-@cache
-def libraries(path: Path) -> set[str]:
-    """Return the first names of all modules that a file imports, wherever in it."""
-    nodes = list(ast.walk(parsed(path)))
-    names = {alias.name for node in nodes if isinstance(node, ast.Import) for alias in node.names}
-    names |= {node.module or "" for node in nodes if isinstance(node, ast.ImportFrom)}
-    return {name.split(".")[0] for name in names}
-
-
 @pytest.mark.parametrize(
     ("library", "rooms"),
     [
@@ -138,7 +90,7 @@ def libraries(path: Path) -> set[str]:
 def test_each_outside_system_is_imported_in_its_rooms_alone(library: str, rooms: set[str]) -> None:
     src = PROJECT / "src/darkroom"
     for path in src.rglob("*.py"):
-        if library in libraries(path):
+        if library in anywhere(path):
             assert path.relative_to(src).parts[0] in rooms, f"{path} imports {library}"
 
 
@@ -156,3 +108,30 @@ def test_what_a_bento_carries_imports_darkroom_relatively(room: str) -> None:
 def test_another_figure_repeats_neither_search_nor_training(stage: str) -> None:
     assert not covers(STAGES[stage]["deps"], "src/darkroom/reporting/study_report.py")
     assert covers(STAGES["study"]["deps"], "src/darkroom/reporting/study_report.py")
+
+
+# what takes long to import, and the stages that cannot do without it
+SLOW_LIBRARIES: dict[str, set[str]] = {
+    "torch": {"inspect", "tune", "train", "calibrate", "evaluate", "export"},
+    "mlflow": set(STAGES) - {"source", "backbone", "download", "folds"},
+    "matplotlib": {"evaluate", "study"},
+    "optuna": {"tune"},
+    "sklearn": {"inspect"},
+    "scipy.stats": set(),
+    "scipy.optimize": set(),
+    "onnxruntime": {"export"},
+    "openvino": {"export"},
+    "bentoml": set(),
+}
+
+
+@pytest.mark.parametrize("library", SLOW_LIBRARIES)
+def test_a_stage_starts_without_the_slow_libraries_that_it_does_not_need(library: str) -> None:
+    """Where only some runs need one, the function that uses it imports it."""
+    importing = {
+        stage: sorted(path.name for path in reached(stage, at_once) if library in at_once(path))
+        for stage in STAGES
+    }
+    assert {stage: files for stage, files in importing.items() if files} == {
+        stage: importing[stage] for stage in SLOW_LIBRARIES[library]
+    }

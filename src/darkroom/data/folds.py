@@ -9,7 +9,6 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import StratifiedGroupKFold
 
 from darkroom import UserError
 from darkroom.data.scan.duplicates import connected, equal_pairs
@@ -96,6 +95,8 @@ def divide(
     >>> divide(np.array([0, 1] * 4), np.arange(8) // 2, folds=2, classes=["a", "b"], seed=0).tolist()
     [1, 1, 0, 0, 0, 0, 1, 1]
     """
+    from sklearn.model_selection import StratifiedGroupKFold  # takes a second to import; few runs have folds
+
     count = len(np.unique(units))
     if count < folds:
         raise UserError(

@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.model_selection import train_test_split
 
 from darkroom.data.label_sets import set_of_row
 from darkroom.data.splits import Split
@@ -40,6 +39,8 @@ def split_indices(
     >>> len(train), len(validation), sorted([*train.tolist(), *validation.tolist()])
     (2, 2, [0, 1, 2, 3])
     """
+    from sklearn.model_selection import train_test_split  # takes a second to import; one stage splits
+
     try:
         train, validation = train_test_split(
             np.arange(len(labels)), test_size=validation_fraction, random_state=seed, stratify=labels

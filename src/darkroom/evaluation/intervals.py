@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binomtest
+from scipy.special import ndtri  # not scipy.stats, which takes half a second to import
 
 
 def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tuple[float, float]:
@@ -27,8 +27,17 @@ def wilson_interval(successes: int, trials: int, confidence: float = 0.95) -> tu
         raise ValueError(f"confidence must lie between 0 and 1, got {confidence}")
     if trials == 0:
         return 0.0, 1.0
-    interval = binomtest(int(successes), int(trials)).proportion_ci(confidence, method="wilson")
-    return float(interval.low), float(interval.high)
+    low, high = wilson_score(successes / trials, trials, confidence)
+    return low if successes else 0.0, high if successes < trials else 1.0
+
+
+def wilson_score(share: float, trials: float, confidence: float = 0.95) -> tuple[float, float]:
+    """Return Wilson's interval (low, high) of a share of `trials` above 0, which need be no whole number."""
+    squared = float(ndtri(0.5 + 0.5 * confidence)) ** 2
+    scale = 2 * (trials + squared)
+    middle = (2 * trials * share + squared) / scale
+    half = np.sqrt(squared) / scale * np.sqrt(4 * trials * share * (1 - share) + squared)
+    return max(0.0, float(middle - half)), min(1.0, float(middle + half))
 
 
 def bootstrap_interval(

@@ -1,7 +1,5 @@
 """McNemar's exact test: whether two classifiers are equally good on the same images."""
 
-from scipy.stats import binomtest
-
 
 def mcnemar_p(only_first: int, only_second: int) -> float:
     """Return the two-sided p-value of McNemar's exact test (Q. McNemar, Psychometrika 12, 1947).
@@ -16,5 +14,7 @@ def mcnemar_p(only_first: int, only_second: int) -> float:
         only_first: images that only the first classifies correctly.
         only_second: images that only the second classifies correctly.
     """
+    from scipy.stats import binomtest  # takes half a second to import, and few stages compare classifiers
+
     differ = only_first + only_second
     return float(binomtest(only_first, differ).pvalue) if differ else 1.0

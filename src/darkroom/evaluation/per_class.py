@@ -5,7 +5,6 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_fscore_support
 
 from darkroom.evaluation.intervals import wilson_interval
 from darkroom.evaluation.probabilities import checked_probabilities
@@ -28,6 +27,8 @@ def per_class_table(
     Raises:
         ValueError: as `checked_probabilities`.
     """
+    from sklearn.metrics import precision_recall_fscore_support  # takes half a second to import
+
     checked, labels = checked_probabilities(probabilities, labels, classes)
     predicted = checked.argmax(axis=1)
     precision, recall, f1, support = precision_recall_fscore_support(

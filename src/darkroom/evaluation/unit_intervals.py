@@ -2,7 +2,9 @@
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import ndtri, stdtrit  # not scipy.stats, which takes half a second to import
+from scipy.special import ndtri, stdtrit
+
+from .intervals import wilson_score
 
 
 def unit_interval(
@@ -58,12 +60,4 @@ def unit_interval(
         effective = 1 / float(np.square(np.bincount(places, weights=weights)).sum())
     quantile = float(ndtri((1 + confidence) / 2))
     effective *= (quantile / float(stdtrit(count - 1, (1 + confidence) / 2))) ** 2
-    return _wilson(share, effective, quantile)
-
-
-def _wilson(share: float, trials: float, quantile: float) -> tuple[float, float]:
-    """Return Wilson's interval of a share of `trials`, which need be no whole number."""
-    middle = share + quantile**2 / (2 * trials)
-    half = quantile * np.sqrt(share * (1 - share) / trials + quantile**2 / (4 * trials**2))
-    scale = 1 + quantile**2 / trials
-    return max(0.0, float((middle - half) / scale)), min(1.0, float((middle + half) / scale))
+    return wilson_score(share, effective, confidence)

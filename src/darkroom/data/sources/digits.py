@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from sklearn.model_selection import train_test_split
 
 from darkroom.data.download.fetching import Fetched, describe
 from darkroom.data.sources.raw import Raw
@@ -43,6 +42,8 @@ def read(folder: Path) -> Raw:
         raise ValueError(f"{path} holds a table {table.shape}, not 64 values of 0 to 16 and a label a row")
     images = np.clip(255 - 16 * table[:, :64], 0, 255).astype(np.uint8).reshape(-1, 8, 8, 1)
     labels = table[:, 64].astype(np.int64)
+    from sklearn.model_selection import train_test_split  # takes a second to import; few runs read the digits
+
     train, test = train_test_split(
         np.arange(len(labels)), test_size=TEST_FRACTION, random_state=TEST_SEED, stratify=labels
     )

@@ -9,7 +9,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import precision_recall_fscore_support
 
 from darkroom.evaluation.intervals import bootstrap_interval
 
@@ -70,6 +69,8 @@ def f1_interval(
 def _scores(
     probabilities: NDArray[np.float64], labels: NDArray[np.int64], average: Average
 ) -> tuple[float, float, float]:
+    from sklearn.metrics import precision_recall_fscore_support  # takes half a second to import
+
     size, predicted = probabilities.shape[1], probabilities.argmax(axis=1)
     scores = precision_recall_fscore_support(
         labels, predicted, labels=range(size), average=average, zero_division=0

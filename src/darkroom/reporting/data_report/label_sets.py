@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy.stats import rankdata
 
 from darkroom.data.label_sets import UNKNOWN, YES
 from darkroom.evaluation.multilabel.co_occurrence import co_occurrence_table
@@ -87,7 +86,7 @@ def told_by(facts: pd.DataFrame, answers: NDArray[np.int8]) -> tuple[str, float]
     if yes.all() or not yes.any():
         return best
     for name in [*LOOKS, "size", "width", "height"]:
-        ranks = rankdata(facts[name].to_numpy(dtype=np.float64)[known])
+        ranks = pd.Series(facts[name].to_numpy(dtype=np.float64)[known]).rank().to_numpy()
         count = int(yes.sum())
         auc = (ranks[yes].sum() - count * (count + 1) / 2) / (count * (len(yes) - count))
         if max(auc, 1 - auc) > best[1]:
