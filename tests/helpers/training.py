@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 import darkroom
-from darkroom.config import Params, load_params
+from darkroom.config import Params, parse_params, read_yaml
 from darkroom.config.trees import merge
 from darkroom.data.report import channel_statistics
 from darkroom.data.sources import read_raw
@@ -39,7 +39,13 @@ ADAM = {"optimizer": "adam", "learning_rate": 0.003}
 
 def tiny_params(changes: Mapping[str, Any] | None = None) -> Params:
     """Return params.yaml cut down to a training of a second, with `changes` laid over it."""
-    return load_params(PARAMS, merge(TINY, changes or {}))
+    return parse_params(merge(_params_tree(), merge(TINY, changes or {})))
+
+
+@cache
+def _params_tree() -> dict[str, Any]:
+    """Return what params.yaml holds; reading it takes longer than many a test."""
+    return read_yaml(PARAMS)
 
 
 @cache

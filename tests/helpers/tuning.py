@@ -4,7 +4,9 @@ import multiprocessing
 import sys
 import time
 from collections.abc import Callable
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import optuna
@@ -14,6 +16,7 @@ from darkroom.files import write_text
 from darkroom.training.history import Epoch
 from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.results import check_result
+from darkroom.tuning.storage import open_storage
 from darkroom.tuning.study import join_study, open_study
 from darkroom.tuning.trial_loop import run_trials
 from darkroom.tuning.worker_processes import Process
@@ -48,6 +51,14 @@ def quick(params: Params, attempt: Attempt) -> float:
     return accuracy
 
 
+@cache
+def _empty_database() -> bytes:
+    with TemporaryDirectory() as folder:
+        path = Path(folder) / "empty.db"
+        open_storage(f"sqlite:///{path}", dead_after=60).engine.dispose()
+        return path.read_bytes()
+
+
 class Study:
     """A study in a file, opened again for each run as the stage does."""
 
@@ -56,7 +67,10 @@ class Study:
         self.values: list[dict[str, Any]] = []
 
     def open(self, params: Params) -> optuna.Study:
-        """Open the study's file."""
+        """Open the study's file; a new one is a copy of an empty database, which takes long to create."""
+        if not self.path.exists():
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.write_bytes(_empty_database())
         about = {"data_name": "digits"}
         return open_study(f"sqlite:///{self.path}", self.path.stem, params=params, about=about)
 

@@ -47,6 +47,7 @@ def test_two_channels_are_not_supported() -> None:
 )
 @example(long=10_000, short=3, turned=False, height=512, width=512)
 @example(long=1, short=1, turned=False, height=8, width=8)
+@pytest.mark.integration  # takes seconds
 def test_strips_of_any_size_are_resized_to_any_side(
     long: int, short: int, turned: bool, height: int, width: int
 ) -> None:

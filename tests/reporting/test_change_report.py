@@ -91,6 +91,7 @@ def test_missing_reports_are_named(checkout: Path) -> None:
     assert "run `dvc repro`" in pr_report(checkout, against="main")
 
 
+@pytest.mark.integration  # takes seconds
 def test_the_interval_of_a_difference_covers_it_in_95_percent() -> None:
     # Newcombe (1998), table II: 56 of 70 and 48 of 80 differ by 0.2, from 0.0524 to 0.3339
     assert difference_interval(56, 70, 48, 80) == pytest.approx((0.0524, 0.3339), abs=1e-4)

@@ -60,6 +60,7 @@ def test_they_are_computed_once(tmp_path: Path, runs: list[int]) -> None:
     assert np.ptp(first, axis=0).max() > 0, "images differ"
 
 
+@pytest.mark.integration  # takes seconds
 def test_they_are_never_stale(tmp_path: Path, runs: list[int]) -> None:
     split = coloured(5)
     first = computed(tmp_path, split)

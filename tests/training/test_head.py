@@ -64,6 +64,7 @@ def test_the_strength_is_the_best_on_validation_and_standardisation_is_folded() 
     assert torch.equal(weight, again[1])
 
 
+@pytest.mark.integration  # takes seconds
 def test_rare_classes_are_made_up_for() -> None:
     shares = (0.9, 0.05, 0.05)
     train, validation = made(400, seed=1, shares=shares), made(400, seed=2, shares=shares)
@@ -138,6 +139,7 @@ def test_the_configuration_without_a_backbone_is_as_before() -> None:
         model_config(backbone_params(), meta)
 
 
+@pytest.mark.integration  # takes seconds
 def test_a_final_fit_is_to_training_and_validation_images_at_the_chosen_strength(tmp_path: Path) -> None:
     weights = random_weights(tmp_path)
     train, validation = coloured(45), coloured(21, seed=1)

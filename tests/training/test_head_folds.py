@@ -38,6 +38,7 @@ def predicted(folder: Path, given: Divided, settings: Params) -> np.ndarray:
     return head_folds.head_out_of_fold(given, settings, config, weights, folder=folder / "features")
 
 
+@pytest.mark.integration  # takes seconds
 def test_no_image_has_a_part_in_the_layer_that_predicts_it(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -70,6 +71,7 @@ def test_no_image_has_a_part_in_the_layer_that_predicts_it(
     assert capsys.readouterr().out.count("images correct") == FOLDS
 
 
+@pytest.mark.integration  # takes seconds
 def test_mirror_images_are_trained_on_and_averaged_over(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

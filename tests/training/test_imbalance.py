@@ -57,6 +57,7 @@ def test_rare_classes_are_recognised_better_by_each_method(method: str) -> None:
     assert best > before + 0.05
 
 
+@pytest.mark.integration  # takes seconds
 @pytest.mark.parametrize("optimizer", ["muon", "sgd", "adam", "rmsprop"])
 def test_every_optimizer_trains_with_each_method(optimizer: str) -> None:
     rate = 0.1 if optimizer in ("muon", "sgd") else 0.001

@@ -71,6 +71,7 @@ def test_every_loss_orders_images_better_than_chance(name: str) -> None:
     assert fit.best.score("average_precision") == pytest.approx(found, abs=0.1)
 
 
+@pytest.mark.integration  # takes seconds
 def test_unknown_labels_change_nothing() -> None:
     train, validation = made(80, seed=5), made(80, seed=6)
     hidden = train.labels.clone()

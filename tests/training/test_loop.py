@@ -24,6 +24,7 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 RESNET = {"architecture": "resnet18"}
 
 
+@pytest.mark.integration  # takes seconds
 @pytest.mark.parametrize(
     "changes",
     [

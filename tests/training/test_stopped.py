@@ -58,6 +58,7 @@ def figures(history: list[Epoch]) -> list[tuple[float | None, ...]]:
     ]
 
 
+@pytest.mark.integration  # takes seconds
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_training_stopped_four_times_ends_bit_for_bit_the_same(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

@@ -12,6 +12,7 @@ from darkroom.tuning.trials_table import trials_table
 from tests.helpers.tuning import Study, params_of, quick
 
 
+@pytest.mark.integration  # takes seconds
 def test_a_study_runs_to_its_total_and_continues_to_a_higher_one(study: Study) -> None:
     assert finished_trials(study.run(3)) == 3
     assert finished_trials(study.run(5)) == 5

@@ -2,9 +2,12 @@
 
 from pathlib import Path
 
+import pytest
+
 from tests.helpers.tuning import Study, params_of
 
 
+@pytest.mark.integration  # takes seconds
 def test_the_same_seed_draws_the_same_values(tmp_path: Path) -> None:
     studies = []
     for name, seed in (("a", 1), ("b", 1), ("c", 2)):

@@ -1,5 +1,7 @@
 """Trials draw their values from the space."""
 
+import pytest
+
 from darkroom.config import Params, load_params
 from darkroom.tuning.attempt import Attempt
 from darkroom.tuning.results import best_values
@@ -25,6 +27,7 @@ def test_every_trial_stays_in_the_space_and_gets_its_values(study: Study) -> Non
     assert len(set(seen)) > 6
 
 
+@pytest.mark.integration  # takes seconds
 def test_only_leaves_whose_condition_holds_are_drawn(study: Study) -> None:
     space = {
         "model": {

@@ -47,6 +47,7 @@ def test_a_mistake_in_the_code_is_raised(study: Study) -> None:
         study.run(3, objective)
 
 
+@pytest.mark.integration  # takes seconds
 def test_a_full_disk_stops_the_study_and_the_next_run_repeats_its_trial(study: Study) -> None:
     tried: list[float] = []
 
@@ -89,6 +90,7 @@ def test_a_trial_that_runs_out_of_memory_is_a_failed_trial(study: Study) -> None
     ]
 
 
+@pytest.mark.integration  # takes seconds
 def test_trials_are_compared_by_what_train_best_by_names(study: Study) -> None:
     def objective(params: Params, attempt: Attempt) -> float:
         for number in (1, 2, 3):

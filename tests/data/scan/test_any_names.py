@@ -40,6 +40,7 @@ CHECKS = examples(max_examples=20, deadline=None, suppress_health_check=list(Hea
 
 @CHECKS
 @given(st.sets(NAMES, min_size=2, max_size=8))
+@pytest.mark.integration  # takes seconds
 def test_names_in_folders_archives_and_listings(names: set[str]) -> None:
     with tempfile.TemporaryDirectory() as place:
         root = Path(place)

@@ -8,6 +8,7 @@ from darkroom.evaluation.multilabel.thresholds import best_f1_threshold, decide,
 from tests.helpers.label_sets import scored
 
 
+@pytest.mark.integration  # takes seconds
 @pytest.mark.parametrize("seed", range(4))
 def test_no_threshold_has_a_higher_f1(seed: int) -> None:
     scores, labels = scored(count=40, seed=seed, decimals=1 if seed % 2 else 8)

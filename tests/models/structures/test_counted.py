@@ -55,6 +55,7 @@ def test_a_network_may_depend_one_way_and_on_itself_never() -> None:
         DependencyNetwork(one, torch.zeros(2), one)
 
 
+@pytest.mark.integration  # takes seconds
 def test_a_planted_dependency_is_found_by_the_network() -> None:
     generator = torch.Generator().manual_seed(0)
     logits = torch.randn(2000, 3, generator=generator, dtype=torch.float64)

@@ -68,6 +68,7 @@ def two_strengths(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setitem(STRUCTURES, name, replace(method, strengths=few))
 
 
+@pytest.mark.integration  # takes seconds
 @pytest.mark.parametrize("name", EACH)
 def test_where_labels_depend_on_each_other_a_structure_helps_on_new_images(name: str) -> None:
     logits, labels = related(150, seed=0)

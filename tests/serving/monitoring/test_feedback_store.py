@@ -116,6 +116,7 @@ def test_the_folder_never_exceeds_its_limit(tmp_path: Path) -> None:
     assert len(lines(store)) == 1
 
 
+@pytest.mark.integration  # takes seconds
 def test_several_processes_share_one_folder(tmp_path: Path) -> None:
     script = (
         "import sys; from pathlib import Path\n"

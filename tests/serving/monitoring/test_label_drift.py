@@ -53,6 +53,7 @@ def scores(prediction: Prediction) -> dict[str, float]:
     return reference().scores(reference().describe(PIXELS[:count], prediction))
 
 
+@pytest.mark.integration  # takes seconds
 def test_labels_as_frequent_and_as_independent_as_before_are_no_drift() -> None:
     for seed in range(1, 21):
         found = scores(predicted(WINDOW, seed=seed, together=FREQUENCY**2))
