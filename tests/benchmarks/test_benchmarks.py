@@ -185,7 +185,11 @@ def test_training_work_is_counted_forward_and_backward(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("changes", "epochs"),
-    [({}, 16), ({"train": {"first_block_until": 1.0}}, 14), ({"model": {"convolutions": 2}}, 21)],
+    [
+        ({}, 16),
+        pytest.param({"train": {"first_block_until": 1.0}}, 14, marks=pytest.mark.slow),
+        pytest.param({"model": {"convolutions": 2}}, 21, marks=pytest.mark.slow),
+    ],
 )
 def test_a_schedule_has_as_many_epochs_as_the_work_of_the_default_allows(
     changes: dict[str, Any], epochs: int

@@ -13,7 +13,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 PROJECT = Path(__file__).resolve().parents[2]
 SHARED = "digits_run"  # the fixture that is expensive
-FOLDERS = ("tests/page/", "tests/serving/process/")  # whose tests share services
+# whose tests share services, or exported nets
+FOLDERS = ("tests/page/", "tests/serving/process/", "tests/models/exporting/")
 # the longest groups, which would be waited for if they came last
 FIRST = (
     SHARED,

@@ -95,7 +95,15 @@ def test_a_structure_comes_after_slope_and_offset() -> None:
 
 
 @pytest.mark.integration
-@pytest.mark.parametrize("structure", ["none", "crf", "chain", "matrix_completion"])
+@pytest.mark.parametrize(
+    "structure",
+    [
+        "none",
+        "crf",
+        pytest.param("chain", marks=pytest.mark.slow),
+        pytest.param("matrix_completion", marks=pytest.mark.slow),
+    ],
+)
 def test_the_exported_graph_gives_the_same_probabilities_and_heat_maps(
     structure: str, tmp_path: Path
 ) -> None:

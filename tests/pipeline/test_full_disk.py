@@ -56,8 +56,8 @@ def check(results: list[dict[str, Any]], disk: Path) -> list[int]:
 @pytest.mark.parametrize(
     ("stage", "free"),
     [
-        ("calibrate", 8192),
-        pytest.param("tune", 0, marks=pytest.mark.ci),  # whose database says "disk I/O error"
+        pytest.param("calibrate", 8192, marks=pytest.mark.ci),
+        pytest.param("tune", 0, marks=pytest.mark.slow),  # whose database says "disk I/O error"
     ],
 )
 def test_a_stage_on_a_full_disk(digits_run: Checkout, tmp_path: Path, stage: str, free: int) -> None:

@@ -76,7 +76,7 @@ def test_a_head_is_trained_exported_and_registered(run: tuple[Checkout, str]) ->
 @pytest.mark.parametrize(
     "head",
     [
-        name if name in ("cnn_rnn", "ml_decoder") else pytest.param(name, marks=pytest.mark.slow)
+        name if name == "cnn_rnn" else pytest.param(name, marks=pytest.mark.slow)
         for name in HEADS
         if name != "gcn"
     ],

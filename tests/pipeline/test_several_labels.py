@@ -13,7 +13,7 @@ from darkroom.prediction.model import Model
 from tests.helpers.checkouts import Checkout, new_checkout
 from tests.helpers.warm_stages import run_stages, set_params
 
-pytestmark = pytest.mark.integration
+pytestmark = pytest.mark.ci
 STAGES = [
     *("source", "download", "preprocess", "inspect", "tune", "study", "train", "folds"),
     *("calibrate", "evaluate", "export", "register"),

@@ -244,6 +244,7 @@ def test_a_database_whose_creation_was_killed_is_created_again(digits_run: Check
     assert run_count(database) == 1
 
 
+@pytest.mark.ci
 def test_two_processes_create_the_database_at_once(digits_run: Checkout, tmp_path: Path) -> None:
     database = tmp_path / "runs.db"
     both = [open_run(digits_run, database, "met") for _ in range(2)]

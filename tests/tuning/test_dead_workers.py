@@ -20,7 +20,7 @@ from tests.helpers.waiting import eventually
 KILLS = 10
 
 
-@pytest.mark.ci
+@pytest.mark.slow
 def test_three_workers_killed_at_random_moments_finish_exactly_the_total(tmp_path: Path) -> None:
     path, folder = tmp_path / "study.db", tmp_path / "folder"
     # more trials than the workers finish while they are killed, however quick the machine is

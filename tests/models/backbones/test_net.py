@@ -105,7 +105,7 @@ def test_an_unknown_backbone_is_refused() -> None:
         build_classifier({"backbone": {"name": "resnet50"}, "classes": ["a"]})
 
 
-@pytest.mark.integration
+@pytest.mark.ci
 @pytest.mark.parametrize(("channels", "views"), [(3, 2), (1, 1)])
 def test_the_exported_graph_gives_what_torch_gives(tmp_path: Path, channels: int, views: int) -> None:
     split = coloured(9, channels=channels, side=64)

@@ -31,8 +31,10 @@ EACH = [
 SETS = np.array([[1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]], dtype=np.int8)
 # Graphs that take long to export: a beam of each chain.
 LONG = {
-    ("chain_ensemble", 4): pytest.mark.ci,
-    ("chain", 14): pytest.mark.ci,
+    **{(name, labels): pytest.mark.ci for name in STRUCTURES for labels in (4, 14)},
+    ("crf", 4): (),
+    ("chain_ensemble", 4): pytest.mark.slow,
+    ("chain", 14): pytest.mark.slow,
     ("chain_ensemble", 14): pytest.mark.slow,
 }
 

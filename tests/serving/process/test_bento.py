@@ -90,6 +90,7 @@ print("served", "torch" in sys.modules)
     assert done.stdout.strip() == "served False", done.stderr
 
 
+@pytest.mark.ci
 def test_a_bento_of_the_same_name_and_version_is_replaced(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
