@@ -5,7 +5,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from darkroom.config import Params
 from darkroom.data.splits import Meta, open_split, read_meta
@@ -13,10 +12,9 @@ from darkroom.evaluation.calibration import scale
 from darkroom.evaluation.multilabel.calibration_fit import calibrated
 from darkroom.evaluation.multilabel.thresholds import decide
 from darkroom.files import read_json
-from darkroom.models.classifier import Classifier, load_classifier
+from darkroom.models.classifier import load_classifier
 from darkroom.models.hardware import choose_device
-from darkroom.models.inference import predict, predict_logits
-from darkroom.models.structures.fitting import joint
+from darkroom.models.inference import predict, predict_logits, probabilities_of
 from darkroom.reporting.evaluation_report.inputs import Evaluation, Predictions
 from darkroom.reporting.evaluation_report.outputs import FIGURES, TABLES
 from darkroom.reporting.evaluation_report.report import summary, write_report
@@ -76,15 +74,13 @@ def evaluate_sets(params: Params, meta: Meta) -> LabelEvaluation:
     device, _ = choose_device(params.train.device)
     classifier = load_classifier(MODELS / "model.safetensors", MODELS / "model_config.json", CALIBRATION)
     logits = predict_logits(classifier, test, device=device)
-    probabilities = label_probabilities(classifier, logits, calibration)
+    probabilities = probabilities_of(classifier, logits)
     return LabelEvaluation(
         test=test,
         probabilities=probabilities,
         before=calibrated(logits, {"slope": 1.0, "offset": 0.0}),
         decisions=decide(probabilities, np.array(calibration["thresholds"])),
-        predict=lambda split: label_probabilities(
-            classifier, predict_logits(classifier, split, device=device, progress=False), calibration
-        ),
+        predict=partial(predict, classifier, device=device, progress=False),
         **of_every_report(params, meta, calibration),
     )
 
@@ -101,15 +97,6 @@ def of_every_report(params: Params, meta: Meta, calibration: dict[str, Any]) -> 
         "mirror": params.augment.flip != "none",
         "seed": params.seed,
     }
-
-
-def label_probabilities(
-    classifier: Classifier, logits: NDArray[np.float32], calibration: dict[str, Any]
-) -> NDArray[np.float32]:
-    """Return what the classifier gives for logits [N,L]: calibrated, and joint where it has a structure."""
-    if classifier.structure is None:
-        return calibrated(logits, calibration)
-    return joint(classifier.structure, logits * calibration["slope"] + calibration["offset"])
 
 
 if __name__ == "__main__":

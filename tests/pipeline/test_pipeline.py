@@ -403,7 +403,7 @@ def test_the_real_archive_is_downloaded_preprocessed_and_trained_on(tmp_path: Pa
     for name in ("src", "pipeline"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    few = ["train.images=3000", "train.epochs=2", "train.low_resolutions=[22]", "model.views=1"]
+    few = ["train.images=3000", "train.epochs=2", "train.low_resolutions=[22]"]
     set_params(tmp_path / "params.yaml", [*few, "tune.trials=0"])
     assert os.environ.get("DARKROOM_MIRROR"), "name the archive in DARKROOM_MIRROR"
     run_stages(copy, ["download", "preprocess", "tune", "train"])

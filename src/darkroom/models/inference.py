@@ -40,9 +40,7 @@ def predict(
     On a CPU OpenVINO computes those of many images by a frozen backbone, unless `by_torch` is set.
     """
     if not by_torch and _is_quick(classifier, split, device):
-        logits = torch.from_numpy(_run_compiled(classifier, split, progress=progress))
-        with torch.inference_mode():
-            return np.asarray(classifier.probabilities(logits).numpy())
+        return probabilities_of(classifier, _run_compiled(classifier, split, progress=progress))
     return _run(classifier, classifier, split, device=device, progress=progress)
 
 
@@ -56,6 +54,12 @@ def predict_logits(
     if _is_quick(classifier, split, device):
         return _run_compiled(classifier, split, progress=progress)
     return _run(classifier, classifier.logits, split, device=device, progress=progress)
+
+
+@torch.inference_mode()
+def probabilities_of(classifier: Classifier, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the probabilities float32 [N,classes] of logits [N,classes], as the exported graph has them."""
+    return np.asarray(classifier.to("cpu").probabilities(torch.from_numpy(logits)).numpy())
 
 
 def accuracy(classifier: Classifier, split: Split, *, device: torch.device) -> float:
