@@ -103,7 +103,7 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupedByFil
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_auto_num_workers() -> int:
-    """Return the processes of `-n auto`: one more than the cores, as many tests wait for a server or a browser."""
+    """Return the processes of `-n auto`: one more than cores, as many tests wait for servers and browsers."""
     return cores().count + 1
 
 

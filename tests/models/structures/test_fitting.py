@@ -30,13 +30,14 @@ EACH = [
 ]
 SETS = np.array([[1, 1, 0, 0], [0, 0, 1, 1], [0, 0, 0, 0], [1, 1, 1, 1]], dtype=np.int8)
 # Graphs that take long to export: a beam of each chain.
-LONG = {
-    **{(name, labels): pytest.mark.ci for name in STRUCTURES for labels in (4, 14)},
-    ("crf", 4): (),
-    ("chain_ensemble", 4): pytest.mark.slow,
-    ("chain", 14): pytest.mark.slow,
-    ("chain_ensemble", 14): pytest.mark.slow,
-}
+NIGHTLY = {("chain_ensemble", 4), ("chain", 14), ("chain_ensemble", 14)}
+
+
+def mark_of_export(name: str, labels: int) -> pytest.MarkDecorator:
+    """Return when the export of a structure is tested; one is exported by `make test`."""
+    if (name, labels) in NIGHTLY:
+        return pytest.mark.slow
+    return pytest.mark.integration if (name, labels) == ("crf", 4) else pytest.mark.ci
 
 
 def related(count: int, *, seed: int, noise: float = 1.2) -> tuple[NDArray[np.float64], NDArray[np.int8]]:
@@ -101,11 +102,10 @@ def test_a_structure_is_the_same_after_json(name: str) -> None:
     assert f"structure {name}, strength {fitted.strength:g}" in summary(to_json(fitted))
 
 
-@pytest.mark.integration
 @pytest.mark.parametrize(
     ("name", "labels"),
     [
-        pytest.param(name, labels, marks=LONG.get((name, labels), ()))
+        pytest.param(name, labels, marks=mark_of_export(name, labels))
         for name in STRUCTURES
         for labels in (4, 14)
     ],
