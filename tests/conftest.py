@@ -10,7 +10,7 @@ import torch
 
 from darkroom.cli.quickstart import SMALL
 from darkroom.config import read_yaml
-from darkroom.machine import cores
+from darkroom.machine import threads_for_libraries
 from tests.helpers.browser_required import pytest_runtest_setup, pytest_terminal_summary
 from tests.helpers.checkouts import FOLDER, PROJECT, Checkout, new_checkout
 from tests.helpers.scheduling import SHARED, GroupedByFile, turn_of
@@ -102,9 +102,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> GroupedByFil
 
 
 @pytest.hookimpl(optionalhook=True)
-def pytest_xdist_auto_num_workers() -> int:
-    """Return the processes of `-n auto`: one more than cores, as many tests wait for servers and browsers."""
-    return cores().count + 1
+def pytest_xdist_auto_num_workers() -> int | None:
+    """Return the processes of `-n auto` where there is a limit that xdist does not see; None: its choice."""
+    return threads_for_libraries() or None
 
 
 __all__ = ["pytest_runtest_setup", "pytest_terminal_summary"]  # hooks: pytest finds them here
