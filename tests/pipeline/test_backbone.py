@@ -87,6 +87,7 @@ def test_there_are_no_trials_and_the_stage_says_why(run: tuple[Checkout, Path, s
     assert read_json(run[0].root / "reports/tune.json") == {"trials": 0}
 
 
+@pytest.mark.slow
 def test_the_same_again_takes_the_features_that_are_kept(run: tuple[Checkout, Path, str]) -> None:
     root = run[0].root
     before = (root / "models/model.safetensors").read_bytes()
@@ -140,6 +141,7 @@ def test_a_version_is_reproduced_to_the_bit(run: tuple[Checkout, Path, str], tmp
     assert "the same" in printed.split("metrics:")[1]
 
 
+@pytest.mark.slow
 def test_fine_tuning_within_minutes_beats_the_linear_layer_or_leaves_it(
     run: tuple[Checkout, Path, str],
 ) -> None:

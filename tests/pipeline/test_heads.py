@@ -73,13 +73,10 @@ def test_a_head_is_trained_exported_and_registered(run: tuple[Checkout, str]) ->
     assert table["p_red"][0] > table["p_red"][1], "one is red, the other blue"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "head",
-    [
-        name if name == "cnn_rnn" else pytest.param(name, marks=pytest.mark.slow)
-        for name in HEADS
-        if name != "gcn"
-    ],
+    [name for name in HEADS if name != "gcn"],
 )
 def test_every_head_goes_through_train(run: tuple[Checkout, str], head: str) -> None:
     root = run[0].root

@@ -44,7 +44,7 @@ def servers() -> Iterator[Servers]:
         yield running
 
 
-@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.slow), "servers"])
+@pytest.fixture(params=["sqlite", pytest.param("servers", marks=pytest.mark.slow)])
 def uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     if request.param == "sqlite":
         return f"sqlite:///{tmp_path / 'mlflow.db'}"
