@@ -9,6 +9,7 @@ from typing import Any
 from darkroom.config import Params
 from darkroom.models.hardware import Hardware
 from darkroom.training import fine_tuning, head, label_head, map_head, minutes
+from darkroom.training.ensembles import fit as ensembles
 from darkroom.training.features import OnBackbone, Part
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
@@ -24,11 +25,13 @@ class Trained:
         fitted: what the classifier is.
         tuned: what fine-tuning came to; None where the backbone was not trained on.
         plan: of fine-tuning within train.minutes; None without a bound.
+        ensembled: what an ensemble came to; None where none was asked for.
     """
 
     fitted: Fit
     tuned: fine_tuning.Tuned | None = None
     plan: minutes.Plan | None = None
+    ensembled: ensembles.Ensembled | None = None
 
 
 def train_classifier(
@@ -75,6 +78,8 @@ def train_classifier(
         plan, until = _planned(start, params, hardware, folder=checkpoints, began=began)
         params = minutes.planned(params, plan)
         more["enough"] = minutes.out_of_time(until)
+    if params.model.ensemble:
+        return Trained(fitted, ensembled=_ensembled(start, on, train, validation, params))
     if params.model.tune_backbone == "none":
         return Trained(fitted, plan=plan)
     tuned = fine_tuning.fine_tune(on, train, validation, params=params, **more)
@@ -88,6 +93,18 @@ def _on_backbone(start: Start) -> Callable[..., Fit]:
     if "head" in start.config:
         return map_head.train_map_head
     return label_head.train_label_head if start.images.several else head.train_head
+
+
+def _ensembled(
+    start: Start, on: OnBackbone, train: Part, validation: Part, params: Params
+) -> ensembles.Ensembled:
+    """Try an ensemble; where it is kept, the classifier of `start` gets it for its net."""
+    ensembled = ensembles.ensemble(on, train, validation, params=params)
+    print(ensembles.verdict_line(ensembled), flush=True)
+    if ensembled.choice.kept:
+        start.classifier.net = ensembled.net
+        start.config["ensemble"] = ensembled.described
+    return ensembled
 
 
 def _planned(
