@@ -219,11 +219,13 @@ def _beside_ensemble(values: Mapping[str, Any]) -> str | None:
         return f"{ensemble}, which takes a backbone, but model.backbone is none: set model.ensemble=[]"
     if values["data.labels"] == "several":
         return f"{ensemble}, which is not there for several labels yet: set model.ensemble=[]"
-    if values["model.tune_backbone"] != "none":
+    if values["train.minutes"]:
         return (
-            f"{ensemble}, which has no fine-tuned member yet, but model.tune_backbone is "
-            f"{values['model.tune_backbone']}: set model.tune_backbone=none or model.ensemble=[]"
+            f"{ensemble}, for whose members there is no plan, but train.minutes is "
+            f"{values['train.minutes']}: set train.minutes=0"
         )
+    if len(set(values["model.ensemble"])) < len(values["model.ensemble"]):
+        return f"{ensemble}, in which a member is named twice: name each once"
     if values["train.use_validation"]:
         return (
             f"{ensemble}, whose members are weighed by the validation images, but train.use_validation "

@@ -46,20 +46,25 @@ class ScratchMember(Net):
 class EnsembleNet(Net):
     """Several nets, of whose probabilities the logarithm of the weighted mean is taken.
 
-    So its logits are log-probabilities, and the temperature calibrates all members as one. Embedding and heat
-    maps are those of the first member alone.
+    So its logits are log-probabilities, and the temperature of a classifier calibrates all members as one.
+    Embedding and heat maps are those of the first member alone.
 
     Attributes:
         members: the nets, each from standardised images float [B,C,H,W] to logits [B,classes].
         log_shares: the logarithm of the weight of each, [members,1,1].
+        temperatures: by which the logits of each are divided, so that members of different confidence can be
+            averaged, [members,1,1].
 
     Raises ValueError where there are not as many weights as members, or where they are not above 0 with a sum
     of 1.
     """
 
     log_shares: Tensor
+    temperatures: Tensor
 
-    def __init__(self, members: Sequence[Net], shares: Sequence[float]) -> None:
+    def __init__(
+        self, members: Sequence[Net], shares: Sequence[float], temperatures: Sequence[float]
+    ) -> None:
         super().__init__()
         wide = torch.tensor(shares, dtype=torch.float64)
         if len(members) != len(shares) or not bool((wide > 0).all()) or abs(wide.sum().item() - 1) > 1e-6:
@@ -69,15 +74,16 @@ class EnsembleNet(Net):
             )
         self.members = nn.ModuleList(members)
         self.register_buffer("log_shares", wide.log().float().view(-1, 1, 1), persistent=False)
+        self.register_buffer("temperatures", torch.tensor(temperatures).view(-1, 1, 1), persistent=False)
 
     def forward(self, x: Tensor) -> Tensor:
         """Standardised images float [B,C,H,W] to log-probabilities float32 [B,classes]."""
-        each = torch.stack([member(x).float().log_softmax(1) for member in self.members])
-        return torch.logsumexp(each + self.log_shares, 0)
+        logits = torch.stack([member(x).float() for member in self.members])
+        return torch.logsumexp((logits / self.temperatures).log_softmax(2) + self.log_shares, 0)
 
     def extra_repr(self) -> str:
-        """Return the weights, for people and for what is kept by them."""
-        return f"shares {[round(share, 6) for share in self.log_shares.exp().flatten().tolist()]}"
+        """Return weights and temperatures, for people and for what is kept by them."""
+        return f"{self.log_shares.flatten().tolist()}, {self.temperatures.flatten().tolist()}"
 
     @property
     def first(self) -> Net:
@@ -111,16 +117,19 @@ class EnsembleNet(Net):
 def build(config: Mapping[str, Any]) -> EnsembleNet:
     """Build the ensemble that `config` (models/model_config.json) describes, with fresh weights.
 
-    Its `ensemble` has an object for each member: `share`, its weight, and `changes`, what differs in its own
-    configuration. A member with `from_scratch` among them is a net without a backbone. Members whose backbone
-    is as it was published share one trunk.
+    Its `ensemble` has an object for each member: `share`, its weight; `temperature`, by which its logits are
+    divided; and `changes`, what differs in its own configuration. A member with `from_scratch` among them is
+    a net without a backbone. Members whose backbone is as it was published share one trunk.
 
     Raises ValueError for an unknown backbone or architecture, or for weights that `EnsembleNet` refuses.
     """
     whole = {key: value for key, value in config.items() if key != "ensemble"}
     members = [build_member(whole, member["changes"]) for member in config["ensemble"]]
     share_trunk(members, config["ensemble"])
-    return EnsembleNet(members, [member["share"] for member in config["ensemble"]])
+    shares, temperatures = (
+        [member[key] for member in config["ensemble"]] for key in ("share", "temperature")
+    )
+    return EnsembleNet(members, shares, temperatures)
 
 
 def build_member(config: Mapping[str, Any], changes: Mapping[str, Any]) -> Net:
@@ -128,11 +137,19 @@ def build_member(config: Mapping[str, Any], changes: Mapping[str, Any]) -> Net:
     own = {**config, **changes}
     if not changes.get("from_scratch"):
         return backbone_net.build(own)
+    return scratch_member(build_net(own), config, changes)
+
+
+def scratch_member(net: Net, config: Mapping[str, Any], changes: Mapping[str, Any]) -> ScratchMember:
+    """Return a net that was trained from scratch as a member of the whole that `config` describes.
+
+    `changes` has its `height`, `width`, `mean` and `std`.
+    """
     mean, std, of_all, by_all = (
-        torch.tensor(value) for value in (own["mean"], own["std"], config["mean"], config["std"])
+        torch.tensor(value) for value in (changes["mean"], changes["std"], config["mean"], config["std"])
     )
-    resample = Resample((config["height"], config["width"]), (own["height"], own["width"]))
-    return ScratchMember(build_net(own), resample, scale=by_all / std, shift=(of_all - mean) / std)
+    before, after = ((about["height"], about["width"]) for about in (config, changes))
+    return ScratchMember(net, Resample(before, after), scale=by_all / std, shift=(of_all - mean) / std)
 
 
 def share_trunk(members: Sequence[Net], described: Sequence[Mapping[str, Any]]) -> None:

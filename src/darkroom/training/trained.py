@@ -1,8 +1,9 @@
 """A whole training by the method that params.yaml asks for: from scratch, on a backbone, or fine-tuned."""
 
+import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -78,14 +79,23 @@ def train_classifier(
         plan, until = _planned(start, params, hardware, folder=checkpoints, began=began)
         params = minutes.planned(params, plan)
         more["enough"] = minutes.out_of_time(until)
-    if params.model.ensemble:
-        return Trained(fitted, ensembled=_ensembled(start, on, train, validation, params))
-    if params.model.tune_backbone == "none":
-        return Trained(fitted, plan=plan)
-    tuned = fine_tuning.fine_tune(on, train, validation, params=params, **more)
-    print(fine_tuning.verdict_line(tuned), flush=True)
-    start.config["tune_backbone"] = params.model.tune_backbone if tuned.kept else "none"
-    return Trained(tuned.fitted if tuned.kept else fitted, tuned, plan)
+    linear = replace(on, classifier=copy.deepcopy(start.classifier)) if params.model.ensemble else on
+    tuned = None
+    if params.model.tune_backbone != "none":
+        more["keep_net"] = bool(params.model.ensemble)
+        tuned = fine_tuning.fine_tune(on, train, validation, params=params, **more)
+        print(fine_tuning.verdict_line(tuned), flush=True)
+        start.config["tune_backbone"] = params.model.tune_backbone if tuned.kept else "none"
+        fitted = tuned.fitted if tuned.kept else fitted
+    if not params.model.ensemble:
+        return Trained(fitted, tuned, plan)
+    members: dict[str, Any] = {"tuned": tuned.net if tuned else None, "checkpoints": checkpoints / "scratch"}
+    ensembled = ensembles.ensemble(linear, train, validation, params=params, **members)
+    print(ensembles.verdict_line(ensembled), flush=True)
+    if ensembled.choice.kept:
+        start.classifier.net = ensembled.net
+        start.config["ensemble"] = ensembled.described
+    return Trained(fitted, tuned, plan, ensembled)
 
 
 def _on_backbone(start: Start) -> Callable[..., Fit]:
@@ -93,18 +103,6 @@ def _on_backbone(start: Start) -> Callable[..., Fit]:
     if "head" in start.config:
         return map_head.train_map_head
     return label_head.train_label_head if start.images.several else head.train_head
-
-
-def _ensembled(
-    start: Start, on: OnBackbone, train: Part, validation: Part, params: Params
-) -> ensembles.Ensembled:
-    """Try an ensemble; where it is kept, the classifier of `start` gets it for its net."""
-    ensembled = ensembles.ensemble(on, train, validation, params=params)
-    print(ensembles.verdict_line(ensembled), flush=True)
-    if ensembled.choice.kept:
-        start.classifier.net = ensembled.net
-        start.config["ensemble"] = ensembled.described
-    return ensembled
 
 
 def _planned(

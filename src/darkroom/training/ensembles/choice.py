@@ -104,6 +104,7 @@ def described(choice: Choice) -> list[dict[str, Any]]:
         {
             "name": choice.members[number].name,
             "share": float(choice.shares[number]),
+            "temperature": choice.members[number].temperature,
             "changes": dict(choice.members[number].changes),
         }
         for number in numbers

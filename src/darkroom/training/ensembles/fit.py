@@ -2,16 +2,20 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from darkroom.config import Params
+from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.classifier import Classifier
 from darkroom.models.cost import milliseconds, multiply_adds
 from darkroom.models.networks.net import Net
 from darkroom.training.ensembles import choice
 from darkroom.training.ensembles.choice import Choice, choose, described, ensemble_net
-from darkroom.training.ensembles.members import Member, linear_member, train_resized
+from darkroom.training.ensembles.members import linear_member, train_resized, tuned_member
+from darkroom.training.ensembles.scratch import train_scratch
 from darkroom.training.features import OnBackbone, Part
+from darkroom.training.history import Epoch
 
 
 @dataclass(frozen=True)
@@ -46,23 +50,39 @@ class Ensembled:
     best_costs: Costs
 
 
-def ensemble(on: OnBackbone, train: Part, validation: Part, *, params: Params) -> Ensembled:
-    """Train the members that model.ensemble names, and choose among them and the linear layer of `on`.
+def ensemble(
+    on: OnBackbone,
+    train: Part,
+    validation: Part,
+    *,
+    params: Params,
+    tuned: BackboneNet | None,
+    checkpoints: Path | None,
+) -> Ensembled:
+    """Train the members that model.ensemble names, and choose among them and what is there already.
 
     The classifier of `on` stays as it is.
 
     Args:
         on: a classifier with a linear layer that was fitted to the features of its backbone.
         train: the training images.
-        validation: the validation images, which choose the strengths and the weights.
+        validation: the validation images, which choose the strengths, an epoch and the weights.
         params: params.yaml.
+        tuned: the fine-tuned net, a further member.
+        checkpoints: a folder for the checkpoints of a net from scratch alone.
 
     Raises TrainingError where a loss is not finite, and Stopped on a signal.
     """
-    members = [_shown(linear_member(on, validation))]
-    members += [
-        _shown(train_resized(on, side, train, validation, params=params)) for side in params.model.ensemble
-    ]
+    members = [linear_member(on, validation)]
+    if tuned is not None:
+        members.append(tuned_member(tuned, on, validation, what=params.model.tune_backbone))
+    for further in params.model.ensemble:
+        print(f"next member of the ensemble: {further}", flush=True)
+        if further == "scratch":
+            more: dict[str, Any] = {"checkpoints": checkpoints, "on_epoch": _show}
+            members.append(train_scratch(on, train, validation, params=params, **more))
+        else:
+            members.append(train_resized(on, further, train, validation, params=params))
     chosen = choose(members, validation.split.labels, seed=params.seed)
     parts = described(chosen)
     net = ensemble_net(chosen, {**on.config, "ensemble": parts})
@@ -106,6 +126,9 @@ def verdict_line(ensembled: Ensembled) -> str:
     )
 
 
-def _shown(member: Member) -> Member:
-    print(f"member of the ensemble: {member.name}", flush=True)
-    return member
+def _show(epoch: Epoch) -> None:
+    print(
+        f"  epoch {epoch.epoch}  loss {epoch.train_loss:.3f}  "
+        f"validation {epoch.validation_accuracy or 0:.2%}  {epoch.seconds:.0f} s",
+        flush=True,
+    )

@@ -7,14 +7,22 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy.special import log_softmax
 
+from darkroom import UserError
 from darkroom.config import Params
+from darkroom.data.splits import Split
+from darkroom.models.backbones.compiled import image_views
 from darkroom.models.backbones.net import BackboneNet
 from darkroom.models.classifier import Classifier
 from darkroom.models.ensemble import build_member
+from darkroom.models.inference import predict_logits
 from darkroom.models.networks.net import Net
+from darkroom.training.ensembles.selection import combined, log_loss
 from darkroom.training.features import OnBackbone, Part
 from darkroom.training.head import labelled_views, train_head
+
+TEMPERATURES = np.geomspace(0.1, 10, 93).round(3)  # each a twentieth above the one before
 
 
 @dataclass(frozen=True)
@@ -26,12 +34,14 @@ class Member:
         changes: what its configuration has that the whole one has not, as in
             `darkroom.models.ensemble.build`.
         net: trained, from images as the whole classifier standardises them to logits.
-        logs: log-probabilities of the validation images, float32 [V,N,C], with V views.
+        temperature: by which its logits are divided, before members are averaged.
+        logs: log-probabilities of the validation images then, float32 [V,N,C], with V views.
     """
 
     name: str
     changes: Mapping[str, Any]
     net: Net
+    temperature: float
     logs: NDArray[np.float32]
 
 
@@ -42,17 +52,48 @@ def linear_member(on: OnBackbone, validation: Part) -> Member:
     seen_at = on.config.get("seen_at")
     height, width = seen_at or (on.config["height"], on.config["width"])
     changes = {"seen_at": list(seen_at)} if seen_at else {}
-    logs = feature_logs(on, validation)
-    return Member(f"linear layer at {width} by {height} pixels", changes, net, logs)
+    logits = feature_logits(on, validation)
+    name = f"linear layer at {width} by {height} pixels"
+    return calibrated(name, changes, net, logits, validation.split.labels)
+
+
+def calibrated(
+    name: str,
+    changes: Mapping[str, Any],
+    net: Net,
+    logits: NDArray[np.float32],
+    labels: NDArray[np.int64],
+) -> Member:
+    """Return a member with the temperature of `TEMPERATURES` at which its log-loss is smallest.
+
+    Args:
+        name: of the member.
+        changes: as in `Member`.
+        net: as in `Member`.
+        logits: of the validation images, [V,N,C] with V views.
+        labels: of these images, [N].
+    """
+    each = [log_loss(combined(log_probabilities(logits / t)[None], np.ones(1)), labels) for t in TEMPERATURES]
+    temperature = float(TEMPERATURES[int(np.argmin(each))])
+    return Member(name, changes, net, temperature, log_probabilities(logits / np.float32(temperature)))
+
+
+def log_probabilities(logits: NDArray[np.floating]) -> NDArray[np.float32]:
+    """Return log-probabilities float32 from logits [...,C]."""
+    return np.asarray(log_softmax(logits, axis=-1), np.float32)
 
 
 def resized(on: OnBackbone, side: int) -> OnBackbone:
     """Return what `on` is, with a fresh linear layer on images whose shorter side is resized to `side`.
 
-    The trunk is the same object.
+    The trunk is the same object. Raises UserError where the images have that size already.
     """
     before = (on.config["height"], on.config["width"])
     seen_at = tuple(round(size * side / min(before)) for size in before)
+    if seen_at == before:
+        raise UserError(
+            f"model.ensemble names {side}, which is the shorter side of the images already: leave it out"
+        )
     config = {**on.config, "seen_at": seen_at}
     net, trunk_of = build_member(config, {}), on.classifier.net
     assert isinstance(net, BackboneNet)
@@ -69,10 +110,25 @@ def train_resized(on: OnBackbone, side: int, train: Part, validation: Part, *, p
     return linear_member(own, validation)
 
 
-def feature_logs(on: OnBackbone, part: Part) -> NDArray[np.float32]:
-    """Return the log-probabilities [V,N,C] by a linear layer on the features of `part`, which are kept."""
+def image_logits(net: Net, on: OnBackbone, split: Split) -> NDArray[np.float32]:
+    """Return the logits float32 [V,N,C] of a split by `net`, standardised and viewed as by that of `on`."""
+    of_view = Classifier(net, mean=on.config["mean"], std=on.config["std"], views=1)
+    views = image_views(split.images, on.config["views"])
+    each = [predict_logits(of_view, Split(images, split.labels), device=on.device) for images in views]
+    net.to("cpu")
+    return np.stack(each)
+
+
+def tuned_member(net: BackboneNet, on: OnBackbone, validation: Part, *, what: str) -> Member:
+    """Return a fine-tuned net as a member; `what` of its backbone was trained, as in model.tune_backbone."""
+    logits = image_logits(net, on, validation.split)
+    return calibrated(f"fine-tuned ({what})", {"tune_backbone": what}, net, logits, validation.split.labels)
+
+
+def feature_logits(on: OnBackbone, part: Part) -> NDArray[np.float32]:
+    """Return the logits float32 [V,N,C] by a linear layer on the features of `part`, which are kept."""
     net = on.classifier.to("cpu").eval().net
     assert isinstance(net, BackboneNet)
     views = labelled_views(part, on, mirrored=on.classifier.views > 1)
     with torch.inference_mode():
-        return torch.stack([net.head(view.features).log_softmax(1) for view in views]).numpy()
+        return np.asarray(torch.stack([net.head(view.features) for view in views]).numpy())
