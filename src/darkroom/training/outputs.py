@@ -61,7 +61,10 @@ def write_outputs(
         times |= ensembles.timing(trained.ensembled)
     write_reports(fitted, stated, times, reports)
     write_json(models / "run.json", {"run_id": run_id})
-    print(result_line(fitted, views=params.model.views, accuracy_with_views=with_views))
+    if trained.ensembled and trained.ensembled.choice.kept:
+        print(f"the ensemble: {with_views or 0:.2%} validation accuracy with {params.model.views} view(s)")
+    else:
+        print(result_line(fitted, views=params.model.views, accuracy_with_views=with_views))
     return stated
 
 

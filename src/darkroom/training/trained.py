@@ -72,7 +72,9 @@ def train_classifier(
             ("training", "validation"), (start.images, start.validation), sha256, strict=True
         )
     )
-    fitted = _on_backbone(start)(on, train, validation, params=params, on_epoch=on_epoch)
+    layers: list[head.Layer] = []
+    further = {"on_layer": layers.append} if params.model.ensemble else {}
+    fitted = _on_backbone(start)(on, train, validation, params=params, on_epoch=on_epoch, **further)
     plan = None
     more: dict[str, Any] = {"checkpoints": checkpoints, "on_epoch": on_epoch}
     if params.train.minutes:
@@ -90,11 +92,14 @@ def train_classifier(
     if not params.model.ensemble:
         return Trained(fitted, tuned, plan)
     members: dict[str, Any] = {"tuned": tuned.net if tuned else None, "checkpoints": checkpoints / "scratch"}
+    members["layers"] = layers
     ensembled = ensembles.ensemble(linear, train, validation, params=params, **members)
     print(ensembles.verdict_line(ensembled), flush=True)
     if ensembled.choice.kept:
         start.classifier.net = ensembled.net
         start.config["ensemble"] = ensembled.described
+        if tuned and not ensembles.has_tuned(ensembled):
+            start.config["tune_backbone"] = "none"
     return Trained(fitted, tuned, plan, ensembled)
 
 

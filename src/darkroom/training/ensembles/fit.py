@@ -1,6 +1,6 @@
 """An ensemble from its members to the net that they become: trained, chosen, and its cost measured."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from darkroom.training.ensembles.choice import Choice, choose, described, ensemb
 from darkroom.training.ensembles.members import linear_member, train_resized, tuned_member
 from darkroom.training.ensembles.scratch import train_scratch
 from darkroom.training.features import OnBackbone, Part
+from darkroom.training.head import Layer
 from darkroom.training.history import Epoch
 
 
@@ -56,24 +57,26 @@ def ensemble(
     validation: Part,
     *,
     params: Params,
+    layers: Sequence[Layer],
     tuned: BackboneNet | None,
     checkpoints: Path | None,
 ) -> Ensembled:
     """Train the members that model.ensemble names, and choose among them and what is there already.
 
-    The classifier of `on` stays as it is.
+    The classifier of `on` gets the soup of `layers` for its linear layer.
 
     Args:
-        on: a classifier with a linear layer that was fitted to the features of its backbone.
+        on: a classifier on a backbone as it was published.
         train: the training images.
         validation: the validation images, which choose the strengths, an epoch and the weights.
         params: params.yaml.
+        layers: its linear layers of several strengths.
         tuned: the fine-tuned net, a further member.
         checkpoints: a folder for the checkpoints of a net from scratch alone.
 
     Raises TrainingError where a loss is not finite, and Stopped on a signal.
     """
-    members = [linear_member(on, validation)]
+    members = [linear_member(on, validation, layers)]
     if tuned is not None:
         members.append(tuned_member(tuned, on, validation, what=params.model.tune_backbone))
     for further in params.model.ensemble:
@@ -88,6 +91,11 @@ def ensemble(
     net = ensemble_net(chosen, {**on.config, "ensemble": parts})
     best = chosen.members[chosen.best].net
     return Ensembled(chosen, parts, net, costs_of(net, on), costs_of(best, on))
+
+
+def has_tuned(ensembled: Ensembled) -> bool:
+    """Return whether the fine-tuned net is one of the members with a weight."""
+    return any("tune_backbone" in about["changes"] for about in ensembled.described)
 
 
 def costs_of(net: Net, on: OnBackbone) -> Costs:

@@ -1,6 +1,6 @@
 """The members of an ensemble: linear layers on the backbone at several sizes, and a net from scratch."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -19,8 +19,9 @@ from darkroom.models.ensemble import build_member
 from darkroom.models.inference import predict_logits
 from darkroom.models.networks.net import Net
 from darkroom.training.ensembles.selection import combined, log_loss
+from darkroom.training.ensembles.soup import Weights, greedy_soup
 from darkroom.training.features import OnBackbone, Part
-from darkroom.training.head import labelled_views, train_head
+from darkroom.training.head import Layer, labelled_views, set_layer, train_head
 
 TEMPERATURES = np.geomspace(0.1, 10, 93).round(3)  # each a twentieth above the one before
 
@@ -45,16 +46,35 @@ class Member:
     logs: NDArray[np.float32]
 
 
-def linear_member(on: OnBackbone, validation: Part) -> Member:
-    """Return the classifier of `on`, whose linear layer is fitted, as a member."""
+def linear_member(on: OnBackbone, validation: Part, layers: Sequence[Layer]) -> Member:
+    """Return the classifier of `on` as a member, after giving it the greedy soup of the linear layers.
+
+    Args:
+        on: a classifier on a backbone.
+        validation: the validation images, which choose the ingredients by their log-loss.
+        layers: linear layers for its features, of different strengths.
+    """
     net = on.classifier.net
     assert isinstance(net, BackboneNet)
+    labels = validation.split.labels
+    views = [
+        view.features.double() for view in labelled_views(validation, on, mirrored=on.classifier.views > 1)
+    ]
+
+    def score(layer: Weights) -> float:
+        logits = np.stack([(view @ layer["weight"].T + layer["bias"]).numpy() for view in views])
+        return -best_temperature(logits, labels)[1]
+
+    soup, of = greedy_soup([{"weight": weight, "bias": bias} for weight, bias in layers], score)
+    set_layer(on.classifier, soup["weight"], soup["bias"])
     seen_at = on.config.get("seen_at")
     height, width = seen_at or (on.config["height"], on.config["width"])
     changes = {"seen_at": list(seen_at)} if seen_at else {}
-    logits = feature_logits(on, validation)
-    name = f"linear layer at {width} by {height} pixels"
-    return calibrated(name, changes, net, logits, validation.split.labels)
+    with torch.inference_mode():
+        logits = torch.stack([net.head(view.float()) for view in views]).numpy()
+    mixed = f", the mean of {len(of)} strengths" if len(of) > 1 else ""
+    name = f"linear layer at {width} by {height} pixels{mixed}"
+    return calibrated(name, changes, net, np.asarray(logits), labels)
 
 
 def calibrated(
@@ -73,9 +93,15 @@ def calibrated(
         logits: of the validation images, [V,N,C] with V views.
         labels: of these images, [N].
     """
-    each = [log_loss(combined(log_probabilities(logits / t)[None], np.ones(1)), labels) for t in TEMPERATURES]
-    temperature = float(TEMPERATURES[int(np.argmin(each))])
+    temperature, _ = best_temperature(logits, labels)
     return Member(name, changes, net, temperature, log_probabilities(logits / np.float32(temperature)))
+
+
+def best_temperature(logits: NDArray[np.floating], labels: NDArray[np.int64]) -> tuple[float, float]:
+    """Return the temperature with the smallest log-loss of logits [V,N,C] for labels [N], and that loss."""
+    each = [log_loss(combined(log_probabilities(logits / t)[None], np.ones(1)), labels) for t in TEMPERATURES]
+    best = int(np.argmin(each))
+    return float(TEMPERATURES[best]), each[best]
 
 
 def log_probabilities(logits: NDArray[np.floating]) -> NDArray[np.float32]:
@@ -105,9 +131,9 @@ def resized(on: OnBackbone, side: int) -> OnBackbone:
 
 def train_resized(on: OnBackbone, side: int, train: Part, validation: Part, *, params: Params) -> Member:
     """Fit a linear layer to the features of images whose shorter side is `side`: a member."""
-    own = resized(on, side)
-    train_head(own, train, validation, params=params)
-    return linear_member(own, validation)
+    own, layers = resized(on, side), list[Layer]()
+    train_head(own, train, validation, params=params, on_layer=layers.append)
+    return linear_member(own, validation, layers)
 
 
 def image_logits(net: Net, on: OnBackbone, split: Split) -> NDArray[np.float32]:
@@ -123,12 +149,3 @@ def tuned_member(net: BackboneNet, on: OnBackbone, validation: Part, *, what: st
     """Return a fine-tuned net as a member; `what` of its backbone was trained, as in model.tune_backbone."""
     logits = image_logits(net, on, validation.split)
     return calibrated(f"fine-tuned ({what})", {"tune_backbone": what}, net, logits, validation.split.labels)
-
-
-def feature_logits(on: OnBackbone, part: Part) -> NDArray[np.float32]:
-    """Return the logits float32 [V,N,C] by a linear layer on the features of `part`, which are kept."""
-    net = on.classifier.to("cpu").eval().net
-    assert isinstance(net, BackboneNet)
-    views = labelled_views(part, on, mirrored=on.classifier.views > 1)
-    with torch.inference_mode():
-        return np.asarray(torch.stack([net.head(view.features) for view in views]).numpy())
