@@ -324,6 +324,38 @@ def test_what_does_not_go_with_a_backbone_is_refused(name: str, value: Any, advi
     assert advice in refusal(merge(BACKBONE, tree_of(name, value)))
 
 
+@pytest.mark.parametrize(
+    ("changes", "advice"),
+    [
+        ({"model": {"backbone": "none"}}, "which takes a backbone, but model.backbone is none"),
+        (
+            {
+                "data": {"name": "mine", "source": "/photos", "labels": "several"},
+                "train": {"loss": "binary_cross_entropy", "best_by": "average_precision"},
+            },
+            "which is not there for several labels yet: set model.ensemble=",
+        ),
+        ({"data": {"folds": 5}}, "a fold would get a linear layer alone: set data.folds=0"),
+        ({"train": {"use_validation": True}}, "are weighed by the validation images, but train.use_valid"),
+        ({"model": {"ensemble": [160, 160]}}, "a member is named twice"),
+        ({"model": {"ensemble": [8]}}, "model.ensemble"),
+        ({"model": {"ensemble": ["resnet"]}}, "model.ensemble"),
+    ],
+)
+def test_what_does_not_go_with_an_ensemble_is_refused(changes: dict[str, Any], advice: str) -> None:
+    ensemble = merge(BACKBONE, {"model": {"ensemble": [160, "scratch"]}})
+    assert parse_params(merge(TREE, ensemble)).model.ensemble == (160, "scratch")
+    assert advice in refusal(merge(ensemble, changes))
+
+
+def test_an_ensemble_has_no_plan_of_minutes() -> None:
+    tuned = {
+        "model": {"tune_backbone": "last", "ensemble": [160]},
+        "train": {"optimizer": "adam", "learning_rate": 0.001, "minutes": 3},
+    }
+    assert "for whose members there is no plan, but train.minutes is 3" in refusal(merge(BACKBONE, tuned))
+
+
 def test_with_a_backbone_the_architecture_does_not_matter() -> None:
     parse_params(
         merge(TREE, {"model": {**BACKBONE["model"], "architecture": "classic"}, "tune": {"space": {}}})

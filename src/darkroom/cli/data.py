@@ -27,6 +27,7 @@ OF_ANOTHER_SOURCE: dict[str, object] = {
     "model.head": "linear",
     "model.structure": "none",
     "model.tune_backbone": "none",
+    "model.ensemble": [],
     "train.minutes": 0,
     "train.processes": 1,
     "train.use_validation": False,

@@ -16,6 +16,7 @@ INTERDEPENDENT = (
     "model.head",
     "model.structure",
     "model.tune_backbone",
+    "model.ensemble",
     "model.architecture",
     "train.optimizer",
     "model.views",
@@ -63,6 +64,7 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "model.head": "linear",
     ...         "model.structure": "none",
     ...         "model.tune_backbone": "none",
+    ...         "model.ensemble": (),
     ...         "model.architecture": "fast",
     ...         "train.optimizer": "muon",
     ...         "model.views": 6,
@@ -84,6 +86,8 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
             "model.tune_backbone is none: set train.minutes=0"
         )
     if values["model.tune_backbone"] != "none" and (wrong := _beside_tuning(values)):
+        return wrong
+    if values["model.ensemble"] and (wrong := _beside_ensemble(values)):
         return wrong
     if values["model.backbone"] != "none":
         if wrong := _beside_backbone(values):
@@ -204,6 +208,33 @@ def _beside_tuning(values: Mapping[str, Any]) -> str | None:
         return (
             f"{tuning}, but data.folds is {values['data.folds']}, and a fold would get a linear layer alone: "
             "set data.folds=0"
+        )
+    return None
+
+
+def _beside_ensemble(values: Mapping[str, Any]) -> str | None:
+    """Return what does not work together with an ensemble, and what to set; None if all does."""
+    ensemble = f"model.ensemble is {list(values['model.ensemble'])}"
+    if values["model.backbone"] == "none":
+        return f"{ensemble}, which takes a backbone, but model.backbone is none: set model.ensemble=[]"
+    if values["data.labels"] == "several":
+        return f"{ensemble}, which is not there for several labels yet: set model.ensemble=[]"
+    if values["train.minutes"]:
+        return (
+            f"{ensemble}, for whose members there is no plan, but train.minutes is "
+            f"{values['train.minutes']}: set train.minutes=0"
+        )
+    if len(set(values["model.ensemble"])) < len(values["model.ensemble"]):
+        return f"{ensemble}, in which a member is named twice: name each once"
+    if values["train.use_validation"]:
+        return (
+            f"{ensemble}, whose members are weighed by the validation images, but train.use_validation "
+            "trains on them: set train.use_validation=false"
+        )
+    if values["data.folds"]:
+        return (
+            f"{ensemble}, but data.folds is {values['data.folds']}, and a fold would get a linear layer "
+            "alone: set data.folds=0"
         )
     return None
 

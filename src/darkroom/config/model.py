@@ -27,6 +27,9 @@ class Model(Section):
             `darkroom.models.backbones.BACKBONES`, which gets a linear layer.
         tune_backbone: what of the backbone is trained on after the linear layer was fitted: nothing (none),
             its last parts, or all.
+        ensemble: further members that are tried beside the linear layer on the backbone: of a number a linear
+            layer on images whose shorter side is resized to so many pixels; of `scratch` a net of
+            `architecture`, without the backbone. A fine-tuned net is one too.
         weights: of the backbone: `pretrained`, or a .safetensors or .pth file.
         head: what is on the backbone: a linear layer on its means, or for several labels a key of
             `darkroom.models.heads.HEADS`, on its last maps, or of
@@ -47,6 +50,9 @@ class Model(Section):
 
     backbone: Literal["none", "efficientnet_lite0"]
     tune_backbone: Literal["none", "last", "all"]
+    ensemble: Annotated[
+        tuple[Annotated[int, Field(ge=32, le=2048)] | Literal["scratch"], ...], Field(max_length=8)
+    ]
     weights: Annotated[str, Field(min_length=1)]
     head: Literal[
         "linear",

@@ -10,6 +10,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from darkroom.files import read_json
+from darkroom.models import ensemble
 from darkroom.models.backbones import net as backbone_net
 from darkroom.models.heads import net as heads_net
 from darkroom.models.networks import build_net
@@ -125,10 +126,13 @@ def build_classifier(config: Mapping[str, Any]) -> Classifier:
     """Build the classifier that `config` (models/model_config.json) describes, with fresh weights.
 
     They depend on torch's global seed. With a `backbone` the net is a `BackboneNet`, whose trunk has fresh
-    weights too. Raises ValueError for an unknown architecture, backbone or head.
+    weights too; with an `ensemble` it is an `EnsembleNet`. Raises ValueError for an unknown architecture,
+    backbone or head.
     """
     net: Net
-    if "head" in config:
+    if "ensemble" in config:
+        net = ensemble.build(config)
+    elif "head" in config:
         net = heads_net.build(config)
     else:
         net = backbone_net.build(config) if "backbone" in config else build_net(config)

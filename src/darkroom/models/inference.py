@@ -10,9 +10,11 @@ from torch import Tensor
 from tqdm import tqdm
 
 from darkroom.data.splits import Split
-from darkroom.models.backbones.compiled import compiled_features, image_views, pays
+from darkroom.models.backbones.compiled import Compute, compiled_features, image_views, pays
 from darkroom.models.backbones.net import BackboneNet, TrunkNet
 from darkroom.models.classifier import Classifier
+from darkroom.models.compiled_ensemble import compiled_logits
+from darkroom.models.ensemble import EnsembleNet
 from darkroom.models.heads.net import MapsNet
 from darkroom.models.memory import keep_freed_memory
 
@@ -37,7 +39,8 @@ def predict(
 ) -> NDArray[np.float32]:
     """Return the probabilities float32 [N,classes] of a split, computed in fp32, with all views.
 
-    On a CPU OpenVINO computes those of many images by a frozen backbone, unless `by_torch` is set.
+    On a CPU OpenVINO computes those of many images by a frozen backbone or an ensemble, unless `by_torch` is
+    set.
     """
     if not by_torch and _is_quick(classifier, split, device):
         return probabilities_of(classifier, _run_compiled(classifier, split, progress=progress))
@@ -116,7 +119,7 @@ def _run(
 
 
 def _is_quick(classifier: Classifier, split: Split, device: torch.device) -> bool:
-    if device.type != "cpu" or not isinstance(classifier.net, TrunkNet) or classifier.views > 2:
+    if device.type != "cpu" or not isinstance(classifier.net, TrunkNet | EnsembleNet) or classifier.views > 2:
         return False
     return pays(len(split) * classifier.views, split.images.shape[1:])
 
@@ -128,20 +131,32 @@ def _run_compiled(classifier: Classifier, split: Split, *, progress: bool) -> ND
     Of a linear layer those are the logits of an image's mean features over its views.
     """
     net = classifier.to("cpu").eval().net
-    assert isinstance(net, BackboneNet | MapsNet)
     how: dict[str, Any] = {"shape": split.images.shape[1:], "threads": torch.get_num_threads()}
+    if isinstance(net, EnsembleNet):
+        return _batches(compiled_logits(classifier, **how), classifier, split, progress=progress)
+    assert isinstance(net, BackboneNet | MapsNet)
     how |= {"mean": classifier.mean, "std": classifier.std, "maps": isinstance(net, MapsNet)}
-    compute = compiled_features(net, **how)
+    features = compiled_features(net, **how)
+
+    def compute(images: NDArray[np.uint8]) -> NDArray[np.float32]:
+        views = [features(view) for view in image_views(images, classifier.views)]
+        if isinstance(net, MapsNet):
+            logits = [net.of_maps(torch.from_numpy(view)) for view in views]
+            return np.asarray(torch.stack(logits).mean(0).numpy())
+        return np.asarray(net.head(torch.from_numpy(np.mean(views, axis=0))).numpy())
+
+    return _batches(compute, classifier, split, progress=progress)
+
+
+def _batches(
+    compute: Compute, classifier: Classifier, split: Split, *, progress: bool
+) -> NDArray[np.float32]:
+    """Return what `compute` makes of a split on a CPU, [N,classes], batch by batch."""
     parts = []
     batch = prediction_batch(torch.device("cpu"), pixels=pixels_of(split), views=classifier.views)
     with tqdm(total=len(split), desc="predict", unit="images", disable=None if progress else True) as bar:
         for start in range(0, len(split), batch):
             images = np.asarray(split.images[start : start + batch])
-            views = [compute(view) for view in image_views(images, classifier.views)]
-            if isinstance(net, MapsNet):
-                logits = [net.of_maps(torch.from_numpy(view)) for view in views]
-                parts.append(torch.stack(logits).mean(0).numpy())
-            else:
-                parts.append(net.head(torch.from_numpy(np.mean(views, axis=0))).numpy())
+            parts.append(compute(images))
             bar.update(len(images))
     return np.concatenate(parts)

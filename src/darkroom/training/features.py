@@ -24,6 +24,7 @@ from darkroom.models.backbones.net import TrunkNet
 from darkroom.models.classifier import Classifier
 from darkroom.models.inference import pixels_of, prediction_batch, to_device
 from darkroom.models.memory import keep_freed_memory
+from darkroom.models.resampling import Resample
 from darkroom.training.validation import autocast
 
 CHUNK = 512  # images whose features are one file: what a stopped run repeats at most
@@ -165,6 +166,8 @@ def dependencies(part: Part, config: Mapping[str, Any], how: How) -> dict[str, A
         "trunk": BACKBONES[backbone].build,
         "compiled": Features,
     }
+    if "seen_at" in config:
+        kinds["resample"] = Resample
     return {
         "images": part.sha256,
         "count": len(part.split),
@@ -179,6 +182,7 @@ def dependencies(part: Part, config: Mapping[str, Any], how: How) -> dict[str, A
         "code": {name: sha256_file(Path(inspect.getfile(kind))) for name, kind in kinds.items()},
         "engine": f"openvino {version('openvino')}" if how.quick else f"torch {torch.__version__}",
         **({"maps": "float16"} if how.maps else {}),
+        **({"seen_at": list(config["seen_at"])} if "seen_at" in config else {}),
     }
 
 

@@ -41,6 +41,7 @@ class Tuned:
         only_after: how many only the fine-tuned net does.
         p_value: of McNemar's exact test.
         kept: whether the classifier is the fine-tuned net; otherwise it is as it was before.
+        net: the fine-tuned net, kept or not, by itself; None where it was not asked for.
     """
 
     fitted: Fit
@@ -50,6 +51,7 @@ class Tuned:
     only_after: int
     p_value: float
     kept: bool
+    net: BackboneNet | None = None
 
 
 def fine_tune(
@@ -61,6 +63,7 @@ def fine_tune(
     checkpoints: Path | None,
     on_epoch: Callable[[Epoch], None] = lambda epoch: None,
     enough: Callable[[Sequence[Epoch]], bool] = lambda history: False,
+    keep_net: bool = False,
 ) -> Tuned:
     """Train the parts of the backbone of a classifier that model.tune_backbone names, and its linear layer.
 
@@ -82,6 +85,7 @@ def fine_tune(
         checkpoints: a folder in which each epoch leaves a checkpoint.
         on_epoch: is called after each epoch.
         enough: is asked with the epochs that are done, before the next; yes ends the training there.
+        keep_net: whether a copy of the fine-tuned net is returned too.
 
     Raises TrainingError as `fit` does, and Stopped on a signal.
     """
@@ -104,6 +108,9 @@ def fine_tune(
     classifier.to("cpu").eval()
     after = predictions(classifier, validation.split, device)
     tuned = judged(fitted, before == validation.split.labels, after == validation.split.labels)
+    if keep_net:
+        classifier.to("cpu")
+        tuned = replace(tuned, net=copy.deepcopy(net).eval())
     if not tuned.kept:
         classifier.to("cpu").load_state_dict(linear)
     classifier.to("cpu").eval()

@@ -31,6 +31,8 @@ WORSE = 2  # strengths in a row without a smaller validation loss end the search
 STEPS = 200  # of L-BFGS for each strength, at most
 CONSTANT = 1e-6  # deviation up to which a feature counts as constant, and has no weight
 
+Layer = tuple[Tensor, Tensor]  # weight [classes,F] and bias [classes], float64
+
 
 @dataclass(frozen=True)
 class Head(Epoch):
@@ -77,6 +79,7 @@ def train_head(
     *,
     params: Params,
     on_epoch: Callable[[Head], None] = lambda head: None,
+    on_layer: Callable[[Layer], None] = lambda layer: None,
 ) -> HeadFit:
     """Fit the linear layer of a classifier, whose net is a `BackboneNet`, in place; its trunk stays.
 
@@ -93,6 +96,7 @@ def train_head(
         validation: the validation images, which choose the strength.
         params: params.yaml.
         on_epoch: is called after the fit of each strength.
+        on_layer: is called with the layer of each strength.
 
     Raises TrainingError when the loss is not finite, and Stopped on a signal.
     """
@@ -102,7 +106,8 @@ def train_head(
     held_out = labelled_views(validation, on, mirrored=flipped and final)
     seconds = time.perf_counter() - began
     fit: dict[str, Any] = {"classes": len(on.config["classes"]), "settings": params.train}
-    fitted, weight, bias = fit_head(joined(seen), held_out[0], on_epoch=on_epoch, **fit)
+    shown: dict[str, Any] = {"on_epoch": on_epoch, "on_layer": on_layer}
+    fitted, weight, bias = fit_head(joined(seen), held_out[0], **shown, **fit)
     best = fitted.best
     assert isinstance(best, Head)
     if final:
@@ -143,8 +148,7 @@ def fit_once(train: Labelled, *, strength: float, classes: int, settings: Train)
     layer = minimise(layer, seen, loss, strength=strength)
     if not bool(torch.isfinite(layer).all()):
         raise TrainingError(_not_finite(math.nan, strength))
-    weight = layer[:, :-1] / scale
-    return weight, layer[:, -1] - weight @ mean
+    return folded(layer, mean, scale)
 
 
 def standardisation(features: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,6 +165,7 @@ def fit_head(
     classes: int,
     settings: Train,
     on_epoch: Callable[[Head], None] = lambda head: None,
+    on_layer: Callable[[Layer], None] = lambda layer: None,
 ) -> tuple[Fit, Tensor, Tensor]:
     """Return the fits of `STRENGTHS`, and weight [classes,F] and bias [classes] of the best, float64.
 
@@ -194,13 +199,19 @@ def fit_head(
             raise TrainingError(_not_finite(head.train_loss, strength))
         history.append(head)
         on_epoch(head)
+        on_layer(folded(layer, mean, scale))
         if found["chosen_by"] < best:
             best, best_layer, chosen = found["chosen_by"], layer, head
         elif number - chosen.epoch >= WORSE:
             break
-    weight = best_layer[:, :-1] / scale
     fit = Fit(list(history), chosen, stopped_early=len(history) < len(STRENGTHS))
-    return fit, weight, best_layer[:, -1] - weight @ mean
+    return fit, *folded(best_layer, mean, scale)
+
+
+def folded(layer: Tensor, mean: Tensor, scale: Tensor) -> Layer:
+    """Return weight and bias for features as they are, of a layer [classes,F+1] for standardised ones."""
+    weight = layer[:, :-1] / scale
+    return weight, layer[:, -1] - weight @ mean
 
 
 def head_loss(settings: Train, labels: Tensor, *, classes: int) -> Loss:

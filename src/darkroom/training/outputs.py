@@ -19,6 +19,7 @@ from darkroom.models.classifier import Classifier
 from darkroom.models.hardware import Hardware
 from darkroom.models.inference import accuracy, predict_logits
 from darkroom.training import fine_tuning, head, label_head, map_head, minutes
+from darkroom.training.ensembles import fit as ensembles
 from darkroom.training.history import BestByPrecision, Epoch, Fit
 from darkroom.training.start import Start
 from darkroom.training.trained import Trained
@@ -52,11 +53,18 @@ def write_outputs(
         stated |= minutes.summary(trained.plan)
     if trained.tuned:
         stated |= fine_tuning.summary(trained.tuned)
+    if trained.ensembled:
+        stated |= ensembles.summary(trained.ensembled)
     write_model(classifier, start.config, models)
     times = timing(fitted, device=hardware.device, precision=hardware.precision)
+    if trained.ensembled:
+        times |= ensembles.timing(trained.ensembled)
     write_reports(fitted, stated, times, reports)
     write_json(models / "run.json", {"run_id": run_id})
-    print(result_line(fitted, views=params.model.views, accuracy_with_views=with_views))
+    if trained.ensembled and trained.ensembled.choice.kept:
+        print(f"the ensemble: {with_views or 0:.2%} validation accuracy with {params.model.views} view(s)")
+    else:
+        print(result_line(fitted, views=params.model.views, accuracy_with_views=with_views))
     return stated
 
 

@@ -19,7 +19,7 @@ from darkroom.models.inference import at_once, pixels_of, to_device
 from darkroom.models.structures.fitting import check_labels
 
 # Of the section `model`: what a net that is trained from scratch has no part of.
-OF_BACKBONES = {"backbone", "tune_backbone", "weights", "head", "structure"}
+OF_BACKBONES = {"backbone", "tune_backbone", "ensemble", "weights", "head", "structure"}
 
 
 @dataclass(frozen=True)

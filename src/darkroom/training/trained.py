@@ -1,14 +1,16 @@
 """A whole training by the method that params.yaml asks for: from scratch, on a backbone, or fine-tuned."""
 
+import copy
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from darkroom.config import Params
 from darkroom.models.hardware import Hardware
 from darkroom.training import fine_tuning, head, label_head, map_head, minutes
+from darkroom.training.ensembles import fit as ensembles
 from darkroom.training.features import OnBackbone, Part
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
@@ -24,11 +26,13 @@ class Trained:
         fitted: what the classifier is.
         tuned: what fine-tuning came to; None where the backbone was not trained on.
         plan: of fine-tuning within train.minutes; None without a bound.
+        ensembled: what an ensemble came to; None where none was asked for.
     """
 
     fitted: Fit
     tuned: fine_tuning.Tuned | None = None
     plan: minutes.Plan | None = None
+    ensembled: ensembles.Ensembled | None = None
 
 
 def train_classifier(
@@ -68,19 +72,35 @@ def train_classifier(
             ("training", "validation"), (start.images, start.validation), sha256, strict=True
         )
     )
-    fitted = _on_backbone(start)(on, train, validation, params=params, on_epoch=on_epoch)
+    layers: list[head.Layer] = []
+    further = {"on_layer": layers.append} if params.model.ensemble else {}
+    fitted = _on_backbone(start)(on, train, validation, params=params, on_epoch=on_epoch, **further)
     plan = None
     more: dict[str, Any] = {"checkpoints": checkpoints, "on_epoch": on_epoch}
     if params.train.minutes:
         plan, until = _planned(start, params, hardware, folder=checkpoints, began=began)
         params = minutes.planned(params, plan)
         more["enough"] = minutes.out_of_time(until)
-    if params.model.tune_backbone == "none":
-        return Trained(fitted, plan=plan)
-    tuned = fine_tuning.fine_tune(on, train, validation, params=params, **more)
-    print(fine_tuning.verdict_line(tuned), flush=True)
-    start.config["tune_backbone"] = params.model.tune_backbone if tuned.kept else "none"
-    return Trained(tuned.fitted if tuned.kept else fitted, tuned, plan)
+    linear = replace(on, classifier=copy.deepcopy(start.classifier)) if params.model.ensemble else on
+    tuned = None
+    if params.model.tune_backbone != "none":
+        more["keep_net"] = bool(params.model.ensemble)
+        tuned = fine_tuning.fine_tune(on, train, validation, params=params, **more)
+        print(fine_tuning.verdict_line(tuned), flush=True)
+        start.config["tune_backbone"] = params.model.tune_backbone if tuned.kept else "none"
+        fitted = tuned.fitted if tuned.kept else fitted
+    if not params.model.ensemble:
+        return Trained(fitted, tuned, plan)
+    members: dict[str, Any] = {"tuned": tuned.net if tuned else None, "checkpoints": checkpoints / "scratch"}
+    members["layers"] = layers
+    ensembled = ensembles.ensemble(linear, train, validation, params=params, **members)
+    print(ensembles.verdict_line(ensembled), flush=True)
+    if ensembled.choice.kept:
+        start.classifier.net = ensembled.net
+        start.config["ensemble"] = ensembled.described
+        if tuned and not ensembles.has_tuned(ensembled):
+            start.config["tune_backbone"] = "none"
+    return Trained(fitted, tuned, plan, ensembled)
 
 
 def _on_backbone(start: Start) -> Callable[..., Fit]:

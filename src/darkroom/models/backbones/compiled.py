@@ -61,7 +61,7 @@ def compiled_features(
         maps: whether maps are wanted in place of features.
     """
     weights = weights_sha256({**net.trunk.state_dict(), "mean": mean, "std": std})
-    key = f"{weights} {tuple(shape)} {threads} {maps}"
+    key = f"{weights} {tuple(shape)} {net.resample} {threads} {maps}"
     if key not in _LAST:
         compute = compiled_module(Features(net, mean=mean, std=std, maps=maps).eval(), shape, threads)
         _LAST.clear()

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 from darkroom.models.backbones import BACKBONES
 from darkroom.models.backbones.backbone import Trunk
 from darkroom.models.networks.net import LastMaps, Net
+from darkroom.models.resampling import Resample
 
 # The learning rate of a part of the trunk as a share of that of the part behind it, and of the last part as
 # one of the linear layer's: layers near the image are general, and are changed less (Howard & Ruder 2018,
@@ -16,11 +17,17 @@ RATE_SHARE = 0.85
 
 
 class TrunkNet(Net):
-    """A trunk that learns nothing unless it is thawed; what is on it is said by the subclasses."""
+    """A trunk that learns nothing unless it is thawed; what is on it is said by the subclasses.
 
-    def __init__(self, trunk: Trunk) -> None:
+    Attributes:
+        trunk: the backbone without its last layer.
+        resample: resizes the images before the trunk; None leaves them as they are.
+    """
+
+    def __init__(self, trunk: Trunk, resample: Resample | None = None) -> None:
         super().__init__()
         self.trunk = trunk.requires_grad_(False).eval()
+        self.resample = resample
 
     def train(self, mode: bool = True) -> Self:
         """Set the mode of what is on the trunk; its batch norms keep their statistics, thawed or not."""
@@ -35,6 +42,8 @@ class TrunkNet(Net):
         """
         if x.shape[1] == 1:
             x = x.expand(-1, 3, -1, -1)
+        if self.resample is not None:
+            x = self.resample(x)
         maps: Tensor = self.trunk(x)
         return maps
 
@@ -46,8 +55,10 @@ class TrunkNet(Net):
 class BackboneNet(TrunkNet):
     """A trunk that learns nothing unless it is thawed, and a linear layer."""
 
-    def __init__(self, trunk: Trunk, *, features: int, classes: int) -> None:
-        super().__init__(trunk)
+    def __init__(
+        self, trunk: Trunk, *, features: int, classes: int, resample: Resample | None = None
+    ) -> None:
+        super().__init__(trunk, resample)
         self.head = nn.Linear(features, classes)
 
     def thaw(self, first: int) -> None:
@@ -78,7 +89,11 @@ class BackboneNet(TrunkNet):
 
     def last_maps(self, height: int, width: int) -> LastMaps:
         """Describe the trunk's last maps; a channel's mean is pooled."""
-        rows, columns = (self.trunk.centres(size) for size in (height, width))
+        seen = (height, width) if self.resample is None else self.resample.after
+        rows, columns = (
+            [place * size / shown for place in self.trunk.centres(shown)]
+            for size, shown in zip((height, width), seen, strict=True)
+        )
         weight = self.head.weight.detach()
         return LastMaps("trunk", weight, takes_maximum=False, rows=rows, columns=columns)
 
@@ -134,10 +149,16 @@ def part_rate_shares(parts: Sequence[nn.Module]) -> list[tuple[nn.Parameter, flo
 def build(config: Mapping[str, Any]) -> BackboneNet:
     """Build the net that `config` (models/model_config.json) describes, with fresh weights.
 
-    Raises ValueError for a backbone that is not in `BACKBONES`.
+    With `seen_at` in it, a height and a width, the images are resized to that before the trunk. Raises
+    ValueError for a backbone that is not in `BACKBONES`.
     """
     name = config["backbone"]["name"]
     if name not in BACKBONES:
         raise ValueError(f"backbone {name!r} is unknown: {', '.join(BACKBONES)}")
     backbone = BACKBONES[name]
-    return BackboneNet(backbone.build(), features=backbone.features, classes=len(config["classes"]))
+    resample = None
+    if "seen_at" in config:
+        height, width = config["seen_at"]
+        resample = Resample((config["height"], config["width"]), (height, width))
+    classes = len(config["classes"])
+    return BackboneNet(backbone.build(), features=backbone.features, classes=classes, resample=resample)

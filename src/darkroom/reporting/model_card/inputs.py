@@ -11,6 +11,7 @@ from darkroom.config.model import Model
 from darkroom.files import read_json
 from darkroom.models.backbones.licences import licence_warning
 from darkroom.reporting.evaluation_report.outputs import CHARTS, LABEL_CHARTS
+from darkroom.reporting.model_card.ensemble import ensemble_facts
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,6 +72,7 @@ def read_card_inputs(*, data: Path, models: Path, reports: Path, training: Mappi
     folds, trained = reports / "folds.json", read_json(reports / "train.json")
     if "head" in trained:
         config["head"] = trained["head"]
+    ensemble = ensemble_facts(trained["ensemble"]) if "ensemble" in trained else {}
     if structure := read_json(models / "calibration.json").get("structure"):
         config["structure"] = structure["name"]
     return CardInputs(
@@ -82,7 +84,7 @@ def read_card_inputs(*, data: Path, models: Path, reports: Path, training: Mappi
         corrupted=metrics.get("corrupted"),
         duplicates=metrics["duplicates"],
         label_issues=metrics["label_issues"],
-        architecture={key: value for key, value in config.items() if key in Model.model_fields},
+        architecture={key: value for key, value in config.items() if key in Model.model_fields} | ensemble,
         parameters=trained["parameters"],
         source=read_json(data / "source.json"),
         training=training,
