@@ -116,7 +116,7 @@ def _heat_difference(
     if rule is not None:
         probabilities, of_one = maps[1]
         expected = blend(of_one.numpy(), expected, rule.weight(probabilities).numpy())
-    runtimes = (answer(session, images, "heat"), served.explain(images).heat)
+    runtimes = (answer(session, images, "heat"), np.asarray(served.explain(images).heat))
     differences = [float(np.abs(each - expected).mean(axis=(2, 3)).max()) for each in runtimes]
     return float(np.max(differences))  # max() would ignore NaN
 
