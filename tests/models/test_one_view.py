@@ -30,7 +30,9 @@ def test_only_images_in_doubt_get_more_views() -> None:
     assert computed == [40, 10 * 6]
 
 
-def test_answers_are_by_one_view_from_the_bound_on_by_all_views_far_below_it_and_between_them_between() -> None:
+def test_answers_are_by_one_view_from_the_bound_on_by_all_views_far_below_it_and_between_them_between() -> (
+    None
+):
     classifier = classifier_of("fast", SHAPE, views=6)
     classifier.temperature = 0.1
     images = random_images(30, SHAPE)
