@@ -63,7 +63,7 @@ def choose_bound(
     """
     if len(labels) < FEWEST_IMAGES:
         raise ValueError(
-            f"{len(labels)} images are too few to choose a bound on, which takes {FEWEST_IMAGES}"
+            f"{len(labels)} images are too few to choose a bound on: give {FEWEST_IMAGES} or more"
         )
     temperature = fit_temperature(one, labels)
     probabilities = scale(one, temperature)

@@ -27,7 +27,8 @@ def classifier() -> Classifier:
     made.one_view = OneView(TEMPERATURE, 0.0)
     with torch.inference_mode():
         confidence = made(torch.from_numpy(random_arrays(70, SHAPE))).amax(1)
-    made.one_view = OneView(TEMPERATURE, float(confidence.median()))
+    middle = confidence.sort().values[34:36].mean()  # between two images, or rounding would decide on one
+    made.one_view = OneView(TEMPERATURE, float(middle))
     return made
 
 
@@ -86,7 +87,7 @@ def test_parity_compares_what_is_served(classifier: Classifier, path: Path) -> N
     report = parity(classifier, path, split_of(SHAPE), tolerance=1e-4)
     assert report["same_class"] == 1.0
     assert report["worst_difference"] <= 1e-4
-    assert 0 <= report["heat_difference"] <= 1e-4
+    assert 0 <= report["heat_difference"] <= 1e-3  # in logits, over a temperature of 0.05
     assert classifier.one_view is not None
     other = classifier_of("fast", SHAPE, views=6)
     other.temperature = classifier.temperature
