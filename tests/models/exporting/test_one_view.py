@@ -15,6 +15,8 @@ from darkroom.models.one_view import OneView
 from darkroom.serving.prediction.runtime import Graph, Prediction
 from tests.helpers.models import classifier_of, random_arrays, split_of
 
+pytestmark = pytest.mark.ci  # it exports a net twice over
+
 SHAPE = (20, 17, 3)
 TEMPERATURE = 0.05  # of one view
 
