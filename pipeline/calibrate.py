@@ -1,18 +1,23 @@
 """Fit a temperature, the confidence threshold and a structure over labels on the validation images."""
 
+from dataclasses import asdict
 from typing import Any
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from darkroom.config import Params
-from darkroom.data.splits import open_split
-from darkroom.evaluation.calibration_fit import fit_calibration, summary
+from darkroom.data.splits import Split, open_split
+from darkroom.evaluation.calibration import scale
+from darkroom.evaluation.calibration_fit import CalibrationFit, fit_calibration, summary
 from darkroom.evaluation.multilabel import calibration_fit as label_sets
+from darkroom.evaluation.view_bound import bound_summary, choose_bound
 from darkroom.files import read_json, write_array, write_json, write_table
-from darkroom.models.classifier import load_classifier
+from darkroom.models.classifier import Classifier, load_classifier
 from darkroom.models.hardware import choose_device
 from darkroom.models.inference import predict_logits
+from darkroom.models.one_view import OneView, weight_of_all_views
 from darkroom.models.structures.fitting import fit_structure, to_json
 from darkroom.models.structures.fitting import summary as structure_summary
 from darkroom.tracking import runs
@@ -43,6 +48,8 @@ def main() -> None:
             confident_accuracy=params.calibrate.confident_accuracy,
             held_out=not params.train.use_validation,
         )
+        if params.calibrate.views == "auto":
+            logits, calibration = choose_views(classifier, validation, logits, calibration, device)
     write_array(MODELS / "validation_logits.npy", logits)
     write_json(CALIBRATION, calibration.fitted)
     write_json(REPORTS / "calibration.json", calibration.report)
@@ -53,6 +60,46 @@ def main() -> None:
     if "structure" in calibration.fitted:
         print(structure_summary(calibration.fitted["structure"]))
     print(label_sets.summary(calibration) if validation.several else summary(calibration))
+
+
+def choose_views(
+    classifier: Classifier,
+    validation: Split,
+    logits: NDArray[np.float32],
+    calibration: CalibrationFit,
+    device: torch.device,
+) -> tuple[NDArray[np.float32], CalibrationFit]:
+    """Choose from which confidence on one view is enough; return logits and calibration of what is served."""
+    fitted = calibration.fitted
+    if classifier.views == 1 or not fitted["fitted"]:
+        why = "model.views is 1" if classifier.views == 1 else "nothing can be fitted to validation images"
+        print(f"calibrate.views=auto changes nothing: {why}")
+        return logits, calibration
+    temperature, views = fitted["temperature"], classifier.views
+    classifier.views = 1
+    one = predict_logits(classifier, validation, device=device)
+    bound = choose_bound(
+        one,
+        scale(logits, temperature),
+        np.asarray(validation.labels),
+        views=views,
+        weight=weight_of_all_views,
+    )
+    print(bound_summary(bound))
+    if bound.enough_from is not None:
+        # the logits whose probabilities, at the one temperature, are those that are served
+        logits = temperature * np.log(np.maximum(bound.probabilities, np.finfo(np.float32).tiny))
+        calibration = fit_calibration(
+            logits,
+            validation.labels,
+            confident_accuracy=fitted["confident_accuracy"],
+            held_out=True,
+            temperature=temperature,
+        )
+        rule = OneView(bound.temperature, bound.enough_from)
+        calibration.fitted["one_view"] = asdict(rule)
+    calibration.report["one_view"] = bound.report
+    return logits, calibration
 
 
 def joint_fit(params: Params) -> label_sets.FitJoint | None:

@@ -30,6 +30,7 @@ def test_several_labels_are_trained_and_searched(trials: int) -> None:
         ("train", "loss", "cross_entropy", "set train.loss to one of binary_cross_entropy"),
         ("train", "use_validation", True, "set train.use_validation=false"),
         ("train", "processes", 2, "set train.processes=1"),
+        ("calibrate", "views", "auto", "set calibrate.views=all"),
         ("data", "folds", 5, "set data.folds=0"),
     ],
 )

@@ -15,7 +15,10 @@ class Calibrate(Section):
             validation images was predicted correctly.
         thresholds: of several labels, from which probability on an image is said to have each: half, 0.5; f1,
             the one of the highest F1 on the validation images.
+        views: of one label, of which images all of `model.views` are computed: all, of every one; auto, of
+            those that one view leaves in doubt, where that changes hardly an answer on the validation images.
     """
 
     confident_accuracy: Annotated[float, Field(gt=0, le=1)]
     thresholds: Literal["half", "f1"]
+    views: Literal["all", "auto"]

@@ -27,6 +27,7 @@ INTERDEPENDENT = (
     "train.processes",
     "train.use_validation",
     "train.minutes",
+    "calibrate.views",
 )
 LABEL_LOSSES: tuple[str, ...] = get_args(LabelLoss)
 # Heads with a loss of their own: which.
@@ -45,6 +46,7 @@ BESIDE_LABELS = {
     "train.processes": (1, "which train in one process yet"),
     "train.use_validation": (False, "whose thresholds need validation images that were not trained on"),
     "data.folds": (0, "which are not cross-validated yet"),
+    "calibrate.views": ("all", "of which one view may leave one in doubt and not another"),
 }
 # What each is where it does nothing about classes that are not equally frequent.
 BALANCING = {"train.class_weights": "none", "train.logit_adjustment": 0, "train.sampling": "all"}
@@ -75,6 +77,7 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.processes": 1,
     ...         "train.use_validation": False,
     ...         "train.minutes": 0,
+    ...         "calibrate.views": "all",
     ...     }
     ... )
     """

@@ -35,7 +35,12 @@ class CalibrationFit:
 
 
 def fit_calibration(
-    logits: NDArray[np.float32], labels: NDArray[np.int64], *, confident_accuracy: float, held_out: bool
+    logits: NDArray[np.float32],
+    labels: NDArray[np.int64],
+    *,
+    confident_accuracy: float,
+    held_out: bool,
+    temperature: float | None = None,
 ) -> CalibrationFit:
     """Fit a temperature and a confidence threshold to validation images, and measure both on them.
 
@@ -46,12 +51,14 @@ def fit_calibration(
         held_out: whether the model did not train on the images. Of images it trained on too many are
             correct to fit anything on them: the temperature is then 1, and there is no threshold. So it is
             with fewer than `FEWEST_IMAGES`.
+        temperature: that was fitted before; None: it is fitted.
 
     Raises:
         ValueError: as `fit_temperature`.
     """
     enough = held_out and len(labels) >= FEWEST_IMAGES
-    temperature = fit_temperature(logits, labels) if enough else 1.0
+    if temperature is None:
+        temperature = fit_temperature(logits, labels) if enough else 1.0
     probabilities = scale(logits, temperature)
     confidence, correct = probabilities.max(axis=1), probabilities.argmax(axis=1) == labels
     threshold = confidence_threshold(confidence, correct, accuracy=confident_accuracy) if enough else None

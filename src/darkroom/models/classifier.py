@@ -15,6 +15,7 @@ from darkroom.models.backbones import net as backbone_net
 from darkroom.models.heads import net as heads_net
 from darkroom.models.networks import build_net
 from darkroom.models.networks.net import Net
+from darkroom.models.one_view import OneView
 from darkroom.models.structures.fitting import from_json
 from darkroom.models.structures.structure import Structure
 
@@ -34,6 +35,7 @@ class Classifier(nn.Module):
         offset: of several labels, is added then, [classes]; 0 in training.
         structure: of several labels, turns their calibrated logits into joint probabilities; None in
             training, and where `model.structure` is none.
+        one_view: when one view of an image is enough; None: all views are computed of every image.
 
     Raises ValueError for another number of views.
     """
@@ -41,6 +43,7 @@ class Classifier(nn.Module):
     mean: Tensor
     std: Tensor
     temperature: float = 1.0
+    one_view: OneView | None = None
 
     slope: Tensor
     offset: Tensor
@@ -77,10 +80,19 @@ class Classifier(nn.Module):
     def logits(self, images: Tensor) -> Tensor:
         """Images uint8 [B,H,W,C] to logits [B,classes], averaged over the views.
 
+        Where `one_view` is set, they are of one view for the images of which that is enough.
+        """
+        x = self.standardise(images)
+        if self.one_view is None:
+            return self.average(x)
+        return self.one_view.logits(x, one=self.net, every=self.average, temperature=self.temperature)
+
+    def average(self, x: Tensor) -> Tensor:
+        """Standardised images float [B,C,H,W] to logits [B,classes], averaged over all views.
+
         Six views are the published test-time augmentation of airbench94: both mirrorings of the
         image (half of the weight) and of its shifts by one pixel along the diagonal.
         """
-        x = self.standardise(images)
         views = [x]
         if self.views == 6:
             height, width = x.shape[2:]
@@ -111,8 +123,8 @@ class Classifier(nn.Module):
     def calibrate(self, calibration: Mapping[str, Any]) -> None:
         """Take what models/calibration.json states.
 
-        That is the temperature; of several labels slope and offset of each, and the structure if there
-        is one.
+        That is the temperature, and when one view is enough; of several labels slope and offset of each,
+        and the structure if there is one.
         """
         if self.several:
             self.slope = torch.tensor(calibration["slope"], dtype=torch.float32)
@@ -120,6 +132,26 @@ class Classifier(nn.Module):
             self.structure = from_json(calibration["structure"]) if "structure" in calibration else None
         else:
             self.temperature = float(calibration["temperature"])
+            self.one_view = OneView.stated_in(calibration)
+
+
+def parts_of(classifier: Classifier) -> tuple[Classifier, Classifier]:
+    """Return a classifier by all views and one by one view, which share the net of `classifier`.
+
+    Raises ValueError where `classifier` computes all views of every image.
+    """
+    if classifier.one_view is None:
+        raise ValueError("all views of every image are computed: there is no classifier by one view")
+    parts = []
+    for views, temperature in (
+        (classifier.views, classifier.temperature),
+        (1, classifier.one_view.temperature),
+    ):
+        mean, std = (buffer.flatten().tolist() for buffer in (classifier.mean, classifier.std))
+        part = Classifier(classifier.net, mean=mean, std=std, views=views)
+        part.temperature = temperature
+        parts.append(part.train(classifier.training))
+    return parts[0], parts[1]
 
 
 def build_classifier(config: Mapping[str, Any]) -> Classifier:

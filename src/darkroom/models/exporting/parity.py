@@ -1,6 +1,6 @@
 """Parity: the exported graph must give the probabilities and heat maps that torch gives."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +11,12 @@ from numpy.typing import NDArray
 
 from darkroom.data.splits import Split
 from darkroom.machine import threads_for_libraries
-from darkroom.models.classifier import Classifier
+from darkroom.models.classifier import Classifier, parts_of
 from darkroom.models.heatmaps import NEAR, ClassifierWithHeatMaps, with_heat_maps
 from darkroom.models.inference import pixels_of, predict, prediction_batch
+from darkroom.models.one_view import OneView
 from darkroom.serving.prediction.runtime import Graph
+from darkroom.serving.prediction.views import ONE_VIEW, WEIGHT, blend
 
 PARITY_BATCHES = (1, 7, 64)  # one image, an odd number, a full batch: the graph must accept all of them
 # (of large images no more than are predicted at once)
@@ -41,7 +43,7 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
     session = onnxruntime.InferenceSession(str(graph), options, providers=["CPUExecutionProvider"])
     served = Graph(graph.read_bytes())
     runtimes: dict[str, Run] = {
-        "ONNX Runtime": lambda images: session.run(["probabilities"], {"images": images})[0],
+        "ONNX Runtime": lambda images: answer(session, images, "probabilities"),
         "OpenVINO": served.run,
     }
     most = prediction_batch(torch.device("cpu"), pixels=pixels_of(split))
@@ -65,9 +67,13 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
         "same_class": agree,
         "tolerance": tolerance,
     }
-    if with_heat := with_heat_maps(classifier, height=split.images.shape[1], width=split.images.shape[2]):
+    height, width = split.images.shape[1:3]
+    parts = (classifier,) if classifier.one_view is None else parts_of(classifier)
+    with_heat = [made for part in parts if (made := with_heat_maps(part, height=height, width=width))]
+    if with_heat:
         images = np.array(split.images[: min(HEAT_IMAGES, most)])  # torch requires writable memory
-        report["heat_difference"] = heat_difference = _heat_difference(with_heat, session, served, images)
+        heat_difference = _heat_difference(with_heat, classifier.one_view, session, served, images)
+        report["heat_difference"] = heat_difference
         # between two places that share a maximum, rounding errors are that much larger
         allowed = tolerance / NEAR
         if not heat_difference <= allowed:
@@ -78,6 +84,16 @@ def parity(classifier: Classifier, graph: Path, split: Split, *, tolerance: floa
     return report
 
 
+def answer(
+    session: onnxruntime.InferenceSession, images: NDArray[np.uint8], name: str
+) -> NDArray[np.float32]:
+    """Return an output of the exported graph on ONNX Runtime, from one view where that is enough."""
+    if WEIGHT not in {output.name for output in session.get_outputs()}:
+        return np.asarray(session.run([name], {"images": images})[0])
+    one, every, weight = session.run([ONE_VIEW + name, name, WEIGHT], {"images": images})
+    return blend(one, every, weight)
+
+
 def predicted(probabilities: NDArray[np.float32], split: Split) -> NDArray[Any]:
     """Return the most probable class of each image, [N]; of several labels which are above 0.5, [N,L]."""
     return np.asarray(probabilities >= 0.5 if split.several else probabilities.argmax(1))
@@ -85,15 +101,23 @@ def predicted(probabilities: NDArray[np.float32], split: Split) -> NDArray[Any]:
 
 @torch.inference_mode()
 def _heat_difference(
-    with_heat: ClassifierWithHeatMaps,
+    with_heat: Sequence[ClassifierWithHeatMaps],
+    rule: OneView | None,
     session: onnxruntime.InferenceSession,
     served: Graph,
     images: NDArray[np.uint8],
 ) -> float:
-    """Return the largest mean difference of a class's heat map from torch's, in logits."""
-    _, expected = (output.numpy() for output in with_heat.eval()(torch.from_numpy(images)))
-    maps = (session.run(["heat"], {"images": images})[0], served.explain(images)[1])
-    differences = [float(np.abs(each - expected).mean(axis=(2, 3)).max()) for each in maps]
+    """Return the largest mean difference of a class's heat map from torch's, in logits.
+
+    `with_heat` are torch's classifiers: by all views and, with a `rule` for when that is enough, by one view.
+    """
+    maps = [each.eval()(torch.from_numpy(images)) for each in with_heat]
+    expected = maps[0][1].numpy()
+    if rule is not None:
+        probabilities, of_one = maps[1]
+        expected = blend(of_one.numpy(), expected, rule.weight(probabilities).numpy())
+    runtimes = (answer(session, images, "heat"), np.asarray(served.explain(images).heat))
+    differences = [float(np.abs(each - expected).mean(axis=(2, 3)).max()) for each in runtimes]
     return float(np.max(differences))  # max() would ignore NaN
 
 

@@ -37,6 +37,8 @@ def model_description(
         parameters: how many weights the classifier has.
     """
     fitted: dict[str, Any] = {"temperature": calibration.get("temperature")}
+    if "one_view" in calibration:
+        fitted["one_view"] = dict(calibration["one_view"])
     figures: dict[str, Any] = {"accuracy": test["accuracy"]}
     if meta.several:
         fitted = {"labels": "several", "thresholds": list(calibration["thresholds"])}

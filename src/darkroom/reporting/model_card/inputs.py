@@ -73,7 +73,8 @@ def read_card_inputs(*, data: Path, models: Path, reports: Path, training: Mappi
     if "head" in trained:
         config["head"] = trained["head"]
     ensemble = ensemble_facts(trained["ensemble"]) if "ensemble" in trained else {}
-    if structure := read_json(models / "calibration.json").get("structure"):
+    fitted = read_json(models / "calibration.json")
+    if structure := fitted.get("structure"):
         config["structure"] = structure["name"]
     return CardInputs(
         meta=read_json(data / "meta.json"),
@@ -91,7 +92,7 @@ def read_card_inputs(*, data: Path, models: Path, reports: Path, training: Mappi
         tuned=read_json(models / "tuned.json"),
         images=LABEL_CHARTS if config.get("labels") == "several" else CHARTS,
         command="dvc repro",
-        limits=_limits(config),
+        limits=[*_limits(config), *_views(config, fitted)],
     )
 
 
@@ -99,3 +100,13 @@ def _limits(config: Mapping[str, Any]) -> list[str]:
     """Return what the licence of a pretrained backbone's weights forbids, if it does."""
     warning = licence_warning(config["backbone"]["licence"]) if "backbone" in config else None
     return [warning] if warning else []
+
+
+def _views(config: Mapping[str, Any], fitted: Mapping[str, Any]) -> list[str]:
+    """Return of which images not all views are computed, if there are such."""
+    if "one_view" not in fitted:
+        return []
+    return [
+        f"Images whose confidence by one view is at least {fitted['one_view']['enough_from']:g} are answered "
+        f"from it alone, others from {config['views']} views; all figures here are of the answers so given."
+    ]

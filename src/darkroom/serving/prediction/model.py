@@ -117,7 +117,9 @@ class Classifier:
         The first run of a batch size compiles it, which must not happen in a request.
         """
         for size in BATCHES:
-            probabilities, heat, embedding = self.explain(np.zeros((size, *self.shape), np.uint8))
+            black = np.zeros((size, *self.shape), np.uint8)
+            self._graph.prepare(black)
+            probabilities, heat, embedding = self.explain(black)
             if probabilities.shape != (size, len(self.classes)):
                 raise ValueError(
                     f"{graph} predicts {size} images with the shape {probabilities.shape}, but model.json "

@@ -19,6 +19,7 @@ sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 import openvino  # noqa: E402  after the line above
 
 from ...machine import threads_for_libraries  # noqa: E402
+from .views import ONE_VIEW, WEIGHT, blend  # noqa: E402
 
 # The first run of a new shape costs milliseconds, so there are few sizes. Larger ones gained nothing.
 BATCHES = (16, 8, 4, 2, 1)
@@ -46,6 +47,21 @@ class Prediction(NamedTuple):
         """
         return Prediction(*(None if array is None else array[start:stop] for array in self))  # type: ignore[arg-type]
 
+    def with_all_views(
+        self, every: "Prediction", places: NDArray[np.intp], weight: NDArray[np.float32]
+    ) -> "Prediction":
+        """Return the prediction by one view with that by all views, `every`, for the images at `places`.
+
+        All views have the share `weight` of their answers, [len(places)], from 0 to 1.
+        """
+        arrays = []
+        for one, all_views in zip(self, every, strict=True):
+            if one is not None and all_views is not None:
+                one = one.copy()
+                one[places] = blend(one[places], all_views, weight)
+            arrays.append(one)
+        return Prediction(*arrays)  # type: ignore[arg-type]
+
     @staticmethod
     def joined(predictions: Sequence["Prediction"]) -> "Prediction":
         """Return several predictions of one graph as one, in their order."""
@@ -70,6 +86,9 @@ def computes_in_bf16() -> bool:
 
 class Graph:
     """An ONNX graph from images to probabilities, perhaps with more outputs, compiled for this CPU.
+
+    Where the graph has outputs by one view of an image too (see `views`), it is compiled as two, and all
+    views are computed only of the images that one view leaves in doubt.
 
     Attributes:
         precision: of its arithmetic, `bf16` or `fp32`.
@@ -100,15 +119,18 @@ class Graph:
             "NUM_STREAMS": 1,
             "ENABLE_CPU_PINNING": False,  # several processes would all pin themselves to the same cores
         }
-        compiled = core.compile_model(core.read_model(content, b""), "CPU", settings)
-        self._places = {
-            name: place
-            for place, output in enumerate(compiled.outputs)
-            for name in OPTIONAL_OUTPUTS
-            if place and name in output.names
-        }
-        self.explains = "heat" in self._places
-        if len(compiled.inputs) != 1 or len(compiled.outputs) != 1 + len(self._places):
+        model = core.read_model(content, b"")
+        names = [output.any_name for output in model.outputs]
+        of_one = [name for name in names if name.startswith(ONE_VIEW)]
+        self._one_view: _Part | None = None
+        if WEIGHT in names:
+            # parts of one model share its weights
+            one, model = (_only(model, kept) for kept in ([*of_one, WEIGHT], _without_one_view(names)))
+            self._one_view = _Part(core.compile_model(one, "CPU", settings), prefix=ONE_VIEW)
+        compiled = core.compile_model(model, "CPU", settings)
+        self._every = _Part(compiled)
+        self.explains = "heat" in self._every.names
+        if len(compiled.inputs) != 1 or len(compiled.outputs) != len(self._every.names):
             raise ValueError(
                 f"the graph has {len(compiled.inputs)} inputs and {len(compiled.outputs)} outputs; needed: "
                 f"one of each, and further outputs only if they are named {' or '.join(OPTIONAL_OUTPUTS)}"
@@ -120,7 +142,6 @@ class Graph:
             node.element_type.to_dtype().name,
             shape,
         )
-        self._request = compiled.create_infer_request()
         self._lock = threading.Lock()
 
     def run(self, images: NDArray[np.uint8]) -> NDArray[np.float32]:
@@ -131,15 +152,68 @@ class Graph:
         return self.explain(images).probabilities
 
     def explain(self, images: NDArray[np.uint8]) -> Prediction:
-        """Return all outputs of the graph for uint8 `[N,H,W,C]` images, each batch from one run."""
-        parts = []
-        places = {"probabilities": 0, **self._places}
+        """Return all outputs of the graph for uint8 `[N,H,W,C]` images, each batch from one run.
+
+        Images that one view leaves in doubt take a second run, by all views.
+        """
         with self._lock:
-            for part in _parts(images):
-                outputs = self._request.infer([part], share_inputs=True)  # no copy
-                arrays = {name: np.array(outputs[place], dtype=np.float32) for name, place in places.items()}
-                parts.append(Prediction(**arrays))
-        return Prediction.joined(parts)
+            if self._one_view is None:
+                return self._every.run(images)[0]
+            one, weight = self._one_view.run(images)
+            doubtful = np.flatnonzero(weight > 0)
+            if not len(doubtful):
+                return one
+            every, _ = self._every.run(images[doubtful])
+            return one.with_all_views(every, doubtful, weight[doubtful])
+
+    def prepare(self, images: NDArray[np.uint8]) -> None:
+        """Run all parts of the graph on uint8 `[N,H,W,C]` images, which compiles them for their number."""
+        with self._lock:
+            for part in (self._one_view, self._every):
+                if part is not None:
+                    part.run(images)
+
+
+class _Part:
+    """A compiled graph, or that part of one which computes the outputs whose names begin with `prefix`.
+
+    `names` are those of its outputs, without the prefix; the weight of all views is not among them.
+    """
+
+    def __init__(self, compiled: openvino.CompiledModel, *, prefix: str = "") -> None:
+        self._request = compiled.create_infer_request()
+        self._places = {"probabilities": 0} | {
+            name: place
+            for place, output in enumerate(compiled.outputs)
+            for name in OPTIONAL_OUTPUTS
+            if place and prefix + name in output.names
+        }
+        self.names = list(self._places)
+        self._weight = next((i for i, output in enumerate(compiled.outputs) if WEIGHT in output.names), None)
+
+    def run(self, images: NDArray[np.uint8]) -> tuple[Prediction, NDArray[np.float32]]:
+        """Return the outputs for uint8 `[N,H,W,C]` images, each batch from one run, and the weight `[N]`.
+
+        The weight is 1 where the part does not compute it.
+        """
+        parts, weights = [], []
+        for part in _parts(images):
+            outputs = self._request.infer([part], share_inputs=True)  # no copy
+            arrays = {n: np.array(outputs[place], dtype=np.float32) for n, place in self._places.items()}
+            parts.append(Prediction(**arrays))
+            ones = np.ones(len(part), np.float32)
+            weights.append(ones if self._weight is None else np.array(outputs[self._weight]))
+        return Prediction.joined(parts), np.concatenate(weights)
+
+
+def _without_one_view(names: Sequence[str]) -> list[str]:
+    """Return the names of the outputs by all views."""
+    return [name for name in names if name != WEIGHT and not name.startswith(ONE_VIEW)]
+
+
+def _only(model: openvino.Model, names: Sequence[str]) -> openvino.Model:
+    """Return that part of a model which computes the outputs of these names."""
+    return openvino.Model([model.output(name) for name in names], model.get_parameters())
 
 
 def _parts(images: NDArray[np.uint8]) -> Iterator[NDArray[np.uint8]]:
