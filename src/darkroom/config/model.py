@@ -30,7 +30,8 @@ class Model(Section):
         weights: of the backbone: `pretrained`, or a .safetensors or .pth file.
         head: what is on the backbone: a linear layer on its means, or for several labels a key of
             `darkroom.models.heads.HEADS`, on its last maps, or of
-            `darkroom.training.label_heads.LABEL_HEADS`, a linear layer whose labels are embedded.
+            `darkroom.training.label_heads.LABEL_HEADS`, a linear layer whose labels are embedded, or of
+            `darkroom.models.feature_heads.FEATURE_HEADS`, on the same features but no linear layer.
         structure: of several labels, what turns independent scores into joint ones: none, or a key of
             `darkroom.models.structures.STRUCTURES`.
         architecture: a key of `darkroom.models.networks.NETWORKS`.
@@ -61,6 +62,7 @@ class Model(Section):
         "devise",
         "cca",
         "principal_labels",
+        "bloom",
     ]
     structure: LabelStructure
     architecture: Literal["fast", "classic", "resnet18"]

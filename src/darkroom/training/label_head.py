@@ -127,12 +127,13 @@ def fit_label_head(
     smallest, last = torch.full((classes,), torch.inf, dtype=torch.float64), 0
     began = time.perf_counter()
     for number, (strength, layer) in enumerate(fits, start=1):
-        figures = _figures(layer, seen, held_out, loss, number=number, strength=strength, began=began)
+        logits = logits_of(layer, seen.features), logits_of(layer, held_out.features)
+        figures = figures_of(logits, seen, held_out, loss, number=number, strength=strength, began=began)
         history.append(figures)
         on_epoch(figures)
         precision = figures.validation_average_precision
         assert precision is not None
-        losses = label_losses(logits_of(layer, held_out.features), held_out.labels)
+        losses = label_losses(logits[1], held_out.labels)
         score = losses if separate else torch.full_like(smallest, -precision)
         better = score < smallest
         smallest = torch.where(better, score, smallest)
@@ -215,8 +216,8 @@ def result_line(fitted: LabelHeadFit, *, views: int, precision_with_views: float
     )
 
 
-def _figures(
-    layer: Tensor,
+def figures_of(
+    logits: tuple[Tensor, Tensor],
     seen: Labelled,
     held_out: Labelled,
     loss: Loss,
@@ -225,7 +226,11 @@ def _figures(
     strength: float,
     began: float,
 ) -> LabelHead:
-    logits = [logits_of(layer, part.features) for part in (seen, held_out)]
+    """Return the figures of one fit, from its logits [N,L] of training and of validation images.
+
+    `loss` is that of the training images, summed over them; `began` when the fit began, by the performance
+    counter. Raises TrainingError where the loss is not finite.
+    """
     labels = [part.labels.numpy().astype(np.int8) for part in (seen, held_out)]
     right = [exact((z > 0).numpy(), y).mean() for z, y in zip(logits, labels, strict=True)]
     train_loss = loss(logits[0], seen.labels).item() / len(seen.labels)

@@ -14,6 +14,7 @@ from darkroom.models.backbones.folder import read_weights
 from darkroom.models.backbones.net import TrunkNet
 from darkroom.models.backbones.weights import Weights
 from darkroom.models.classifier import Classifier, build_classifier
+from darkroom.models.feature_heads import FEATURE_HEADS
 from darkroom.models.heads import HEADS
 from darkroom.models.inference import at_once, pixels_of, to_device
 from darkroom.models.structures.fitting import check_labels
@@ -87,7 +88,7 @@ def model_config(params: Params, meta: Meta, weights: Weights | None = None) -> 
         return {**config, "mean": list(meta.mean), "std": list(meta.std), **model}
     mean, std = weights.backbone.standardisation(meta.channels)
     described = {"architecture": weights.backbone.name, "backbone": weights.description()}
-    if params.model.head in HEADS:  # others are linear layers, whatever they were fitted by
+    if params.model.head in {*HEADS, *FEATURE_HEADS}:  # others are linear layers, however they were fitted
         described["head"] = params.model.head
     return {**config, "mean": mean, "std": std, **described, "views": params.model.views}
 

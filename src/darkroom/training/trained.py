@@ -7,8 +7,10 @@ from pathlib import Path
 from typing import Any
 
 from darkroom.config import Params
+from darkroom.models.feature_heads import FEATURE_HEADS
+from darkroom.models.feature_heads.net import FeaturesNet
 from darkroom.models.hardware import Hardware
-from darkroom.training import fine_tuning, head, label_head, map_head, minutes
+from darkroom.training import feature_head, fine_tuning, head, label_head, map_head, minutes
 from darkroom.training.features import OnBackbone, Part
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
@@ -69,6 +71,8 @@ def train_classifier(
         )
     )
     fitted = _on_backbone(start)(on, train, validation, params=params, on_epoch=on_epoch)
+    if isinstance(start.classifier.net, FeaturesNet):  # an empty head of these shapes is built again
+        start.config["head_shapes"] = start.classifier.net.fitted_head().shapes()
     plan = None
     more: dict[str, Any] = {"checkpoints": checkpoints, "on_epoch": on_epoch}
     if params.train.minutes:
@@ -85,6 +89,8 @@ def train_classifier(
 
 def _on_backbone(start: Start) -> Callable[..., Fit]:
     """Return what fits the layer or head on the backbone."""
+    if start.config.get("head") in FEATURE_HEADS:
+        return feature_head.train_feature_head
     if "head" in start.config:
         return map_head.train_map_head
     return label_head.train_label_head if start.images.several else head.train_head
