@@ -20,6 +20,8 @@ from tests.helpers.backbones import coloured_sets, head_classifier, random_weigh
 from tests.helpers.training import tiny_params
 
 CPU = torch.device("cpu")
+# The one that is learned by steps takes a second and more.
+EACH = [pytest.param(name, marks=pytest.mark.integration) if name == "metric" else name for name in FITS]
 PROJECT = Path(__file__).resolve().parents[2]
 
 
@@ -33,7 +35,7 @@ def planted(count: int, *, seed: int, labels: int = 6, features: int = 12) -> La
     return Labelled(torch.cat([x * 4 + 2, torch.full((count, 1), 7.0)], dim=1), y)
 
 
-@pytest.mark.parametrize("name", FITS)
+@pytest.mark.parametrize("name", EACH)
 def test_planted_labels_are_learned_with_the_strength_of_the_highest_precision(name: str) -> None:
     settings = load_params(PROJECT / "params.yaml").train.model_copy(update={"loss": "binary_cross_entropy"})
     train, validation, new = planted(150, seed=0), planted(80, seed=1), planted(200, seed=2)

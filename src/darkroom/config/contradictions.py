@@ -31,7 +31,7 @@ LABEL_LOSSES: tuple[str, ...] = get_args(LabelLoss)
 # Heads with a loss of their own: which.
 OWN_LOSS = {
     **dict.fromkeys(("wsabie", "devise", "cca", "principal_labels"), "its own"),
-    **dict.fromkeys(("bloom",), "its own"),
+    **dict.fromkeys(("bloom", "sleec", "kernel_cca", "metric"), "its own"),
     **dict.fromkeys(("cnn_rnn", "cnn_rnn_frequency"), "the cross-entropy of a sequence of labels"),
 }
 # What does not go with several labels: the value that does, and why.

@@ -63,6 +63,9 @@ class Model(Section):
         "cca",
         "principal_labels",
         "bloom",
+        "sleec",
+        "kernel_cca",
+        "metric",
     ]
     structure: LabelStructure
     architecture: Literal["fast", "classic", "resnet18"]

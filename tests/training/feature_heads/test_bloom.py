@@ -1,5 +1,6 @@
 """Bloom codes: 10,000 labels are decoded as often wrongly as theory says; what is unknown stays so."""
 
+import pytest
 import torch
 
 from darkroom.models.feature_heads.bloom import decoded
@@ -53,6 +54,7 @@ def test_the_probability_of_a_label_is_the_product_of_its_bits() -> None:
     torch.testing.assert_close(decoded(z, bits)[0].sigmoid(), expected)
 
 
+@pytest.mark.integration
 def test_a_label_of_three_hundred_is_found_through_few_bits() -> None:
     generator = torch.Generator().manual_seed(0)
     labels, count = 300, 120
