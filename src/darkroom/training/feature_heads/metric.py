@@ -16,7 +16,7 @@ from darkroom.training.losses.multilabel.binary_cross_entropy import binary_cros
 DIMENSIONS = 32  # of the space of the distances, at most
 FIRST_RIDGE = 1.0  # of the canonical directions from which the map starts
 FAR = 1e6  # added to the squared distance of an image to itself
-STRENGTHS = (0.1, 0.01, 0.001)
+STRENGTHS = (10.0, 3.0, 1.0, 0.3, 0.1)
 
 
 def metric(features: Tensor, labels: Tensor, seed: int) -> Iterator[tuple[float, Metric]]:
