@@ -14,12 +14,14 @@ INTERDEPENDENT = (
     "data.folds",
     "model.backbone",
     "model.head",
+    "model.label_vectors",
     "model.structure",
     "model.tune_backbone",
     "model.architecture",
     "train.optimizer",
     "model.views",
     "augment.flip",
+    "train.unknown_labels",
     "train.class_weights",
     "train.logit_adjustment",
     "train.sampling",
@@ -62,12 +64,14 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "data.folds": 0,
     ...         "model.backbone": "none",
     ...         "model.head": "linear",
+    ...         "model.label_vectors": "",
     ...         "model.structure": "none",
     ...         "model.tune_backbone": "none",
     ...         "model.architecture": "fast",
     ...         "train.optimizer": "muon",
     ...         "model.views": 6,
     ...         "augment.flip": "alternating",
+    ...         "train.unknown_labels": "ignore",
     ...         "train.class_weights": "none",
     ...         "train.logit_adjustment": 0,
     ...         "train.sampling": "all",
@@ -124,6 +128,11 @@ def _labels(values: Mapping[str, Any]) -> str | None:
                 "train.best_by is average_precision, a figure of several labels, but data.labels is one: set "
                 "train.best_by=accuracy"
             )
+        if values["train.unknown_labels"] != "ignore":
+            return (
+                f"train.unknown_labels is {values['train.unknown_labels']}, which is about images of several "
+                "labels, but data.labels is one: set train.unknown_labels=ignore"
+            )
         if values["model.structure"] != "none":
             return (
                 f"model.structure is {values['model.structure']}, which is about how labels go together, but "
@@ -147,6 +156,11 @@ def _labels(values: Mapping[str, Any]) -> str | None:
 def _head(values: Mapping[str, Any]) -> str | None:
     """Return what does not work together with model.head, and what to set; None if all does."""
     head = values["model.head"]
+    if values["model.label_vectors"] and head != "devise":
+        return (
+            f"model.label_vectors is {values['model.label_vectors']}, which only model.head devise takes, "
+            f'but model.head is {head}: set model.head=devise or model.label_vectors=""'
+        )
     if head == "linear":
         return None
     if values["data.labels"] == "one":
