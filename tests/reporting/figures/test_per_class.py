@@ -55,10 +55,13 @@ def test_tables_that_cannot_be_drawn_are_rejected(tmp_path: Path) -> None:
 def test_of_several_labels_precision_over_recall_is_drawn_below_the_same_bars(tmp_path: Path) -> None:
     table = class_table([0.9, 0.2, 0.6])
     labels = np.eye(3, dtype=np.int8)[np.arange(30) % 3]
-    curves = precision_recall_curves(labels * 0.5 + np.linspace(0, 0.7, 30)[:, None], labels, NAMES)
-    per_class_figure(tmp_path / "alone.png", table)
-    per_class_figure(tmp_path / "both.png", table, curves)
-    alone, both = read_pixels(tmp_path / "alone.png"), read_pixels(tmp_path / "both.png")
+    curves = precision_recall_curves(
+        labels * 0.5 + np.linspace(0, 0.7, 30)[:, None], labels, list(table["class"])
+    )
+    per_class_figure(tmp_path / "p.png", table)
+    alone = read_pixels(tmp_path / "p.png")
+    per_class_figure(tmp_path / "p.png", table, curves)
+    both = read_pixels(tmp_path / "p.png")
     assert len(both) > len(alone) + 200
     drawn = (np.abs(both[len(alone) :].astype(int) - ORANGE).max(axis=2) <= 3).sum()
     assert drawn > 100, "three marks"

@@ -15,6 +15,7 @@ from darkroom.text import note
 
 PARTS = ("train", "validation", "test")
 FAR_OFF = 1.5  # times the share that was asked for, or less by the same factor: worth a sentence
+NAMED = 20  # labels, of which each has a sentence of its own
 MANY = 100  # images: of fewer, a handful more or less is nothing to tell
 
 
@@ -107,8 +108,10 @@ def assign_sets(
     splits = images["unit"].map(drawn)
     for name in PARTS:
         here = np.flatnonzero(splits == name)
-        lacking = np.flatnonzero(yes[here].sum(axis=0) == 0) if len(here) else []
-        notes += [f"No image with {classes[label]} is in {name}." for label in lacking]
+        lacking = np.flatnonzero(np.asarray(yes[here].sum(axis=0)) == 0).tolist() if len(here) else []
+        notes += [f"No image with {classes[label]} is in {name}." for label in lacking[:NAMED]]
+        if len(lacking) > NAMED:
+            notes.append(f"Nor is one with {len(lacking) - NAMED:,} more labels in {name}.")
     return splits, notes + _far_off(splits, len(units), shares)
 
 

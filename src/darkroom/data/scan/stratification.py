@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import sparse
 
-# Counts of images with each label in each unit, whole numbers [U,L]; sparse where there are many labels.
-Counts = NDArray[np.int64] | sparse.csr_array
 RARE_PAIR = 2  # units: a pair of labels in fewer cannot be in two splits
 
 
 def stratify(
-    counts: Counts, sizes: NDArray[np.int64], shares: Sequence[float], *, seed: int
+    counts: NDArray[np.int64] | sparse.csr_array,
+    sizes: NDArray[np.int64],
+    shares: Sequence[float],
+    *,
+    seed: int,
 ) -> NDArray[np.int64]:
     """Return the split of each unit of images, int64 [U], 0 to S-1.
 
@@ -78,7 +80,7 @@ def stratify(
     return split
 
 
-def with_pairs(counts: Counts) -> sparse.csr_array:
+def with_pairs(counts: NDArray[np.int64] | sparse.csr_array) -> sparse.csr_array:
     """Return counts [U,L] with a column for each pair in `RARE_PAIR` units or more.
 
     With them pairs are stratified too (Szymański and Kajdanowicz 2017, arXiv:1704.08756). Only pairs that a

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -44,7 +45,8 @@ def per_class_figure(path: Path, table: pd.DataFrame, curves: Mapping[str, Curve
     with open_png(path, WIDTH, bars + below_them) as whole:
         figure: Figure | SubFigure = whole
         if curves:
-            figure, lower = whole.subfigures(2, 1, height_ratios=[bars, below_them])
+            halves: Any = whole.subfigures(2, 1, height_ratios=[bars, below_them])
+            figure, lower = halves
             draw_precision_recall(lower, curves, table)
         axes = figure.add_subplot()
         axes.barh(places, recall, height=0.68, color=PALE, label="recall")
