@@ -105,7 +105,7 @@ def test_labels_that_keep_the_same_company_have_near_vectors() -> None:
     assert near[0, 3].abs() < 1e-3
 
 
-@pytest.mark.integration
+@pytest.mark.ci  # learned by steps with every strength, twice
 def test_a_label_that_no_training_image_has_is_ranked_by_its_vector() -> None:
     """The labels' vectors say where each lies among the features' directions, also of the last label."""
     generator = torch.Generator().manual_seed(3)
@@ -115,7 +115,7 @@ def test_a_label_that_no_training_image_has_is_ranked_by_its_vector() -> None:
     truth = (x @ ways.T > 0.8).long()
     seen = truth.clone()
     seen[:, -1] = 0
-    (_, layer), (_, blind) = (next(devise(x, seen, 0, vectors=v)) for v in (ways, None))
+    (_, layer), (_, blind) = (list(devise(x, seen, 0, vectors=v))[-1] for v in (ways, None))
     new = torch.randn(300, 3, generator=generator, dtype=torch.float64)
     answers = (new @ ways.T > 0.8).to(torch.int8).numpy()[:, -1:]
     found, other = (
