@@ -60,7 +60,7 @@ def nearness(distances: Tensor) -> Tensor:
     Those of the `NEIGHBOURS` nearest are as much as they are nearer than the next one; others have none.
 
     >>> far = torch.full((1, 14), 9.0)
-    >>> nearness(torch.cat([torch.tensor([[1.0, 8.0]]), far], dim=1))[0, :3]
+    >>> nearness(torch.cat([torch.tensor([[1.0, 8.0]]), far], dim=1))[0, :3].round(decimals=4)
     tensor([0.8889, 0.1111, 0.0000])
     """
     kept = min(NEIGHBOURS + 1, distances.shape[1])
