@@ -1,4 +1,4 @@
-"""Structures over labels, and linear heads that embed labels, on one frozen backbone.
+"""Structures over labels, and heads on the features of one frozen backbone that embed labels.
 
     python -m benchmarks.label_structures --checkout FOLDER --out table.json
 
@@ -22,25 +22,40 @@ from darkroom.evaluation.multilabel.paired import paired_differences
 from darkroom.evaluation.multilabel.per_image import exact
 from darkroom.evaluation.multilabel.thresholds import Rule, decide
 from darkroom.files import write_json
+from darkroom.models.feature_heads.feature_head import FeatureHead
 from darkroom.models.structures import STRUCTURES
 from darkroom.models.structures.fitting import fit_structure, from_json, joint, to_json
 from darkroom.registry.paired_test import paired_test
-from darkroom.training.head import Labelled, joined
+from darkroom.training.feature_head import fit_feature_head, logits_of
+from darkroom.training.feature_heads import FITS
+from darkroom.training.head import Labelled, joined, standardisation
 from darkroom.training.label_head import fit_label_head
 from darkroom.training.label_heads import LABEL_HEADS
 
+MEASURED = ("validation", "test")
 RULES: tuple[Rule, ...] = ("half", "f1")  # of the thresholds
 
 
 def logits_by(head: str, parts: dict[str, list[Labelled]], params: Params) -> tuple[dict[str, Any], float]:
     """Return the logits float32 [N,L] of validation and test images by a head, and CPU seconds."""
     began = time.process_time()
-    _, _, weight, bias = fit_label_head(
-        joined(parts["train"]), parts["validation"][0], settings=params.train, head=head
-    )
+    train, validation = joined(parts["train"]), parts["validation"][0]
+    if head in FITS:
+        _, fitted = fit_feature_head(train, validation, name=head, settings=params.train)
+        seconds = time.process_time() - began
+        mean, scale = standardisation(train.features)
+        return {name: fitted_logits(parts[name], fitted, mean, scale) for name in MEASURED}, seconds
+    _, _, weight, bias = fit_label_head(train, validation, settings=params.train, head=head)
     seconds = time.process_time() - began
-    logits = {name: linear_logits(parts[name], weight, bias) for name in ("validation", "test")}
-    return logits, seconds
+    return {name: linear_logits(parts[name], weight, bias) for name in MEASURED}, seconds
+
+
+def fitted_logits(
+    views: list[Labelled], head: FeatureHead, mean: torch.Tensor, scale: torch.Tensor
+) -> NDArray[np.float32]:
+    """Return the logits float32 [N,L] of a head that takes standardised features, averaged over the views."""
+    each = [logits_of(head, Labelled((view.features.double() - mean) / scale, view.labels)) for view in views]
+    return np.asarray(torch.stack(each).mean(0).float().numpy())
 
 
 def measured(
@@ -123,7 +138,8 @@ def main() -> None:
     rows = kept_rows(arguments.out)
     done = {(row["head"], row["structure"]) for row in rows}
     first, alone = measured("none", logits, labels, params)
-    settings = [("linear", name) for name in ("none", *STRUCTURES)] + [(head, "none") for head in LABEL_HEADS]
+    settings = [("linear", name) for name in ("none", *STRUCTURES)]
+    settings += [(head, "none") for head in (*LABEL_HEADS, *FITS)]
     for head, name in settings:
         if (head, name) in done:
             continue

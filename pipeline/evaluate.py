@@ -39,7 +39,8 @@ def main() -> None:
     else:
         metrics = write_report(REPORTS, evaluate(params, meta))
         line = summary(metrics)
-    unused = None if params.train.minutes else {"train": {"minutes"}}
+    off = {"minutes": 0, "unknown_labels": "ignore"}
+    unused = {"train": {name for name, value in off.items() if getattr(params.train, name) == value}}
     training = params.model_dump(mode="json", include={"seed", "data", "augment", "train"}, exclude=unused)
     write_card(REPORTS, read_card_inputs(data=DATA, models=MODELS, reports=REPORTS, training=training))
     with trained_run(tracking_uri(), params.data.name, read_json(MODELS / "run.json")["run_id"]):

@@ -3,12 +3,14 @@
 import shutil
 import time
 from contextlib import nullcontext
+from typing import Any
 
 from darkroom import stopping
 from darkroom.config import Params
 from darkroom.data.splits import split_sha256
 from darkroom.models import processes
 from darkroom.models.hardware import choose_hardware
+from darkroom.models.label_vectors import kept_label_vectors
 from darkroom.tracking import runs
 from darkroom.tracking.training_run import TrainingRun, open_training_run
 from darkroom.training import head, outputs
@@ -51,6 +53,7 @@ def train(params: Params) -> None:
     # outside DVC's outs, which it deletes before the stage runs
     folder = CHECKPOINTS / f"train-{fingerprint(settings, data + of_weights)}"
     start = begin(params, DATA, weights, folder=folder)
+    vectors = kept_label_vectors(params.model.label_vectors, start.config["classes"], MODELS / "backbone")
     tags = {**hardware.reasons, "data.train_sha256": data[0], "data.validation_sha256": data[1]}
     tags |= {f"backbone.{key}": str(value) for key, value in start.config.get("backbone", {}).items()}
     run = TrainingRun(tracking_uri(), params.data.name, folder, ROOT, settings, tags)
@@ -62,9 +65,10 @@ def train(params: Params) -> None:
             runs.log_metrics(outputs.epoch_metrics(epoch), step=epoch.epoch, prefix=prefix)
             print(outputs.progress_line(epoch, params.train.epochs), flush=True)
 
-    kept = {"features": CHECKPOINTS / "features", "checkpoints": folder}
+    how: dict[str, Any] = {"features": CHECKPOINTS / "features", "checkpoints": folder, "began": began}
     with open_training_run(run) if first else nullcontext("") as run_id:
-        trained = train_classifier(start, params, hardware, sha256=data, **kept, began=began, on_epoch=show)
+        how |= {"on_epoch": show, "label_vectors": vectors}
+        trained = train_classifier(start, params, hardware, sha256=data, **how)
         if first:
             summary = outputs.write_outputs(trained, start, params, hardware, MODELS, REPORTS, run_id=run_id)
             runs.log_metrics({key: summary[key] for key in ("best_epoch", "validation")})

@@ -48,3 +48,11 @@ def test_a_structure_cannot_be_searched() -> None:
     space = {"model": {"structure": {"choices": ["none", "crf"]}}}
     with pytest.raises(ParamsError, match="cannot be searched: it is fitted after training"):
         changed(tune={"space": space})
+
+
+def test_vectors_of_labels_are_for_devise_alone() -> None:
+    assert changed(model={"head": "devise", "label_vectors": "glove.txt"}).model.label_vectors == "glove.txt"
+    with pytest.raises(
+        ParamsError, match=r"model\.label_vectors is glove\.txt, .* but model\.head is cca: set"
+    ):
+        changed(model={"head": "cca", "label_vectors": "glove.txt"})

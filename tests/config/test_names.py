@@ -11,10 +11,12 @@ from darkroom.config.data import PUBLISHED
 from darkroom.config.model import Model
 from darkroom.config.train import Train
 from darkroom.data.sources import SOURCES
+from darkroom.models.feature_heads import FEATURE_HEADS
 from darkroom.models.heads import HEADS
 from darkroom.models.networks import NETWORKS
 from darkroom.models.networks.fast import ACTIVATIONS
 from darkroom.models.structures import STRUCTURES
+from darkroom.training.feature_heads import FITS
 from darkroom.training.label_heads import LABEL_HEADS
 from darkroom.training.losses import LOSSES, multilabel
 from darkroom.training.optimizers import OPTIMIZERS
@@ -32,7 +34,7 @@ def literals(annotation: object) -> list[str]:
     [
         (Model, "architecture", NETWORKS),
         (Model, "activation", ACTIVATIONS),
-        (Model, "head", ["linear", *HEADS, *LABEL_HEADS]),
+        (Model, "head", ["linear", *HEADS, *LABEL_HEADS, *FEATURE_HEADS]),
         (Model, "structure", ["none", *STRUCTURES]),
         (Train, "loss", {**LOSSES, **multilabel.LOSSES}),
         (Train, "optimizer", OPTIMIZERS),
@@ -62,4 +64,5 @@ def test_the_losses_of_several_labels_are_known_to_the_parameters() -> None:
 
 
 def test_the_heads_that_embed_labels_are_known_to_the_parameters() -> None:
-    assert set(OWN_LOSS) == {*LABEL_HEADS, "cnn_rnn", "cnn_rnn_frequency"}
+    assert set(OWN_LOSS) == {*LABEL_HEADS, *FEATURE_HEADS, "cnn_rnn", "cnn_rnn_frequency"}
+    assert set(FITS) == set(FEATURE_HEADS)

@@ -14,6 +14,7 @@ INTERDEPENDENT = (
     "data.folds",
     "model.backbone",
     "model.head",
+    "model.label_vectors",
     "model.structure",
     "model.tune_backbone",
     "model.ensemble",
@@ -21,6 +22,7 @@ INTERDEPENDENT = (
     "train.optimizer",
     "model.views",
     "augment.flip",
+    "train.unknown_labels",
     "train.class_weights",
     "train.logit_adjustment",
     "train.sampling",
@@ -33,6 +35,7 @@ LABEL_LOSSES: tuple[str, ...] = get_args(LabelLoss)
 # Heads with a loss of their own: which.
 OWN_LOSS = {
     **dict.fromkeys(("wsabie", "devise", "cca", "principal_labels"), "its own"),
+    **dict.fromkeys(("bloom", "sleec", "kernel_cca", "metric"), "its own"),
     **dict.fromkeys(("cnn_rnn", "cnn_rnn_frequency"), "the cross-entropy of a sequence of labels"),
 }
 # What does not go with several labels: the value that does, and why.
@@ -64,6 +67,7 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "data.folds": 0,
     ...         "model.backbone": "none",
     ...         "model.head": "linear",
+    ...         "model.label_vectors": "",
     ...         "model.structure": "none",
     ...         "model.tune_backbone": "none",
     ...         "model.ensemble": (),
@@ -71,6 +75,7 @@ def contradiction(values: Mapping[str, Any]) -> str | None:
     ...         "train.optimizer": "muon",
     ...         "model.views": 6,
     ...         "augment.flip": "alternating",
+    ...         "train.unknown_labels": "ignore",
     ...         "train.class_weights": "none",
     ...         "train.logit_adjustment": 0,
     ...         "train.sampling": "all",
@@ -130,6 +135,11 @@ def _labels(values: Mapping[str, Any]) -> str | None:
                 "train.best_by is average_precision, a figure of several labels, but data.labels is one: set "
                 "train.best_by=accuracy"
             )
+        if values["train.unknown_labels"] != "ignore":
+            return (
+                f"train.unknown_labels is {values['train.unknown_labels']}, which is about images of several "
+                "labels, but data.labels is one: set train.unknown_labels=ignore"
+            )
         if values["model.structure"] != "none":
             return (
                 f"model.structure is {values['model.structure']}, which is about how labels go together, but "
@@ -153,6 +163,11 @@ def _labels(values: Mapping[str, Any]) -> str | None:
 def _head(values: Mapping[str, Any]) -> str | None:
     """Return what does not work together with model.head, and what to set; None if all does."""
     head = values["model.head"]
+    if values["model.label_vectors"] and head != "devise":
+        return (
+            f"model.label_vectors is {values['model.label_vectors']}, which only model.head devise takes, "
+            f'but model.head is {head}: set model.head=devise or model.label_vectors=""'
+        )
     if head == "linear":
         return None
     if values["data.labels"] == "one":

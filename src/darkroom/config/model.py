@@ -33,7 +33,10 @@ class Model(Section):
         weights: of the backbone: `pretrained`, or a .safetensors or .pth file.
         head: what is on the backbone: a linear layer on its means, or for several labels a key of
             `darkroom.models.heads.HEADS`, on its last maps, or of
-            `darkroom.training.label_heads.LABEL_HEADS`, a linear layer whose labels are embedded.
+            `darkroom.training.label_heads.LABEL_HEADS`, a linear layer whose labels are embedded, or of
+            `darkroom.models.feature_heads.FEATURE_HEADS`, on the same features but no linear layer.
+        label_vectors: of the head devise: a file with a vector for each label; empty for vectors of the
+            labels' co-occurrence.
         structure: of several labels, what turns independent scores into joint ones: none, or a key of
             `darkroom.models.structures.STRUCTURES`.
         architecture: a key of `darkroom.models.networks.NETWORKS`.
@@ -67,7 +70,12 @@ class Model(Section):
         "devise",
         "cca",
         "principal_labels",
+        "bloom",
+        "sleec",
+        "kernel_cca",
+        "metric",
     ]
+    label_vectors: str
     structure: LabelStructure
     architecture: Literal["fast", "classic", "resnet18"]
     widths: Annotated[tuple[Annotated[int, Field(ge=1, le=8192)], ...], Field(min_length=1, max_length=64)]

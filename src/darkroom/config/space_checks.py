@@ -28,7 +28,7 @@ TRIAL_BUDGET = {
     "train.processes",
 }
 # Of these, what no trial trains with: with a backbone there are none.
-OF_BACKBONES = {"model.backbone", "model.weights", "model.head", "model.ensemble"}
+OF_BACKBONES = {"model.backbone", "model.weights", "model.head", "model.label_vectors", "model.ensemble"}
 # Of a range of fewer whole numbers than this every one is checked, of a longer one both ends.
 SHORT_RANGE = 20
 

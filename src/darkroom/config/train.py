@@ -36,6 +36,8 @@ class Train(Section):
             `darkroom.training.losses.multilabel.LOSSES`.
         label_smoothing: probability taken from the true class and spread over all (cross_entropy); from
             either answer, and spread over both (binary_cross_entropy).
+        unknown_labels: of training images of several labels: ignore, they are in no loss; complete, they are
+            filled in by low-rank matrix completion.
         class_weights: of the images of each class in the loss: none; balanced, inverse to how many there are;
             effective, inverse to their effective number, which is milder (Cui et al. 2019).
         logit_adjustment: times the logarithm of a class's share is added to its logit in training (Menon et
@@ -71,6 +73,7 @@ class Train(Section):
     warmup: Share
     loss: Literal["cross_entropy"] | LabelLoss
     label_smoothing: Share
+    unknown_labels: Literal["ignore", "complete"]
     class_weights: Literal["none", "balanced", "effective"]
     logit_adjustment: Annotated[float, Field(ge=0, le=10)]
     sampling: Literal["all", "balanced"]

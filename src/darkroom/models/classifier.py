@@ -12,6 +12,8 @@ from torch import Tensor, nn
 from darkroom.files import read_json
 from darkroom.models import ensemble
 from darkroom.models.backbones import net as backbone_net
+from darkroom.models.feature_heads import FEATURE_HEADS
+from darkroom.models.feature_heads import net as features_net
 from darkroom.models.heads import net as heads_net
 from darkroom.models.networks import build_net
 from darkroom.models.networks.net import Net
@@ -165,7 +167,8 @@ def build_classifier(config: Mapping[str, Any]) -> Classifier:
     if "ensemble" in config:
         net = ensemble.build(config)
     elif "head" in config:
-        net = heads_net.build(config)
+        of_features = config["head"] in FEATURE_HEADS
+        net = features_net.build(config) if of_features else heads_net.build(config)
     else:
         net = backbone_net.build(config) if "backbone" in config else build_net(config)
     several = config.get("labels") == "several"

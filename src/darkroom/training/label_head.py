@@ -9,6 +9,7 @@ import math
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -36,6 +37,7 @@ from darkroom.training.head import (
 )
 from darkroom.training.history import BestByPrecision, Fit, TrainingError
 from darkroom.training.label_heads import LABEL_HEADS
+from darkroom.training.label_heads.devise import devise
 from darkroom.training.losses import Loss
 from darkroom.training.losses.multilabel import NOISY, build_label_loss, summed
 
@@ -67,12 +69,14 @@ def train_label_head(
     validation: Part,
     *,
     params: Params,
+    label_vectors: Tensor | None = None,
     on_epoch: Callable[[LabelHead], None] = lambda head: None,
 ) -> LabelHeadFit:
     """Fit the linear layer of a classifier, whose net is a `BackboneNet`, in place; its trunk stays.
 
-    The arguments are those of `head.train_head`. Of `params.train` the loss and its class_weights, device and
-    precision have a part. Raises TrainingError when the loss is not finite, and Stopped on a signal.
+    The arguments are those of `head.train_head`, and `label_vectors` float64 [L,D] for the head devise. Of
+    `params.train` the loss and its class_weights, device and precision have a part. Raises TrainingError when
+    the loss is not finite, and Stopped on a signal.
     """
     began = time.perf_counter()
     seen = joined(labelled_views(train, on, mirrored=params.augment.flip != "none"))
@@ -84,6 +88,7 @@ def train_label_head(
         settings=params.train,
         head=params.model.head,
         seed=params.seed,
+        label_vectors=label_vectors,
         on_epoch=on_epoch,
     )
     set_layer(on.classifier, weight, bias)
@@ -99,13 +104,15 @@ def fit_label_head(
     settings: Train,
     head: str = "linear",
     seed: int = 0,
+    label_vectors: Tensor | None = None,
     on_epoch: Callable[[LabelHead], None] = lambda head: None,
 ) -> tuple[Fit, tuple[float, ...], Tensor, Tensor]:
     """Return the fits of all strengths, each label's strength, and weight [L,F] and bias [L], float64.
 
     A loss that is a sum over labels gets for each label the strength of its smallest validation loss; others,
     and a `head` that embeds labels (a key of `LABEL_HEADS`, which has a loss of its own), get one for all,
-    that of the highest mAP. Raises TrainingError when the loss is not finite.
+    that of the highest mAP. `label_vectors` float64 [L,D] are for the head devise. Raises TrainingError when
+    the loss is not finite.
     """
     wide = train.features.double()
     mean, deviation = wide.mean(0), wide.std(0, correction=0)
@@ -119,6 +126,8 @@ def fit_label_head(
         fits = _layers(seen, loss, settings=settings, seed=seed)
     else:
         strengths, fit_layers = LABEL_HEADS[head]
+        if label_vectors is not None:
+            fit_layers = partial(devise, vectors=label_vectors)
         fits = fit_layers(seen.features, seen.labels, seed)
     classes = train.labels.shape[1]
     history: list[LabelHead] = []
@@ -127,12 +136,13 @@ def fit_label_head(
     smallest, last = torch.full((classes,), torch.inf, dtype=torch.float64), 0
     began = time.perf_counter()
     for number, (strength, layer) in enumerate(fits, start=1):
-        figures = _figures(layer, seen, held_out, loss, number=number, strength=strength, began=began)
+        logits = logits_of(layer, seen.features), logits_of(layer, held_out.features)
+        figures = figures_of(logits, seen, held_out, loss, number=number, strength=strength, began=began)
         history.append(figures)
         on_epoch(figures)
         precision = figures.validation_average_precision
         assert precision is not None
-        losses = label_losses(logits_of(layer, held_out.features), held_out.labels)
+        losses = label_losses(logits[1], held_out.labels)
         score = losses if separate else torch.full_like(smallest, -precision)
         better = score < smallest
         smallest = torch.where(better, score, smallest)
@@ -215,8 +225,8 @@ def result_line(fitted: LabelHeadFit, *, views: int, precision_with_views: float
     )
 
 
-def _figures(
-    layer: Tensor,
+def figures_of(
+    logits: tuple[Tensor, Tensor],
     seen: Labelled,
     held_out: Labelled,
     loss: Loss,
@@ -225,7 +235,11 @@ def _figures(
     strength: float,
     began: float,
 ) -> LabelHead:
-    logits = [logits_of(layer, part.features) for part in (seen, held_out)]
+    """Return the figures of one fit, from its logits [N,L] of training and of validation images.
+
+    `loss` is that of the training images, summed over them; `began` when the fit began, by the performance
+    counter. Raises TrainingError where the loss is not finite.
+    """
     labels = [part.labels.numpy().astype(np.int8) for part in (seen, held_out)]
     right = [exact((z > 0).numpy(), y).mean() for z, y in zip(logits, labels, strict=True)]
     train_loss = loss(logits[0], seen.labels).item() / len(seen.labels)

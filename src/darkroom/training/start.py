@@ -14,12 +14,14 @@ from darkroom.models.backbones.folder import read_weights
 from darkroom.models.backbones.net import TrunkNet
 from darkroom.models.backbones.weights import Weights
 from darkroom.models.classifier import Classifier, build_classifier
+from darkroom.models.feature_heads import FEATURE_HEADS
 from darkroom.models.heads import HEADS
 from darkroom.models.inference import at_once, pixels_of, to_device
 from darkroom.models.structures.fitting import check_labels
+from darkroom.training.completion import with_known_labels
 
 # Of the section `model`: what a net that is trained from scratch has no part of.
-OF_BACKBONES = {"backbone", "tune_backbone", "ensemble", "weights", "head", "structure"}
+OF_BACKBONES = {"backbone", "tune_backbone", "ensemble", "weights", "head", "label_vectors", "structure"}
 
 
 @dataclass(frozen=True)
@@ -43,10 +45,11 @@ def begin(params: Params, data: Path, weights: Weights | None, *, folder: Path) 
     """Open the splits of `data` and build the classifier.
 
     `folder` keeps the joined images of a final fit; a linear layer on a backbone joins features instead.
-    Raises UserError where `model.structure` cannot be used with so many labels.
+    Raises UserError where `model.structure` or `train.unknown_labels` cannot be used with so many labels.
     """
     images = open_split(data / "train").first(params.train.images)
     validation = open_split(data / "validation")
+    images = with_known_labels(images, params.train, seed=params.seed)
     if params.train.use_validation and weights is None:
         images = join_for_final_fit(images, validation, folder / "joined")
     meta = read_meta(data / "meta.json")
@@ -87,7 +90,7 @@ def model_config(params: Params, meta: Meta, weights: Weights | None = None) -> 
         return {**config, "mean": list(meta.mean), "std": list(meta.std), **model}
     mean, std = weights.backbone.standardisation(meta.channels)
     described = {"architecture": weights.backbone.name, "backbone": weights.description()}
-    if params.model.head in HEADS:  # others are linear layers, whatever they were fitted by
+    if params.model.head in {*HEADS, *FEATURE_HEADS}:  # others are linear layers, however they were fitted
         described["head"] = params.model.head
     return {**config, "mean": mean, "std": std, **described, "views": params.model.views}
 

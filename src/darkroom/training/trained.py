@@ -4,12 +4,17 @@ import copy
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from torch import Tensor
+
 from darkroom.config import Params
+from darkroom.models.feature_heads import FEATURE_HEADS
+from darkroom.models.feature_heads.net import FeaturesNet
 from darkroom.models.hardware import Hardware
-from darkroom.training import fine_tuning, head, label_head, map_head, minutes
+from darkroom.training import feature_head, fine_tuning, head, label_head, map_head, minutes
 from darkroom.training.ensembles import fit as ensembles
 from darkroom.training.features import OnBackbone, Part
 from darkroom.training.history import Epoch, Fit
@@ -45,6 +50,7 @@ def train_classifier(
     checkpoints: Path,
     began: float,
     on_epoch: Callable[[Epoch], None],
+    label_vectors: Tensor | None = None,
 ) -> Trained:
     """Train the classifier of `start`, in place.
 
@@ -57,6 +63,7 @@ def train_classifier(
         checkpoints: a folder for the checkpoints of this training alone.
         began: when the stage began, by `time.perf_counter`; train.minutes count from then.
         on_epoch: is called after each epoch.
+        label_vectors: float64 [L,D] of model.label_vectors.
 
     Raises TrainingError where a loss is not finite, and Stopped on a signal.
     """
@@ -74,7 +81,10 @@ def train_classifier(
     )
     layers: list[head.Layer] = []
     further = {"on_layer": layers.append} if params.model.ensemble else {}
-    fitted = _on_backbone(start)(on, train, validation, params=params, on_epoch=on_epoch, **further)
+    train_layer = _on_backbone(start, label_vectors)
+    fitted = train_layer(on, train, validation, params=params, on_epoch=on_epoch, **further)
+    if isinstance(start.classifier.net, FeaturesNet):  # an empty head of these shapes is built again
+        start.config["head_shapes"] = start.classifier.net.fitted_head().shapes()
     plan = None
     more: dict[str, Any] = {"checkpoints": checkpoints, "on_epoch": on_epoch}
     if params.train.minutes:
@@ -103,11 +113,15 @@ def train_classifier(
     return Trained(fitted, tuned, plan, ensembled)
 
 
-def _on_backbone(start: Start) -> Callable[..., Fit]:
+def _on_backbone(start: Start, label_vectors: Tensor | None) -> Callable[..., Fit]:
     """Return what fits the layer or head on the backbone."""
+    if start.config.get("head") in FEATURE_HEADS:
+        return feature_head.train_feature_head
     if "head" in start.config:
         return map_head.train_map_head
-    return label_head.train_label_head if start.images.several else head.train_head
+    if start.images.several:
+        return partial(label_head.train_label_head, label_vectors=label_vectors)
+    return head.train_head
 
 
 def _planned(

@@ -9,6 +9,7 @@ import torch
 from darkroom.config import Params, override
 from darkroom.config.tune import Tune
 from darkroom.data.splits import Meta, Split, open_split, read_meta
+from darkroom.training.completion import with_known_labels
 from darkroom.training.history import Epoch, Fit
 from darkroom.training.loop import fit
 from darkroom.training.resolution import shrink_split
@@ -69,9 +70,10 @@ def train_trial(
     """
     params = override(params, {"train": {**FIXED, "epochs": params.tune.epochs}})
     size = {"height": data.train.images.shape[1], "width": data.train.images.shape[2]}
+    train = with_known_labels(data.train, params.train, seed=params.seed)
     return fit(
-        new_classifier(model_config(params, data.meta) | size, data.train, seed=params.seed),
-        data.train,
+        new_classifier(model_config(params, data.meta) | size, train, seed=params.seed),
+        train,
         data.validation,
         params=params,
         device=compute.device,

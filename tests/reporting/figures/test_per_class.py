@@ -5,9 +5,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from darkroom.evaluation.multilabel.precision_recall import precision_recall_curves
 from darkroom.evaluation.per_class import per_class_table
 from darkroom.reporting.figures.per_class import per_class_figure
-from tests.helpers.figures import NAMES, PALE, class_table, read_pixels
+from tests.helpers.figures import NAMES, ORANGE, PALE, class_table, read_pixels
 
 pytestmark = pytest.mark.filterwarnings("error")
 
@@ -48,3 +49,19 @@ def test_tables_that_cannot_be_drawn_are_rejected(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="no rows"):
         per_class_figure(tmp_path / "p.png", class_table([]))
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.integration
+def test_of_several_labels_precision_over_recall_is_drawn_below_the_same_bars(tmp_path: Path) -> None:
+    table = class_table([0.9, 0.2, 0.6])
+    labels = np.eye(3, dtype=np.int8)[np.arange(30) % 3]
+    curves = precision_recall_curves(
+        labels * 0.5 + np.linspace(0, 0.7, 30)[:, None], labels, list(table["class"])
+    )
+    per_class_figure(tmp_path / "p.png", table)
+    alone = read_pixels(tmp_path / "p.png")
+    per_class_figure(tmp_path / "p.png", table, curves)
+    both = read_pixels(tmp_path / "p.png")
+    assert len(both) > len(alone) + 200
+    drawn = (np.abs(both[len(alone) :].astype(int) - ORANGE).max(axis=2) <= 3).sum()
+    assert drawn > 100, "three marks"

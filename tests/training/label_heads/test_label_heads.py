@@ -15,7 +15,7 @@ from darkroom.training.head import Labelled, logits_of
 from darkroom.training.label_head import fit_label_head
 from darkroom.training.label_heads import LABEL_HEADS
 from darkroom.training.label_heads.cca import directions
-from darkroom.training.label_heads.devise import label_vectors
+from darkroom.training.label_heads.devise import devise, label_vectors
 from darkroom.training.label_heads.principal_labels import principal_directions
 from darkroom.training.label_heads.regression import centred, ridges
 
@@ -103,3 +103,23 @@ def test_labels_that_keep_the_same_company_have_near_vectors() -> None:
     torch.testing.assert_close(near.diagonal(), torch.ones(4).double())
     assert near[0, 2] > 0.3
     assert near[0, 3].abs() < 1e-3
+
+
+@pytest.mark.ci  # learned by steps with every strength, twice
+def test_a_label_that_no_training_image_has_is_ranked_by_its_vector() -> None:
+    """The labels' vectors say where each lies among the features' directions, also of the last label."""
+    generator = torch.Generator().manual_seed(3)
+    ways = torch.nn.functional.normalize(torch.randn(9, 3, generator=generator, dtype=torch.float64))
+    ways[-1] = torch.nn.functional.normalize(ways[0] + ways[1], dim=0)  # between two that are seen
+    x = torch.randn(200, 3, generator=generator, dtype=torch.float64)
+    truth = (x @ ways.T > 0.8).long()
+    seen = truth.clone()
+    seen[:, -1] = 0
+    (_, layer), (_, blind) = (list(devise(x, seen, 0, vectors=v))[-1] for v in (ways, None))
+    new = torch.randn(300, 3, generator=generator, dtype=torch.float64)
+    answers = (new @ ways.T > 0.8).to(torch.int8).numpy()[:, -1:]
+    found, other = (
+        mean_average_precision(logits_of(each, new)[:, -1:].numpy(), answers) for each in (layer, blind)
+    )
+    assert found > 0.9 > 2 * answers.mean()
+    assert other < found - 0.3

@@ -2,17 +2,20 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
 import pandas as pd
+from scipy import sparse
 
-from darkroom.data.label_sets import YES, LabelSet, label_array
+from darkroom.data.label_sets import LabelSet
 from darkroom.data.scan.stratification import stratify, with_pairs
 from darkroom.data.storage.base import path_bytes
 from darkroom.text import note
 
 PARTS = ("train", "validation", "test")
 FAR_OFF = 1.5  # times the share that was asked for, or less by the same factor: worth a sentence
+NAMED = 20  # labels, of which each has a sentence of its own
 MANY = 100  # images: of fewer, a handful more or less is nothing to tell
 
 
@@ -82,17 +85,18 @@ def assign_sets(
     published = images["split"]
     test, validation, given = _wanted(published, test_fraction, validation_fraction)
     classes = sorted({name for one in sets for name in one.yes})
-    yes = pd.DataFrame(label_array(sets, classes) == YES, index=images.index).astype(np.int64)
+    yes = _having(sets, classes)
     units = images.groupby("unit", sort=True)
     # in an order that does not depend on the numbers of the units
     keys = units["key"].min().sort_values()
-    counts, sizes = yes.groupby(images["unit"]).sum().loc[keys.index], units.size().loc[keys.index]
+    sizes = units.size().loc[keys.index]
     drawn = pd.Series("train", index=keys.index)
     fixed = set(images.loc[given.index, "unit"])
     free = [unit for unit in keys.index if unit not in fixed]
     shares = {"test": test, "validation": (1 - test) * validation}
     if free and test + validation:
-        matrix = with_pairs(counts.loc[free].to_numpy(dtype=np.int64))
+        place = pd.Series(np.arange(len(free)), index=free)
+        matrix = with_pairs(_summed(yes, images["unit"].map(place)))
         wanted = [*shares.values(), 1 - sum(shares.values())]
         of_units = np.asarray(sizes.loc[free], dtype=np.int64)
         split = stratify(matrix, of_units, wanted, seed=seed)
@@ -103,13 +107,33 @@ def assign_sets(
         notes += _moved(images, drawn)
     splits = images["unit"].map(drawn)
     for name in PARTS:
-        here = yes[splits == name].sum()
-        notes += [
-            f"No image with {classes[place]} is in {name}."
-            for place in np.flatnonzero(here.to_numpy() == 0)
-            if len(yes[splits == name])
-        ]
+        here = np.flatnonzero(splits == name)
+        lacking = np.flatnonzero(np.asarray(yes[here].sum(axis=0)) == 0).tolist() if len(here) else []
+        notes += [f"No image with {classes[label]} is in {name}." for label in lacking[:NAMED]]
+        if len(lacking) > NAMED:
+            notes.append(f"Nor is one with {len(lacking) - NAMED:,} more labels in {name}.")
     return splits, notes + _far_off(splits, len(units), shares)
+
+
+def _having(sets: Sequence[LabelSet], classes: Sequence[str]) -> sparse.csr_array:
+    """Return 1 where an image has a label, int64 [N,classes]: sparse, since of many labels it has few."""
+    places = {name: place for place, name in enumerate(classes)}
+    columns = [sorted(places[name] for name in one.yes) for one in sets]
+    ends = np.cumsum([0, *map(len, columns)])
+    ones, flat = np.ones(ends[-1], dtype=np.int64), np.array([*chain(*columns)], dtype=np.int64)
+    return sparse.csr_array((ones, flat, ends), shape=(len(sets), len(classes)))
+
+
+def _summed(yes: sparse.csr_array, units: pd.Series) -> sparse.csr_array:
+    """Return the sum of the rows of `yes` [N,classes] that belong to each unit, [U,classes].
+
+    `units` are the numbers 0 to U-1 of the images' units; NaN is of none.
+    """
+    rows = np.flatnonzero(units.notna())
+    numbers = units.to_numpy()[rows].astype(np.int64)
+    entries = (np.ones(len(rows), dtype=np.int64), (numbers, rows))
+    belongs = sparse.csr_array(entries, shape=(int(numbers.max()) + 1, len(units)))
+    return sparse.csr_array(belongs @ yes)
 
 
 def _wanted(published: pd.Series, test: float, validation: float) -> tuple[float, float, pd.Series]:

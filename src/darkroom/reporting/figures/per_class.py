@@ -1,16 +1,21 @@
 """Recall and precision of each class."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.figure import Figure, SubFigure
 
+from darkroom.evaluation.multilabel.precision_recall import Curve
 from darkroom.reporting.figures.checks import require_table
+from darkroom.reporting.figures.precision_recall import draw_precision_recall, precision_recall_height
 from darkroom.reporting.figures.style import DEEP, ORANGE, PALE, WIDTH, open_png, percent_tick, shortened
 from darkroom.reporting.selection import in_words, worst_and_best
 
 
-def per_class_figure(path: Path, table: pd.DataFrame) -> None:
+def per_class_figure(path: Path, table: pd.DataFrame, curves: Mapping[str, Curve] | None = None) -> None:
     """Draw each class: a bar for its recall with the 95 % interval, a mark for its precision; best on top.
 
     Of more than 100 classes only the worst and the best that have images are drawn.
@@ -18,6 +23,7 @@ def per_class_figure(path: Path, table: pd.DataFrame) -> None:
     Args:
         path: of the PNG.
         table: one row a class, as `darkroom.evaluation.per_class.per_class_table` returns.
+        curves: of several labels, their precision over recall, which is drawn below.
 
     Raises:
         ValueError: a column is missing or there is no row.
@@ -33,7 +39,15 @@ def per_class_figure(path: Path, table: pd.DataFrame) -> None:
     known = rows["support"].to_numpy() > 0
     places = np.arange(len(rows))
     small = 10.0 if len(rows) <= 30 else 7.0
-    with open_png(path, WIDTH, 1.5 + (0.34 if len(rows) <= 30 else 0.2) * len(rows)) as figure:
+    bars, below_them = 1.5 + (0.34 if len(rows) <= 30 else 0.2) * len(rows), 0.0
+    if curves:
+        below_them = 0.8 + precision_recall_height(curves)
+    with open_png(path, WIDTH, bars + below_them) as whole:
+        figure: Figure | SubFigure = whole
+        if curves:
+            halves: Any = whole.subfigures(2, 1, height_ratios=[bars, below_them])
+            figure, lower = halves
+            draw_precision_recall(lower, curves, table)
         axes = figure.add_subplot()
         axes.barh(places, recall, height=0.68, color=PALE, label="recall")
         axes.errorbar(

@@ -20,6 +20,7 @@ from darkroom.evaluation.multilabel.headline import headline
 from darkroom.evaluation.multilabel.label_issues import issues_of_sets
 from darkroom.evaluation.multilabel.per_image import exact, image_figures
 from darkroom.evaluation.multilabel.per_label import per_label_table
+from darkroom.evaluation.multilabel.precision_recall import precision_recall_curves
 from darkroom.evaluation.multilabel.slices import label_slices_table
 from darkroom.files import atomic_write, write_json, write_table
 from darkroom.reporting.evaluation_report.images import stacked
@@ -118,7 +119,8 @@ def _headline(folder: Path, evaluation: LabelEvaluation) -> dict[str, Any]:
         thresholds=evaluation.calibration["thresholds"],
     )
     write_table(folder / "per_class.csv", table)
-    per_class_figure(folder / "per_class.png", table)
+    curves = precision_recall_curves(probabilities, labels, evaluation.classes)
+    per_class_figure(folder / "per_class.png", table, curves)
     settings = evaluation.settings
     return headline(probabilities, decisions, labels, resamples=settings.resamples, seed=evaluation.seed)
 

@@ -13,16 +13,25 @@ MARGIN = 1.0
 STRENGTHS = (0.01, 0.003, 0.001, 0.0003, 0.0001)
 
 
-def devise(features: Tensor, labels: Tensor, seed: int) -> Iterator[tuple[float, Tensor]]:
+def devise(
+    features: Tensor, labels: Tensor, seed: int, *, vectors: Tensor | None = None
+) -> Iterator[tuple[float, Tensor]]:
     """Yield a layer for each strength, a map of features to vectors that labels have.
 
     Frome et al. 2013, "DeViSE: a deep visual-semantic embedding model". A linear map of the features is
     learned by a pairwise hinge, so that its product with the vectors of labels that are there is higher
-    than with others'. The vectors stay as they are: here those of the labels' co-occurrence in training
-    (`label_vectors`). Half of the strength times the squares of the map is a penalty. It takes O(L^2)
-    memory an image in a batch, so it is for hundreds of labels.
+    than with others'. The vectors stay as they are: `vectors` [L,D], or where there are none those of the
+    labels' co-occurrence in training (`label_vectors`). With vectors a label that no training image has is no
+    wrong answer in the loss, and what was learned of the others ranks images by it too. Half of the strength
+    times the squares of the map is a penalty. It takes O(L^2) memory an image in a batch, so it is for
+    hundreds of labels.
     """
-    vectors = label_vectors(labels, dimensions=DIMENSIONS).float()
+    if vectors is None:
+        vectors = label_vectors(labels, dimensions=DIMENSIONS)
+    else:
+        unseen = (labels == 1).sum(0) == 0
+        labels = torch.where(unseen, -1, labels)
+    vectors = vectors.float()
     narrow = torch.cat([features, torch.ones(len(features), 1)], dim=1).float()  # with the map's offset
     ones = torch.ones(labels.shape[1])
     for strength in STRENGTHS:
