@@ -11,6 +11,7 @@ from darkroom.models.exporting.onnx_graph import export_onnx
 from darkroom.models.heatmaps import GRID
 from darkroom.models.networks.fast import FastNet
 from darkroom.serving.prediction.runtime import Graph
+from tests.helpers.checkouts import PROJECT
 from tests.helpers.models import Exported, classifier_of, random_arrays
 
 
@@ -89,3 +90,10 @@ def test_a_failed_export_keeps_the_previous_graph(tmp_path: Path, monkeypatch: p
         with pytest.raises(RuntimeError, match="the exporter failed"):
             export_onnx(classifier_of("fast"), graph, height=8, width=8, channels=1)
         assert [path.read_bytes() for path in tmp_path.iterdir()] == ([before] if before else [])
+
+
+def test_the_graph_names_no_file_of_this_machine(exported: Exported) -> None:
+    """Otherwise the same model would have another hash in another folder."""
+    graph = exported.graph.read_bytes()
+    assert str(PROJECT).encode() not in graph
+    assert b".py" not in graph

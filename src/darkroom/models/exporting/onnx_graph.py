@@ -4,6 +4,7 @@ import tempfile
 import warnings
 from pathlib import Path
 
+import onnx
 import torch
 
 from darkroom.files import atomic_write
@@ -37,4 +38,17 @@ def export_onnx(classifier: Classifier, path: Path, *, height: int, width: int, 
             verbose=False,
         )
         with atomic_write(path) as file:
-            file.write(aside.read_bytes())
+            file.write(_without_origins(aside.read_bytes()))
+
+
+def _without_origins(graph: bytes) -> bytes:
+    """Return an ONNX graph without the lines of code that torch notes with each node.
+
+    They name this machine's folders: the same model would have another hash in another folder.
+    """
+    model = onnx.load_from_string(graph)
+    graph_parts = (*model.graph.node, *model.graph.value_info, *model.graph.input, *model.graph.output)
+    for noted in (*graph_parts, *(node for function in model.functions for node in function.node)):
+        del noted.metadata_props[:]
+    del model.graph.metadata_props[:]
+    return model.SerializeToString()

@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 
 import torch
-from sklearn.kernel_approximation import Nystroem
 from torch import Tensor
 
 from darkroom.models.feature_heads.kernel_cca import KernelCca
@@ -21,6 +20,8 @@ def kernel_cca(features: Tensor, labels: Tensor, seed: int) -> Iterator[tuple[fl
     kernel is the median distance of images. It costs decompositions of a matrix of landmarks, O(M^3), and of
     one of labels.
     """
+    from sklearn.kernel_approximation import Nystroem  # takes a second to import; few runs use it
+
     gamma = 1 / median_square(features, seed=seed)
     kernel = Nystroem(gamma=gamma, n_components=min(LANDMARKS, len(features)), random_state=seed)
     lifted = torch.from_numpy(kernel.fit_transform(features.numpy()))

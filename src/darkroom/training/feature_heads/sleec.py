@@ -5,8 +5,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from scipy.sparse.linalg import eigsh
-from sklearn.cluster import KMeans
 from torch import Tensor
 
 from darkroom import UserError
@@ -56,6 +54,8 @@ def clusters(features: Tensor, *, seed: int) -> tuple[Tensor, Tensor]:
 
     By k-means of scikit-learn; clusters of fewer images than twice the neighbours are given up.
     """
+    from sklearn.cluster import KMeans  # takes a second to import; few runs use it
+
     count = max(1, round(len(features) / CLUSTER))
     how: dict[str, Any] = {"n_init": 1, "random_state": seed}
     centres = torch.from_numpy(KMeans(count, **how).fit(features.numpy()).cluster_centers_)
@@ -74,6 +74,8 @@ def near_products(labels: Tensor, *, seed: int) -> Tensor:
     their norms; others have no part. By singular value projection (Jain, Meka and Dhillon 2010): what does
     not count is taken from the step before, and the matrix projected on its `DIMENSIONS` largest directions.
     """
+    from scipy.sparse.linalg import eigsh
+
     unit = labels / labels.norm(dim=1, keepdim=True).clamp(min=1)
     products = unit @ unit.T
     near = torch.zeros_like(products, dtype=torch.bool)
