@@ -5,7 +5,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.metrics import average_precision_score, precision_recall_curve
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,8 @@ def precision_recall_curves(
     >>> curves["car"].average, curves["car"].share
     (1.0, 0.5)
     """
+    from sklearn.metrics import average_precision_score, precision_recall_curve  # takes half a second
+
     found = {}
     for number, name in enumerate(classes):
         known = labels[:, number] >= 0

@@ -51,4 +51,4 @@ def _without_origins(graph: bytes) -> bytes:
     for noted in (*graph_parts, *(node for function in model.functions for node in function.node)):
         del noted.metadata_props[:]
     del model.graph.metadata_props[:]
-    return model.SerializeToString()
+    return bytes(model.SerializeToString())
