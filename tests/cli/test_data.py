@@ -76,13 +76,16 @@ def test_what_was_set_for_several_labels_is_taken_back(root: Path, tmp_path: Pat
     names = sorted(str(path.relative_to(folder)) for path in folder.rglob("*.png"))
     rows = [f"{name},{'warm|bright' if number % 2 else 'warm'}" for number, name in enumerate(names)]
     (folder / "labels.csv").write_text("\n".join(["file_name,labels", *rows]))
+    set_params(root / "params.yaml", ["calibrate.views=auto"])
     main(["data", "use", str(folder), "--table", "labels.csv"])
-    assert load_params(root / "params.yaml").data.labels == "several"
-    set_params(root / "params.yaml", ["model.structure=crf"])
+    several = load_params(root / "params.yaml")
+    assert (several.data.labels, several.calibrate.views) == ("several", "all")
+    set_params(root / "params.yaml", ["model.structure=crf", "train.unknown_labels=complete"])
     main(["data", "use", str(colours(tmp_path / "photos", count=3)) if another == "photos" else another])
     params = load_params(root / "params.yaml")
     assert (params.data.name, params.data.labels, params.model.structure) == (another, "one", "none")
     assert (params.train.loss, params.train.best_by) == ("cross_entropy", "accuracy")
+    assert params.train.unknown_labels == "ignore"
 
 
 def test_back_to_a_published_data_set(root: Path, tmp_path: Path) -> None:

@@ -25,12 +25,15 @@ COLOURED = 4  # of 255: the mean difference of an image's channels from which on
 # What is set for one data set by hand and would not go with another, and how it is without.
 OF_ANOTHER_SOURCE: dict[str, object] = {
     "model.head": "linear",
+    "model.label_vectors": "",
     "model.structure": "none",
     "model.tune_backbone": "none",
     "model.ensemble": [],
     "train.minutes": 0,
     "train.processes": 1,
+    "train.unknown_labels": "ignore",
     "train.use_validation": False,
+    "calibrate.views": "all",
 }
 OF_ONE_LABEL: dict[str, object] = {"train.loss": "cross_entropy", "train.best_by": "accuracy"}
 SAMPLE = 48  # images whose sizes are looked at, and that are drawn
