@@ -159,7 +159,7 @@ BOMB = "\n".join(
         ("a: &a\n  b: *a\n", ": a.b contains itself by an alias (*): "),
         ("a: &a [[*a]]\n", ": a.0.0 contains itself by an alias (*): "),
         (BOMB, " has more than 100,000 values"),
-        ("a: " + "[" * 600 + "]" * 600, " is nested too deeply"),
+        ("a: " + "[" * 5000 + "]" * 5000, " is nested too deeply"),
         (
             "a: !!python/object/apply:os.system [x]\n",
             ": the value is of type !!python/object/apply:os.system",

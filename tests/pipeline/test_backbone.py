@@ -141,7 +141,6 @@ def test_a_version_is_reproduced_to_the_bit(run: tuple[Checkout, Path, str], tmp
     assert "the same" in printed.split("metrics:")[1]
 
 
-@pytest.mark.slow
 def test_fine_tuning_within_minutes_beats_the_linear_layer_or_leaves_it(
     run: tuple[Checkout, Path, str],
 ) -> None:

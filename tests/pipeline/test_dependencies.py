@@ -137,3 +137,5 @@ def test_a_stage_starts_without_the_slow_libraries_that_it_does_not_need(library
         if stage not in SLOW_LIBRARIES[library]
     }
     assert {stage: files for stage, files in importing.items() if files} == {}
+    for stage in SLOW_LIBRARIES[library]:
+        assert any(library in anywhere(path) for path in reached(stage)), f"{stage} does not use {library}"

@@ -92,11 +92,8 @@ def uncommitted(checkout: Checkout, folder: Path) -> Path:
 @pytest.mark.parametrize(
     "layout",
     [
-        pytest.param(worktree, marks=pytest.mark.ci),
-        *(
-            pytest.param(layout, marks=pytest.mark.slow)
-            for layout in (symbolic_link, uncommitted, whole, shallow_clone, submodule)
-        ),
+        *(pytest.param(layout, marks=pytest.mark.ci) for layout in (worktree, symbolic_link, uncommitted)),
+        *(pytest.param(layout, marks=pytest.mark.slow) for layout in (whole, shallow_clone, submodule)),
     ],
 )
 def test_an_experiment_is_kept_in_every_kind_of_checkout(
@@ -141,11 +138,11 @@ def a_folder_of_a_larger_repository(checkout: Checkout, folder: Path) -> Path:
 @pytest.mark.parametrize(
     "layout",
     [
-        pytest.param(unpacked, marks=pytest.mark.ci),
         *(
-            pytest.param(layout, marks=pytest.mark.slow)
-            for layout in (a_folder_of_a_larger_repository, unpacked_in_another_repository)
+            pytest.param(layout, marks=pytest.mark.ci)
+            for layout in (unpacked, a_folder_of_a_larger_repository)
         ),
+        pytest.param(unpacked_in_another_repository, marks=pytest.mark.slow),
     ],
 )
 def test_without_a_repository_of_its_own_it_works_without_experiments(

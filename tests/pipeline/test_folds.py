@@ -106,7 +106,6 @@ def test_every_image_is_predicted_once_and_copies_are_in_one_fold(
     assert files == {"out_of_fold.parquet", "folds.json"}
 
 
-@pytest.mark.slow
 def test_a_stopped_stage_goes_on_at_its_fold_and_ends_the_same(
     own: Checkout, folds_run: tuple[str, bytes, bytes]
 ) -> None:

@@ -403,8 +403,8 @@ def test_the_real_archive_is_downloaded_preprocessed_and_trained_on(tmp_path: Pa
     for name in ("src", "pipeline"):
         shutil.copytree(ROOT / name, tmp_path / name)
     shutil.copy(ROOT / "params.yaml", tmp_path)
-    few = ["train.images=3000", "train.epochs=2", "train.low_resolutions=[22]"]
-    set_params(tmp_path / "params.yaml", [*few, "tune.trials=0"])
+    changes = ["train.images=6000", "train.epochs=2", "train.low_resolutions=[22]", "tune.trials=0"]
+    set_params(tmp_path / "params.yaml", changes)
     assert os.environ.get("DARKROOM_MIRROR"), "name the archive in DARKROOM_MIRROR"
     run_stages(copy, ["download", "preprocess", "tune", "train"])
     report = read_json(tmp_path / "reports/data.json")
@@ -417,4 +417,4 @@ def test_the_real_archive_is_downloaded_preprocessed_and_trained_on(tmp_path: Pa
     meta = read_json(tmp_path / "data/meta.json")
     np.testing.assert_allclose(meta["mean"], (0.4914, 0.4822, 0.4465), atol=2e-3)
     np.testing.assert_allclose(meta["std"], (0.2470, 0.2435, 0.2616), atol=2e-3)
-    assert read_json(tmp_path / "reports/train.json")["validation"]["accuracy"] > 0.3
+    assert read_json(tmp_path / "reports/train.json")["validation"]["accuracy"] > 0.5
