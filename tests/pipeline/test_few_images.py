@@ -8,7 +8,7 @@ from tests.helpers.checkouts import Checkout, new_checkout
 from tests.helpers.own_images import colours
 from tests.helpers.warm_stages import run_stages, set_params
 
-pytestmark = pytest.mark.slow
+pytestmark = pytest.mark.ci
 STAGES = [
     *("source", "download", "preprocess", "inspect", "tune", "study", "train", "calibrate", "evaluate"),
     *("export", "register", "package"),

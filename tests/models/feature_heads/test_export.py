@@ -1,15 +1,12 @@
 """Each head on features in an exported graph: the same logits as in torch, in both runtimes."""
 
 from pathlib import Path
-from typing import Any
 
-import numpy as np
-import onnxruntime
-import openvino
 import pytest
 import torch
 
 from darkroom.training.feature_heads import FITS
+from tests.helpers.onnx_parity import assert_same_in_a_graph
 
 pytestmark = pytest.mark.ci  # an export takes seconds
 
@@ -22,17 +19,4 @@ def test_the_exported_graph_gives_the_same_logits(name: str, tmp_path: Path) -> 
     fitted = [head for _, head in FITS[name][1](features, labels, 0)]
     # the strongest penalty, but of the metric: by it all images would have the same logits
     head = fitted[-1 if name == "metric" else 0].eval()
-    path, images = tmp_path / "head.onnx", torch.randn(7, 8, generator=generator)
-    shapes: Any = {"features": {0: torch.export.Dim("batch")}}
-    torch.onnx.export(
-        head, (images[:2],), path, input_names=["features"], dynamic_shapes=shapes, dynamo=True, verbose=False
-    )
-    session = onnxruntime.InferenceSession(path, providers=["CPUExecutionProvider"])
-    compiled = openvino.Core().compile_model(path, "CPU", {"INFERENCE_PRECISION_HINT": "f32"})
-    with torch.inference_mode():
-        expected = head(images).numpy()
-    assert np.ptp(expected, axis=0).max() > 1e-3
-    for count in (1, 7):
-        few = images[:count].numpy()
-        for found in (session.run(None, {"features": few})[0], compiled([few])[0]):
-            np.testing.assert_allclose(found, expected[:count], atol=1e-4, rtol=1e-4)
+    assert_same_in_a_graph(head, torch.randn(7, 8, generator=generator), tmp_path / "head.onnx")
