@@ -1,6 +1,6 @@
 """Which tests pytest-xdist runs in one process: those of a file, and all that share something expensive.
 
-That is the run on the digits, the browser with the services behind the page, or the Bentos that are served.
+That is the run on the digits, the browser with the services behind the page, served Bentos, or exported nets.
 
 `--dist loadgroup` would do the same by marks, but with pytest 9.2 it distributes every test alone
 (github.com/pytest-dev/pytest-xdist/issues/1386).
